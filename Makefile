@@ -1,0 +1,62 @@
+# Every target sets up what it needs, so each of them works on a fresh clone.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PRESET ?= default
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-slow lint format bench notebooks experiment list report clean
+
+# One stamp per set of extras: make re-installs when pyproject.toml changes.
+$(VENV)/.core: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[test,bench]'
+	@touch $@
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.core $(VENV)/.dev ## virtual environment with jaxlab (editable), tests, linters, notebooks
+
+test: $(VENV)/.dev ## the default test suite
+	$(BIN)/python -m pytest -n auto
+
+test-slow: $(VENV)/.dev ## the tests that take minutes
+	$(BIN)/python -m pytest -n auto -m slow
+
+lint: $(VENV)/.dev ## ruff, mypy on jaxlab/, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## rewrite the sources the way lint wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench ## jaxlab against its peers in one process: ratios printed and saved
+	$(BIN)/python -m tests.benchmarks
+
+notebooks: $(VENV)/.dev ## run every notebook from top to bottom
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -p no:xdist -m "" notebooks
+
+experiment: $(VENV)/.core ## NAME=… [PRESET=smoke|default|paper] [SET="key=value …"]
+	@test -n "$(NAME)" || { echo 'make experiment needs NAME=…; the names:'; $(BIN)/jaxlab list; exit 2; }
+	$(BIN)/jaxlab run "$(NAME)" --preset "$(PRESET)" $(if $(SET),--set '$(SET)')
+
+list: $(VENV)/.core ## the experiments
+	@$(BIN)/jaxlab list
+
+report: $(VENV)/.core ## scoreboard of the newest run of every experiment
+	$(BIN)/jaxlab report
+
+clean: ## remove the environment and caches; runs/ stays
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

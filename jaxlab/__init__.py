@@ -1,0 +1,26 @@
+"""jaxlab: ICML 2022 methods as pure, jitted JAX functions.
+
+Every method is a sub-package, loaded on first use: ``jaxlab.hopfield`` and its siblings. Around
+them stand :mod:`jaxlab.training` (train steps, data parallelism, checkpoints),
+:mod:`jaxlab.data` (named data sets), :mod:`jaxlab.experiments` (one module per reproduced claim)
+and :mod:`jaxlab.runner` (the command line).
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxlab import data, experiments, hopfield, runner, training
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "data", "experiments", "hopfield", "runner", "training"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"jaxlab.{name}")
+    raise AttributeError(f"module 'jaxlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

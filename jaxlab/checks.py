@@ -1,0 +1,195 @@
+"""One way to refuse bad arguments, so that every message in jaxlab reads alike.
+
+A refused argument raises ``ValueError`` at trace time with the argument's name, what it got and
+what it expects. Value-dependent failure inside ``jit`` is never raised: it is a status in the
+result. Nothing here imports jax: shapes and dtypes are read from the arguments' attributes.
+"""
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "check_choice",
+    "check_dtype",
+    "check_integer",
+    "check_number",
+    "check_shape",
+    "concrete",
+    "nearest",
+    "require",
+]
+
+
+def require(condition: bool, argument: str, got: object, expected: str) -> None:
+    """Raise ``ValueError`` naming ``argument``, what it ``got`` and what is ``expected``.
+
+    Example:
+        >>> require(False, "beta", -1.0, "a finite number >= 0")
+        Traceback (most recent call last):
+        ...
+        ValueError: beta: expected a finite number >= 0, got -1.0
+    """
+    if not condition:
+        raise ValueError(f"{argument}: expected {expected}, got {_describe(got)}")
+
+
+def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) -> None:
+    """Refuse ``array`` unless its shape matches ``shape``.
+
+    An integer must match exactly; a string or ``None`` matches any size (the string is how the
+    message calls it); a leading ``"..."`` matches any number of leading axes.
+
+    Example:
+        >>> check_shape("query", np.zeros((3, 4)), ("...", 5))
+        Traceback (most recent call last):
+        ...
+        ValueError: query: expected shape [..., 5], got float64[3, 4]
+    """
+    actual = tuple(np.shape(array))
+    wanted = tuple(shape)
+    if wanted and wanted[0] == "...":
+        wanted = wanted[1:]
+        fits = len(actual) >= len(wanted)
+        compared = actual[len(actual) - len(wanted) :] if fits else actual
+    else:
+        fits = len(actual) == len(wanted)
+        compared = actual
+    fits = fits and all(
+        not isinstance(want, int) or have == want
+        for have, want in zip(compared, wanted, strict=False)
+    )
+    names = ", ".join("any" if size is None else str(size) for size in shape)
+    require(fits, argument, array, f"shape [{names}]")
+
+
+def check_dtype(argument: str, array: Any, kind: str) -> None:
+    """Refuse ``array`` unless its dtype is of ``kind``: "floating", "integer" or "bool".
+
+    ``"floating"`` includes bfloat16 and the other extended floats that numpy itself does not know.
+
+    Example:
+        >>> check_dtype("mask", np.zeros(3), "bool")
+        Traceback (most recent call last):
+        ...
+        ValueError: mask: expected dtype bool, got float64[3]
+    """
+    dtype = np.dtype(getattr(array, "dtype", np.asarray(array).dtype))
+    if kind == "bool":
+        fits = dtype == np.bool_
+    elif kind == "integer":
+        fits = np.issubdtype(dtype, np.integer)
+    elif kind == "floating":
+        extended = dtype.kind == "V" and "float" in dtype.name
+        fits = np.issubdtype(dtype, np.floating) or extended
+    else:
+        raise ValueError(f"kind: expected 'floating', 'integer' or 'bool', got {kind!r}")
+    require(fits, argument, array, f"dtype {kind}")
+
+
+def check_integer(argument: str, value: Any, *, minimum: int | None = None) -> None:
+    """Refuse ``value`` unless it is a Python-level integer, at least ``minimum``.
+
+    Example:
+        >>> check_integer("block_size", 0, minimum=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: block_size: expected an integer >= 1, got 0
+    """
+    expected = "an integer" if minimum is None else f"an integer >= {minimum}"
+    try:
+        integer = operator.index(value)
+    except Exception:  # a tracer raises jax's own error here; all mean "not a static integer"
+        integer = None
+    fits = integer is not None and not isinstance(value, bool | np.bool_)
+    require(fits and (minimum is None or integer >= minimum), argument, value, expected)  # type: ignore[operator]
+
+
+def check_number(
+    argument: str,
+    value: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+) -> None:
+    """Refuse ``value`` if it is concrete and not finite, or outside the given bounds.
+
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. Arrays are checked entry by
+    entry. A traced value passes: inside ``jit`` its number is not known.
+
+    Example:
+        >>> check_number("fraction", 1.5, minimum=0, maximum=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: fraction: expected a finite number >= 0 and <= 1, got 1.5
+    """
+    bounds = [f">= {minimum}"] if minimum is not None else []
+    bounds += [f"> {above}"] if above is not None else []
+    bounds += [f"<= {maximum}"] if maximum is not None else []
+    expected = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
+    numbers = concrete(value)
+    if numbers is None:
+        return
+    try:
+        numbers = numbers.astype(np.float64)
+    except (TypeError, ValueError):
+        require(False, argument, value, expected)
+    fits = bool(np.all(np.isfinite(numbers)))
+    fits = fits and (minimum is None or bool(np.all(numbers >= minimum)))
+    fits = fits and (above is None or bool(np.all(numbers > above)))
+    fits = fits and (maximum is None or bool(np.all(numbers <= maximum)))
+    require(fits, argument, value, expected)
+
+
+def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
+    """Refuse ``value`` unless it is one of ``choices``; suggest the nearest one.
+
+    Example:
+        >>> check_choice("keep", "topp", ("top", "bottom"))
+        Traceback (most recent call last):
+        ...
+        ValueError: keep: expected one of 'top', 'bottom' (did you mean 'top'?), got 'topp'
+    """
+    options = list(choices)
+    if value in options:
+        return
+    listed = ", ".join(repr(option) for option in options)
+    close = nearest(value, options)
+    hint = f" (did you mean {close!r}?)" if close is not None else ""
+    require(False, argument, value, f"one of {listed}{hint}")
+
+
+def nearest(value: object, choices: Iterable[str]) -> str | None:
+    """The choice spelled most like ``value``, or None when nothing is close.
+
+    Example:
+        >>> nearest("simga", ["sigma", "seed"])
+        'sigma'
+    """
+    matches = difflib.get_close_matches(
+        str(value), [str(choice) for choice in choices], n=1, cutoff=0.5
+    )
+    return matches[0] if matches else None
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """``value`` as a numpy array, or None when it is traced and has no value yet."""
+    try:
+        return np.asarray(value)
+    except Exception:  # jax's TracerArrayConversionError, without importing jax
+        return None
+
+
+def _describe(value: object) -> str:
+    """Shape and dtype of an array, the repr of anything else."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        if math.prod(shape) == 1 and (number := concrete(value)) is not None:
+            return f"{number.reshape(()).item()!r}"
+        return f"{dtype}[{', '.join(str(size) for size in shape)}]"
+    return repr(value)

@@ -1,0 +1,63 @@
+"""Set-up of the whole suite: virtual devices, compilation cache, typed failures.
+
+The environment variables must be set before jax is imported, and they are inherited by the
+processes that some tests start.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+_flags = os.environ.get("XLA_FLAGS", "")
+if "xla_force_host_platform_device_count" not in _flags:
+    os.environ["XLA_FLAGS"] = f"{_flags} --xla_force_host_platform_device_count=8".strip()
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
+
+hypothesis.settings.register_profile(
+    "jaxlab",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("jaxlab")
+
+
+@pytest.fixture
+def x64():
+    """Run the test in float64 and put the global switch back."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def bad_input():
+    """Switch the runtime shape checks off, so that jaxlab's own errors are what is tested.
+
+    Users run without those checks; a test of a ``ValueError`` must too.
+    """
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def golden():
+    """The folder of reference outputs; tests/golden/README.md says how each was made."""
+    return ROOT / "tests" / "golden"
+
+
+@pytest.fixture
+def devices():
+    """The eight virtual CPU devices."""
+    assert jax.device_count() >= 8, "the suite needs 8 virtual devices"
+    return jax.devices()[:8]

@@ -1,0 +1,39 @@
+"""``import jaxlab`` is fast and light; a method's room loads nothing of the experiments' side."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("matplotlib", "sklearn", "pandas", "pydantic", "rich", "typer", "pooch", "orbax")
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("statement", ["import jaxlab", "import jaxlab.hopfield"])
+def test_heavy_packages_stay_out(statement):
+    loaded = modules_after(statement)
+    assert not loaded & set(HEAVY)
+
+
+def test_import_costs_less_than_half_a_second_beyond_jax():
+    code = (
+        "import time, jax\nstart = time.perf_counter()\nimport jaxlab\n"
+        "print(time.perf_counter() - start)"
+    )
+    seconds = min(
+        float(subprocess.check_output([sys.executable, "-c", code], timeout=120)) for _ in range(3)
+    )
+    assert seconds < 0.5
+
+
+def test_every_name_of_the_front_door_opens():
+    code = "import jaxlab\nfor name in jaxlab.__all__: getattr(jaxlab, name)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
