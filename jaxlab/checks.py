@@ -78,7 +78,7 @@ def check_dtype(argument: str, array: Any, kind: str) -> None:
         ...
         ValueError: mask: expected dtype bool, got float64[3]
     """
-    dtype = np.dtype(getattr(array, "dtype", np.asarray(array).dtype))
+    dtype = np.dtype(array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype)
     if kind == "bool":
         fits = dtype == np.bool_
     elif kind == "integer":
