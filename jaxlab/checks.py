@@ -113,9 +113,9 @@ def check_number(
     argument: str,
     value: Any,
     *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
+    minimum: int | float | None = None,  # the runtime type checks take "float" literally
+    maximum: int | float | None = None,
+    above: int | float | None = None,
 ) -> None:
     """Refuse ``value`` if it is concrete and not finite, or outside the given bounds.
 
