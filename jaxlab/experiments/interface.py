@@ -83,9 +83,18 @@ class Reporter(Protocol):
         """A number that differs from run to run (seconds, bytes, ratios of times), kept apart."""
 
     def table(
-        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Json]], caption: str
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Json]],
+        caption: str,
+        *,
+        timed: bool = False,
     ) -> None:
-        """A table of the report; every row has one entry per column."""
+        """A table of the report; every row has one entry per column.
+
+        ``timed`` says that it holds numbers that differ from run to run (see :meth:`timing`).
+        """
 
     def figure(self, name: str, figure: "Figure", caption: str) -> None:
         """Save ``figures/NAME.png``, put it in the report under ``caption``, close the figure."""
