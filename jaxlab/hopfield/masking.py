@@ -177,9 +177,9 @@ def _random_mask(
 @functools.partial(jax.jit, static_argnames=("region", "image_shape"))
 def _keep_region(x: Array, fraction: Array, region: Region, image_shape: tuple[int, ...]) -> Array:
     """Zero the pixels outside ``region(fraction, image_shape)``."""
-    kept = region(jnp.asarray(fraction), image_shape)
-    image = x.reshape(*x.shape[:-1], *image_shape[:2], -1)
-    return jnp.where(kept[..., None], image, jnp.zeros_like(image)).reshape(x.shape)
+    pixels = region(jnp.asarray(fraction), image_shape).reshape(-1)
+    kept = jnp.repeat(pixels, math.prod(image_shape[2:]))  # all channels of a pixel go together
+    return jnp.where(kept, x, jnp.zeros_like(x))
 
 
 def _top_rows(fraction: Array, image_shape: tuple[int, ...]) -> Bool[Array, "h w"]:

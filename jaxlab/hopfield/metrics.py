@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Real
 
-from jaxlab.checks import check_dtype, check_number, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
 
 __all__ = [
     "BasinRadius",
@@ -150,8 +150,8 @@ def scaled_threshold(base: float = 50.0, reference_dim: int = 784, *, dim: int) 
         15.31
     """
     check_number("base", base, minimum=0)
-    check_number("reference_dim", reference_dim, minimum=1)
-    check_number("dim", dim, minimum=1)
+    check_integer("reference_dim", reference_dim, minimum=1)
+    check_integer("dim", dim, minimum=1)
     return base * dim / reference_dim
 
 
@@ -241,7 +241,9 @@ def basin_radius(
     grid = jnp.asarray(levels, dtype=jnp.result_type(float))
     check_shape("levels", grid, ("levels",))
     require(grid.shape[0] >= 1, "levels", grid, "at least one level")
-    check_number("steps between levels", jnp.diff(grid), above=0)
+    values = concrete(grid)
+    increasing = values is None or bool((values[1:] > values[:-1]).all())
+    require(increasing, "levels", levels, "levels that increase")
 
     def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         # Invariant: recall suffices at `low` (or low = -1) and fails at `high` (or it is the end).

@@ -1,0 +1,15 @@
+"""Example arguments of the metrics, the dynamics and the classical models."""
+
+import jax.numpy as jnp
+
+from tests.helpers import Example
+
+PATTERNS = jnp.ones((3, 8))
+INDEX = jnp.zeros(3, jnp.int32)
+
+EXAMPLES = {
+    "jaxlab.hopfield.metrics.squared_error": Example((PATTERNS, PATTERNS)),
+    "jaxlab.hopfield.metrics.fraction_correct": Example((PATTERNS, PATTERNS, 1.0)),
+    "jaxlab.hopfield.metrics.index_recall": Example((PATTERNS, INDEX)),
+    "jaxlab.hopfield.metrics.separation_margin": Example((PATTERNS, INDEX)),
+}
