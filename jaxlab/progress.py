@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -77,7 +77,7 @@ class Progress:
             )
             self._task = self._bar.add_task(title, total=total, completed=initial, latest="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         if self._bar is not None:
             self._bar.start()
         return self
