@@ -1,0 +1,156 @@
+"""How a similarity or a separation tells ``retrieve`` what it must know about it.
+
+Similarities and separations are plain functions. What ``retrieve`` cannot see from the outside is
+written on them as attributes:
+
+* a similarity may carry ``score_range`` (a pair: what its scores can be), ``takes_where`` (it looks
+  at all scores at once, so it must be told which memories are there) and ``encodes_query`` (query
+  and memories need not be of one size);
+* a separation carries ``mask_value`` (what a missing memory's score must be for it not to count)
+  and may carry ``nonnegative_scores`` (it is not defined on negative scores).
+
+A function without these attributes is treated as the most general one.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxlab.checks import check_dtype, check_shape, concrete, require
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ANY = (-float("inf"), float("inf"))
+NONPOSITIVE = (-float("inf"), 0.0)
+
+
+def similarity_function(
+    score_range: tuple[float, float],
+    *,
+    discrete: bool = False,
+    nonnegative: bool = False,
+    encodes_query: bool = False,
+) -> Callable[[F], F]:
+    """Decorator: check the patterns, jit, and write ``score_range`` on a similarity.
+
+    Args:
+        score_range: smallest and largest value that a score can have.
+        discrete: integer and boolean patterns are welcome too.
+        nonnegative: patterns with negative entries are refused where their values are known.
+        encodes_query: the function makes codes of the query; sizes are checked behind it.
+    """
+
+    def decorate(function: F) -> F:
+        jitted = jax.jit(function)
+
+        @functools.wraps(function)
+        def similarity(query: Any, memories: Any) -> Any:
+            if not encodes_query:
+                check_patterns(query, memories, discrete=discrete)
+            if nonnegative:
+                _refuse_negative("query", query)
+                _refuse_negative("memories", memories)
+            return jitted(query, memories)
+
+        return declare(similarity, score_range=score_range, encodes_query=encodes_query)  # type: ignore[return-value]
+
+    return decorate
+
+
+def separation_function(*, mask_value: float, nonnegative_scores: bool = False) -> Callable[[F], F]:
+    """Decorator: check the scores, jit, and write ``mask_value`` on a separation.
+
+    Args:
+        mask_value: the score of a missing memory.
+        nonnegative_scores: negative scores have no weight (NaN, or a clamped one).
+    """
+
+    def decorate(function: F) -> F:
+        jitted = jax.jit(function)
+
+        @functools.wraps(function)
+        def separation(scores: Any) -> Any:
+            check_shape("scores", scores, ("...", "n"))
+            require(np.shape(scores)[-1] > 0, "scores", scores, "at least one score")
+            check_dtype("scores", scores, "floating")
+            return jitted(scores)
+
+        return declare(  # type: ignore[return-value]
+            separation, mask_value=float(mask_value), nonnegative_scores=nonnegative_scores
+        )
+
+    return decorate
+
+
+def declare(function: F, **attributes: Any) -> F:
+    """Write ``attributes`` on ``function`` and return it."""
+    function.__dict__.update(attributes)
+    return function
+
+
+def cached(factory: F) -> F:
+    """Decorator: equal hashable arguments give the identical function.
+
+    So ``softmax(beta=8.0)`` can be a static argument of a jitted function without a compilation per
+    call. Arrays and traced values do not hash: each call then gives a new function.
+    """
+    signature = inspect.signature(factory)
+    remembered = functools.lru_cache(maxsize=None)(factory)
+
+    @functools.wraps(factory)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        try:
+            hash((bound.args, tuple(bound.kwargs.values())))
+        except TypeError:
+            return factory(*bound.args, **bound.kwargs)
+        return remembered(*bound.args, **bound.kwargs)
+
+    return make  # type: ignore[return-value]
+
+
+def check_patterns(query: Any, memories: Any, *, discrete: bool = True) -> None:
+    """Refuse a query and a memory bank that do not fit each other."""
+    check_bank(memories)
+    check_shape("query", query, ("...", np.shape(memories)[1]))
+    if not discrete:
+        check_dtype("query", query, "floating")
+        check_dtype("memories", memories, "floating")
+
+
+def check_bank(memories: Any) -> None:
+    """Refuse memories that are not a matrix with at least one row and one column."""
+    check_shape("memories", memories, ("n", "d"))
+    require(
+        min(np.shape(memories)) > 0, "memories", memories, "at least one memory of size at least 1"
+    )
+
+
+def float_dtype(*arrays: Any) -> Any:
+    """The dtype in which scores of these patterns accumulate: float32 or wider."""
+    return jnp.promote_types(jnp.result_type(*arrays), jnp.float32)
+
+
+def inner(left: Array, right: Array, *, precision: Any = None) -> Array:
+    """``left @ right.T`` over the last axes, accumulated in float32 or wider."""
+    return jnp.einsum(
+        "...d,nd->...n",
+        left,
+        right,
+        precision=precision,
+        preferred_element_type=float_dtype(left, right),
+    )
+
+
+def _refuse_negative(argument: str, patterns: Any) -> None:
+    values = concrete(patterns)
+    if values is not None and values.size:
+        smallest = values.min()
+        require(bool(smallest >= 0), argument, float(smallest), "no negative entry")
