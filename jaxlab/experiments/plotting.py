@@ -234,7 +234,7 @@ def image_rows(
             )
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(len(rows) - 0.5, -0.5), aspect="equal")
     ax.set_yticks(range(len(rows)), list(rows))
-    ax.set_xticks(*((range(len(titles)), titles) if titles is not None else ([],)))
+    ax.set_xticks(range(columns) if titles is not None else [], titles)
     ax.tick_params(length=0, labelsize=9, colors=_INK, top=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     if title is not None:
@@ -257,9 +257,9 @@ def _style(ax: Axes) -> None:
     ax.spines[["left", "bottom"]].set_color(_QUIET)
     ax.tick_params(labelsize=9, colors=_QUIET, labelcolor=_INK)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.label.set_size(10)
+        axis.label.set_fontsize(10)
         axis.label.set_color(_INK)
-    ax.title.set_size(11)
+    ax.title.set_fontsize(11)
     ax.title.set_color(_INK)
 
 

@@ -1,10 +1,10 @@
 """The command line: read a config, run its experiment, report it against the paper.
 
 ``jaxlab list | show | run | report``. Each file does one thing: :mod:`registry` finds configs,
-:mod:`settings` checks their values, :mod:`request` puts both together, :mod:`store` keeps run directories,
-:mod:`reporter` collects what an experiment reports, :mod:`execute` runs one from start to end,
-:mod:`report` writes its ``report.md``, and :mod:`scoreboard` with :mod:`page` gathers the newest
-runs.
+:mod:`settings` checks their values, :mod:`request` puts both together, :mod:`store` keeps run
+directories, :mod:`reporter` collects what an experiment reports, :mod:`execute` runs one from start
+to end, :mod:`report` writes its ``report.md``, and :mod:`scoreboard` with :mod:`page` gathers the
+newest runs.
 
 From Python, :func:`run` does what ``jaxlab run`` does and :func:`resolve` what its ``--dry-run``
 does.

@@ -31,7 +31,7 @@ def describe_environment(seed: int | None) -> dict[str, Any]:
             "count": len(devices),
             "processes": jax.process_count(),
         },
-        "x64": bool(jax.config.jax_enable_x64),
+        "x64": bool(jax.numpy.result_type(float) == jax.numpy.float64),
         "git": git_state(Path(jaxlab.__file__).parent.parent),
         "seed": seed,
     }

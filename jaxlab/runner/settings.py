@@ -35,8 +35,8 @@ def parse_set(text: str) -> list[tuple[str, Any]]:
     no quotes. Spaces inside quotes and brackets belong to the value.
 
     Example:
-        >>> parse_set("seeds=5 data.name=digits sigma=[0.2, 0.3] similarity=[dot,cosine]")
-        [('seeds', 5), ('data.name', 'digits'), ('sigma', [0.2, 0.3]), ('similarity', ['dot', 'cosine'])]
+        >>> parse_set("seeds=5 data.name=digits sigma=[0.2, 0.3] names=[dot,cosine]")
+        [('seeds', 5), ('data.name', 'digits'), ('sigma', [0.2, 0.3]), ('names', ['dot', 'cosine'])]
     """
     pairs = []
     for item in _split(text, " \t\n"):
@@ -163,18 +163,10 @@ def _value(text: str) -> Any:
 
 def _explain(problem: Any, values: Any, known: list[str]) -> str:
     """One line on one of pydantic's findings."""
-    path: list[str] = []
-    at = values
-    for part in problem["loc"]:
-        # pydantic also names the members of unions here; those are no keys of the file
-        if isinstance(at, dict) and part in at:
-            at = at[part]
-        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
-            at = at[part]
-        elif problem["type"] not in ("missing", "missing_argument") or part != problem["loc"][-1]:
-            continue
-        path.append(f"[{part}]" if isinstance(part, int) else f".{part}")
-    key = "".join(path).removeprefix(".")
+    absent = problem["type"].startswith("missing")
+    key = _dotted(problem["loc"][:-1] if absent else problem["loc"], values)
+    if absent:
+        return f"{key}.{problem['loc'][-1]}: missing".removeprefix(".")
     kind, got = problem["type"], _show(problem["input"])
     if kind == "unexpected_keyword_argument":
         table = key.rpartition(".")[0]
@@ -183,8 +175,6 @@ def _explain(problem: Any, values: Any, known: list[str]) -> str:
         hint = f"; did you mean {close!r}?" if close else ";"
         inside = f" in [{table}]" if table else ""
         return f"{key} = {got}: unknown key{hint} known{inside}: {', '.join(siblings)}"
-    if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        return f"{key}: missing"
     allowed = str(problem["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
     if kind in _BOUNDS:
         sign, limit = _BOUNDS[kind]
@@ -195,6 +185,21 @@ def _explain(problem: Any, values: Any, known: list[str]) -> str:
         close = nearest(problem["input"], choices)
         hint = f"; did you mean {close!r}?" if close else ""
     return f"{key} = {got}: expected {allowed}{hint}"
+
+
+def _dotted(location: Iterable[str | int], values: Any) -> str:
+    """A place in ``values`` as ``table.key[2]``.
+
+    pydantic also names members of unions there; those are no keys of the file and are left out.
+    """
+    path = ""
+    for part in location:
+        in_table = isinstance(values, dict) and part in values
+        in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        if in_table or in_list:
+            values = values[part]
+            path += f"[{part}]" if in_list else f".{part}"
+    return path.removeprefix(".")
 
 
 def _nearest_key(key: str, siblings: list[str], known: list[str]) -> str | None:
