@@ -103,8 +103,7 @@ ENTRIES = (
     ),
     _Cifar(
         name="cifar100",
-        description="Colour photographs in 100 classes of 20 groups: images "
-        "[50000 | 10000, 32, 32, 3], labels, coarse_labels.",
+        description="Colour photographs in 100 classes: images [50000 | 10000, 32, 32, 3], labels.",
         read=_cifar100,
         files=(
             FileSpec(

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.checks import check_choice
 from jaxlab.data.files import FileSpec
 
-__all__ = ["Entry", "pixels"]
+__all__ = ["PIXEL_DTYPES", "Entry", "pixels"]
+
+PIXEL_DTYPES = ("float32", "uint8")
 
 ReadFile = Callable[[str], bytes]
 
@@ -50,7 +51,6 @@ class Entry:
 
 def pixels(images: np.ndarray, dtype: str) -> np.ndarray:
     """Byte images as ``"float32"`` in [0, 1] (value / 255), or left as ``"uint8"``."""
-    check_choice("dtype", dtype, ("float32", "uint8"))
     if dtype == "uint8":
         return np.ascontiguousarray(images)
     scaled = images.astype(np.float32, order="C")

@@ -259,12 +259,12 @@ def _account(spec: FileSpec, root: PathLike | None, tried: list[str]) -> str:
         f"root=… or $JAXLAB_DATA (there or in its sub-folder {spec.folder})"
     ]
     ways += list(spec.system.values())
-    return "\n".join(
-        [f"{spec.folder}: {spec.name} is not available"]
-        + ["  looked in:", *(f"    {place}" for place in places)]
-        + ["  tried and failed:", *(f"    {line}" for line in tried)]
-        + ["  to get it, one of:", *(f"    {way}" for way in ways)]
-    )
+    message = f"{spec.folder}: {spec.name} is not available"
+    parts = {"looked in": places, "tried and failed": tried, "to get it, one of": ways}
+    for title, lines in parts.items():
+        if lines:
+            message += f"\n  {title}:" + "".join(f"\n    {line}" for line in lines)
+    return message
 
 
 def _origin(spec: FileSpec) -> str:

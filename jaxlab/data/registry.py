@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jaxlab.checks import check_choice, require
 from jaxlab.data import cifar, embedded, idx, photographs, tiny_imagenet
 from jaxlab.data.dataset import Dataset, DatasetInfo
-from jaxlab.data.entry import Entry
+from jaxlab.data.entry import PIXEL_DTYPES, Entry
 from jaxlab.data.files import fetch, is_offline
 
 __all__ = ["DATASETS", "Availability", "available", "load"]
@@ -87,6 +87,8 @@ def load(
     for option in options:
         require(bool(entry.options), f"option of {name}", option, "no options")
         check_choice(f"option of {name}", option, entry.options)
+    if "dtype" in options:  # refused here, before anything is fetched
+        check_choice("dtype", options["dtype"], PIXEL_DTYPES)
 
     files = {spec.name: spec for spec in entry.files}
     used: dict[str, str] = {}
