@@ -12,7 +12,14 @@ An experiment module defines three names:
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+    runtime_checkable,
+)
 
 import pydantic
 import pydantic.dataclasses
@@ -58,6 +65,7 @@ class Claim:
     criterion: str
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Where an experiment's results go. The runner implements it; tests may too."""
 
@@ -106,6 +114,7 @@ class Reporter(Protocol):
         """The measured counterpart of a claim. ``holds`` is None when this run cannot decide it."""
 
 
+@runtime_checkable
 class Experiment(Protocol):
     """The shape of an experiment module."""
 
