@@ -43,9 +43,12 @@ class Progress:
         interval: seconds between plain lines.
 
     Example:
-        >>> with Progress("fit", total=2, stream=sys.stdout, interval=0.0) as progress:
-        ...     progress.advance(latest={"loss": 0.25})  # doctest: +ELLIPSIS
-        fit 1/2 (50%), .../s, ... left, loss=0.25
+        >>> import io
+        >>> stream = io.StringIO()
+        >>> with Progress("fit", total=1, stream=stream, interval=0.0) as progress:
+        ...     progress.advance(latest={"loss": 0.25})
+        >>> print(stream.getvalue().splitlines()[0])  # doctest: +ELLIPSIS
+        fit 1/1 (100%), .../s, ... left, loss=0.25
     """
 
     def __init__(
