@@ -1,0 +1,310 @@
+"""Checkpoints that are either whole or not there.
+
+A checkpoint is written by orbax under a hidden name and renamed when it is complete, so a process
+killed at any moment leaves the earlier checkpoints and nothing that looks like a newer one. A
+manifest beside the arrays holds the shape, dtype and SHA-256 of every leaf; what the disk damaged
+later is found when it is read, and the checkpoint before it is used, with a message that says so.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from jaxlab.checks import check_integer, require
+from jaxlab.training.state import TrainState
+
+__all__ = [
+    "CheckpointError",
+    "Restored",
+    "checkpoint_path",
+    "checkpoint_steps",
+    "require_writable",
+    "restore_checkpoint",
+    "save_checkpoint",
+]
+
+_PREFIX = "step-"
+_UNFINISHED, _DISCARDED = ".writing-", ".deleting-"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written, or none of those there could be read."""
+
+
+class Restored(NamedTuple):
+    """What :func:`restore_checkpoint` found.
+
+    Attributes:
+        state: the restored state, placed on devices as the state it was compared with.
+        path: the checkpoint it was read from.
+        skipped: one line for each newer checkpoint that could not be read, and why; empty when all
+            is well. Whoever restores must show them.
+    """
+
+    state: TrainState
+    path: Path
+    skipped: tuple[str, ...]
+
+
+def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, keep: int = 3) -> Path:
+    """Write ``state`` to ``directory/step-XXXXXXXX`` and drop all but the ``keep`` newest.
+
+    Newer checkpoints than this one, left by a run that was resumed from an earlier step because
+    they could not be read, are not counted and stay until the run gets there. Each run needs a
+    directory of its own. With several processes all must call this; process 0 writes.
+
+    Args:
+        directory: where the run keeps its checkpoints; made if missing.
+        state: the state, held whole by every process (not sharded).
+        keep: how many checkpoints to keep, this one included.
+
+    Returns:
+        The checkpoint's path.
+
+    Raises:
+        CheckpointError: if it cannot be written (full disk, no permission); earlier checkpoints
+            are untouched then.
+        ValueError: if ``keep`` is below 1 or a leaf is sharded over processes.
+
+    Cost: one copy of the state in host memory; time of hashing and of the disk.
+    """
+    check_integer("keep", keep, minimum=1)
+    arrays, manifest = _to_host(state)
+    root = Path(directory).absolute()
+    step = int(state.step)
+    target = checkpoint_path(root, step)
+    failure: Exception | None = None
+    if jax.process_index() == 0:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(root)
+            _write(target, arrays, manifest)
+            for old in [known for known in checkpoint_steps(root) if known <= step][:-keep]:
+                _discard(checkpoint_path(root, old))
+        except Exception as error:  # orbax and its storage layer raise errors of many types
+            failure = error
+            _remove_leftovers(root)
+    if _on_any_process(failure is not None):
+        reason = "process 0 failed" if failure is None else _reason(failure)
+        kept = ", ".join(map(str, checkpoint_steps(root))) or "none"
+        raise CheckpointError(
+            f"the checkpoint of step {step} could not be written to {root}: {reason}. "
+            f"Steps whose checkpoints are there: {kept}."
+        ) from failure
+    return target
+
+
+def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> Restored | None:
+    """The newest readable checkpoint in ``directory``; ``None`` if there is none at all.
+
+    Args:
+        directory: where :func:`save_checkpoint` wrote.
+        like: a state of the same structure, shapes and dtypes, whose values do not matter: the
+            initial state of the run. The result is placed on devices as it is.
+
+    Returns:
+        A :class:`Restored`, bit for bit the state that was saved, or ``None``.
+
+    Raises:
+        CheckpointError: if there are checkpoints and not one is readable.
+        ValueError: if the newest readable one belongs to another model or optimizer, naming the
+            leaves that differ.
+
+    Cost: time of the disk and of hashing.
+    """
+    root = Path(directory).absolute()
+    skipped: list[str] = []
+    for step in reversed(checkpoint_steps(root)):
+        path = checkpoint_path(root, step)
+        try:
+            arrays, manifest = _read(path)
+        except Exception as error:  # whatever damage does to the reader, the next one may be whole
+            skipped.append(f"checkpoint {path} is unreadable: {_reason(error)}")
+            continue
+        return Restored(_from_host(arrays, manifest, like, path), path, tuple(skipped))
+    if skipped:
+        raise CheckpointError(
+            "no readable checkpoint: " + "; ".join(skipped) + f". Move {root} away to start anew."
+        )
+    return None
+
+
+def checkpoint_steps(directory: str | os.PathLike[str]) -> list[int]:
+    """The steps of the complete checkpoints in ``directory``, ascending."""
+    root = Path(directory)
+    names = [entry.name.removeprefix(_PREFIX) for entry in root.glob(f"{_PREFIX}*")]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def checkpoint_path(directory: str | os.PathLike[str], step: int) -> Path:
+    """Where the checkpoint of ``step`` is, or would be."""
+    return Path(directory).absolute() / f"{_PREFIX}{step:08d}"
+
+
+def require_writable(directory: str | os.PathLike[str]) -> None:
+    """Make ``directory`` if needed and try to write in it.
+
+    Raises:
+        CheckpointError: if that fails, with the system's reason.
+    """
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=_UNFINISHED):
+            pass
+    except OSError as error:
+        raise CheckpointError(
+            f"checkpoints cannot be written to {directory}: {_reason(error)}"
+        ) from error
+
+
+def _to_host(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The leaves as numpy arrays by name, and what is needed to check and rebuild them."""
+    arrays: dict[str, np.ndarray] = {}
+    manifest: dict[str, Any] = {}
+    for name, leaf in _named_leaves(state).items():
+        whole = not isinstance(leaf, jax.Array) or leaf.is_fully_addressable
+        whole = whole or leaf.is_fully_replicated
+        require(whole, name, leaf, "an array that every process holds whole")
+        described = _describe(leaf)
+        array = np.asarray(jax.random.key_data(leaf) if described["key"] else leaf)
+        manifest[name] = {**described, "sha256": _digest(array)}
+        if array.size:  # orbax refuses empty arrays; the manifest says all there is to know
+            arrays[name] = array
+    return arrays, manifest
+
+
+def _from_host(
+    arrays: Mapping[str, Any], manifest: Mapping[str, Any], like: TrainState, path: Path
+) -> TrainState:
+    """The leaves put back into the structure and onto the devices of ``like``."""
+    wanted = _named_leaves(like)
+    differences = [
+        f"{name} is {_spell(manifest.get(name))} there and {_spell(here)} here"
+        for name in sorted(wanted.keys() | manifest.keys())
+        if _spell(manifest.get(name))
+        != _spell(here := _describe(wanted[name]) if name in wanted else None)
+    ]
+    if differences:
+        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
+        raise ValueError(
+            f"checkpoint {path} is of another model or optimizer: "
+            + "; ".join(differences[:3])
+            + more
+        )
+    leaves = [_place(_array(arrays, manifest, name), leaf) for name, leaf in wanted.items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _place(array: np.ndarray, like: Any) -> Any:
+    if not isinstance(like, jax.Array):
+        return array
+    value = jnp.array(array, copy=True)
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
+        value = jax.random.wrap_key_data(value, impl=str(jax.random.key_impl(like)))
+    return jax.device_put(value, like.sharding) if like.committed else value
+
+
+def _write(target: Path, arrays: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
+    unfinished = target.with_name(f"{_UNFINISHED}{target.name}")
+    contents = ocp.args.Composite(
+        arrays=ocp.args.PyTreeSave(arrays), manifest=ocp.args.JsonSave(manifest)
+    )
+    with _checkpointer() as checkpointer:
+        checkpointer.save(unfinished, args=contents)
+    if target.exists():
+        _discard(target)
+    unfinished.rename(target)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    contents = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(), manifest=ocp.args.JsonRestore())
+    with _checkpointer() as checkpointer:
+        restored = checkpointer.restore(path, args=contents)
+    arrays, manifest = restored.arrays, restored.manifest
+    for name in manifest:
+        if _digest(_array(arrays, manifest, name)) != manifest[name]["sha256"]:
+            raise ValueError(f"checksum of {name} does not match")
+    return arrays, manifest
+
+
+def _array(arrays: Mapping[str, Any], manifest: Mapping[str, Any], name: str) -> np.ndarray:
+    entry = manifest[name]
+    if name not in arrays:
+        return np.zeros(entry["shape"], entry["dtype"])
+    return np.asarray(arrays[name])
+
+
+def _checkpointer() -> ocp.Checkpointer:
+    """Orbax for this process alone: state is the same on all, and process 0 writes it."""
+    own = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process{own}"
+    )
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=options)
+
+
+def _on_any_process(flag: bool) -> bool:
+    """Whether ``flag`` holds on any process; all wait for each other here."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def _discard(path: Path) -> None:
+    """Delete a checkpoint by renaming it first: killed half-way, it no longer looks like one."""
+    doomed = path.with_name(f"{_DISCARDED}{path.name}")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _remove_leftovers(root: Path) -> None:
+    for pattern in (f"{_UNFINISHED}*", f"{_DISCARDED}*"):
+        for leftover in root.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _named_leaves(state: TrainState) -> dict[str, Any]:
+    paths = jax.tree_util.tree_leaves_with_path(state)
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
+    require(len(named) == len(paths), "state", sorted(named), "leaves with different names")
+    return named
+
+
+def _describe(leaf: Any) -> dict[str, Any]:
+    """Shape and dtype of the array stored for ``leaf``, and the implementation if it is a key."""
+    if jnp.issubdtype(getattr(leaf, "dtype", np.asarray(leaf).dtype), jax.dtypes.prng_key):
+        data = jax.eval_shape(jax.random.key_data, leaf)
+        return {
+            "shape": list(data.shape),
+            "dtype": str(data.dtype),
+            "key": str(jax.random.key_impl(leaf)),
+        }
+    leaf = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    return {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "key": None}
+
+
+def _spell(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return "missing"
+    kind = f"key<{entry['key']}> " if entry["key"] else ""
+    return f"{kind}{entry['dtype']}{entry['shape']}"
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error: storage layers append pages."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
