@@ -5,6 +5,7 @@ the output is a file or a pipe, a plain line is written at most every ``interval
 at the end.
 """
 
+import io
 import sys
 import time
 from collections.abc import Mapping
@@ -43,7 +44,6 @@ class Progress:
         interval: seconds between plain lines.
 
     Example:
-        >>> import io
         >>> stream = io.StringIO()
         >>> with Progress("fit", total=1, stream=stream, interval=0.0) as progress:
         ...     progress.advance(latest={"loss": 0.25})
@@ -57,7 +57,7 @@ class Progress:
         total: int,
         *,
         initial: int = 0,
-        stream: TextIO | None = None,
+        stream: TextIO | io.TextIOBase | None = None,
         interval: float = 10.0,
     ):
         self._title, self._total, self._done, self._initial = title, total, initial, initial
@@ -76,7 +76,7 @@ class Progress:
                 TextColumn("left"),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[latest]}"),
-                console=Console(file=self._stream),
+                console=Console(file=self._stream),  # type: ignore[arg-type]
             )
             self._task = self._bar.add_task(title, total=total, completed=initial, latest="")
 
