@@ -30,7 +30,7 @@ Example:
     True
 """
 
-from jaxlab.hopfield import separation, similarity
+from jaxlab.hopfield import corruption, metrics, patterns, separation, similarity
 from jaxlab.hopfield.retrieval import Recall, Retrieval, recall, retrieve
 from jaxlab.hopfield.types import Separation, Similarity
 
@@ -39,6 +39,9 @@ __all__ = [
     "Retrieval",
     "Separation",
     "Similarity",
+    "corruption",
+    "metrics",
+    "patterns",
     "recall",
     "retrieve",
     "separation",

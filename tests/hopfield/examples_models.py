@@ -1,5 +1,6 @@
 """Example arguments of the metrics, the dynamics and the classical models."""
 
+import jax
 import jax.numpy as jnp
 
 from tests.helpers import Example
@@ -7,9 +8,12 @@ from tests.helpers import Example
 PATTERNS = jnp.ones((3, 8))
 INDEX = jnp.zeros(3, jnp.int32)
 
+KEY = jax.random.key(0)
+
 EXAMPLES = {
     "jaxlab.hopfield.metrics.squared_error": Example((PATTERNS, PATTERNS)),
     "jaxlab.hopfield.metrics.fraction_correct": Example((PATTERNS, PATTERNS, 1.0)),
     "jaxlab.hopfield.metrics.index_recall": Example((PATTERNS, INDEX)),
     "jaxlab.hopfield.metrics.separation_margin": Example((PATTERNS, INDEX)),
+    "jaxlab.hopfield.patterns.random_bipolar": Example((KEY,), {"n": 3, "d": 8}),
 }
