@@ -123,7 +123,7 @@ def count_axis(ax: Axes, counts: Sequence[int]) -> None:
     shown: list[int] = []
     span = np.log(max(counts) / min(counts)) or 1.0
     for count in sorted(counts, reverse=True):
-        if not shown or np.log(shown[-1] / count) > 0.07 * span:
+        if not shown or np.log(shown[-1] / count) > 0.12 * span:
             shown.append(count)
     ax.xaxis.set_major_locator(FixedLocator(shown))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -212,25 +212,23 @@ def image_rows(
         10
     """
     columns = max(len(images) for images in rows.values())
-    margin = 0.09 * max(len(label) for label in rows)
-    headroom = (0.3 if titles is not None else 0.0) + (0.35 if title is not None else 0.0)
-    figure = Figure(
-        figsize=(size * columns + margin + 0.2, size * len(rows) + headroom + 0.1),
-        dpi=_DPI,
-        layout="constrained",
-    )
-    ax = figure.subplots()
+    # placed by hand: a layout engine centres axes of fixed aspect and cuts long labels off
+    left, right = 0.2 + 0.075 * max(len(label) for label in rows), 0.1
+    top = 0.1 + (0.25 if titles is not None else 0.0) + (0.3 if title is not None else 0.0)
+    wide, high = left + size * columns + right, top + size * len(rows) + 0.1
+    figure = Figure(figsize=(wide, high), dpi=_DPI)
+    ax = figure.add_axes((left / wide, 0.1 / high, size * columns / wide, size * len(rows) / high))
     for row, images in enumerate(rows.values()):
         for column, image in enumerate(np.asarray(images, dtype=np.float64)):
             pixels = _pixels(image, limits)
-            high, wide = 0.94 * np.asarray(pixels.shape[:2]) / max(pixels.shape[:2]) / 2
+            tall, broad = 0.94 * np.asarray(pixels.shape[:2]) / max(pixels.shape[:2]) / 2
             ax.imshow(
                 pixels,
                 cmap="gray",
                 vmin=0.0,
                 vmax=1.0,
                 interpolation="nearest",
-                extent=(column - wide, column + wide, row + high, row - high),
+                extent=(column - broad, column + broad, row + tall, row - tall),
             )
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(len(rows) - 0.5, -0.5), aspect="equal")
     ax.set_yticks(range(len(rows)), list(rows))
@@ -238,7 +236,7 @@ def image_rows(
     ax.tick_params(length=0, labelsize=9, colors=_INK, top=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     if title is not None:
-        figure.suptitle(title, fontsize=11, color=_INK)
+        figure.suptitle(title, fontsize=11, color=_INK, y=1 - 0.1 / high, va="top")
     return figure
 
 
