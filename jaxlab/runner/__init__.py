@@ -3,8 +3,8 @@
 ``jaxlab list | show | run | report``. Each file does one thing: :mod:`registry` finds configs,
 :mod:`settings` checks their values, :mod:`request` puts both together, :mod:`store` keeps run
 directories, :mod:`reporter` collects what an experiment reports, :mod:`execute` runs one from start
-to end, :mod:`report` writes its ``report.md``, and :mod:`scoreboard` with :mod:`page` gathers the
-newest runs.
+to end, :mod:`report` writes its ``report.md``; :mod:`gather` finds the newest runs, which
+:mod:`scoreboard` and :mod:`page` show.
 
 From Python, :func:`run` does what ``jaxlab run`` does and :func:`resolve` what its ``--dry-run``
 does.

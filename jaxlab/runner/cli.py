@@ -40,10 +40,11 @@ def main() -> None:
         sys.exit(2)
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"jaxlab {jaxlab.__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
@@ -136,14 +137,16 @@ def run(
         for claim in results.judged_claims():
             word = typer.style(f"{holds_word(claim['holds']):<13}", fg=_COLOURS[claim["holds"]])
             typer.echo(f"{word}  {claim['statement']} ({claim['source']})")
-            typer.echo(f"{'':15}paper: {claim['paper']}\n{'':15}ours:  {claim['ours']}")
+            typer.echo(
+                f"{'':15}paper: {claim['paper']}\n{'':15}ours:  {claim['ours'] or 'not measured'}"
+            )
         typer.echo(f"{duration(outcome.seconds)} · {relative(outcome.path / 'report.md')}")
     elif results.status == "interrupted":
         typer.echo(f"\ninterrupted; go on with:\n  {outcome.resume}", err=True)
         raise typer.Exit(130)
     else:
         trace = outcome.path / "traceback.txt"
-        where = f" (traceback in {relative(trace)})" if trace.exists() else ""
+        where = f"\ntraceback: {relative(trace)}" if trace.exists() else ""
         typer.echo(f"jaxlab: {name} failed: {results.error}{where}", err=True)
         typer.echo(f"finished cells are kept; go on with:\n  {outcome.resume}", err=True)
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import datetime
 import errno
+import io
 import os
 import shlex
 import shutil
@@ -66,7 +67,7 @@ def run(
     runs: Path = Path("runs"),
     resume: str | None = None,
     announce: Callable[[str], None] = lambda line: None,
-    stream: TextIO | None = None,
+    stream: TextIO | io.TextIOBase | None = None,
     interval: float = 10.0,
 ) -> Outcome:
     """Run an experiment and leave a run directory behind.
@@ -116,7 +117,7 @@ class _Session:
         self.results = _results(request)
         self.config = dump_toml(request.values)
         self.environment: dict[str, Any] = {}
-        command = [_program(), "run", request.entry.name, "--resume", relative(path)]
+        command = [*_program(), "run", request.entry.name, "--resume", relative(path)]
         repeat = ["jaxlab", "run", request.entry.name, "--preset", request.preset]
         repeat += ["--set", " ".join(request.overrides)] if request.overrides else []
         chosen = ["--configs", relative(configs)] if configs is not None else []
@@ -179,7 +180,7 @@ class _Session:
     def _fail(self, error: BaseException, seconds: float) -> None:
         """Record a failure as far as the disk allows; without it, ``unfinished`` still stands."""
         self.results.status = "failed"
-        self.results.error = _one_line(error)
+        self.results.error = _describe(error)
         trace = "".join(traceback.format_exception(error))
         with contextlib.suppress(OSError):
             write_atomic(self.path / "traceback.txt", trace)
@@ -213,20 +214,20 @@ def _results(request: Request) -> Results:
     )
 
 
-def _one_line(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         return f"the disk is full ({error.strerror}); earlier runs are untouched"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {error}"
 
 
-def _program() -> str:
+def _program() -> list[str]:
     """How the user called this program, so that a printed command can be pasted."""
     called = Path(sys.argv[0])
     if called.name != "jaxlab":
-        return "python -m jaxlab.runner"
+        return ["python", "-m", "jaxlab.runner"]
     on_path = shutil.which("jaxlab")
     same = on_path is not None and os.path.realpath(on_path) == os.path.realpath(called)
-    return "jaxlab" if same else relative(called)
+    return ["jaxlab"] if same else [relative(called)]
 
 
 @contextlib.contextmanager

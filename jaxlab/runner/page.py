@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jaxlab.runner.gather import Shown
 from jaxlab.runner.report import holds_word
-
-if TYPE_CHECKING:
-    from jaxlab.runner.scoreboard import Shown
 
 __all__ = ["write_page"]
 
@@ -72,7 +70,7 @@ dl { display: grid; grid-template-columns: repeat(3, 1fr); gap: .25rem 1.25rem; 
 dd { margin: 0; overflow-wrap: anywhere; }
 .ours { font-weight: 600; }
 .figures {
-  display: grid; gap: 1rem; margin-top: 1.1rem;
+  display: grid; gap: 1rem; margin-top: 1.1rem; grid-auto-flow: dense;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
 }
 figure { margin: 0; }
@@ -93,7 +91,7 @@ figcaption { margin-top: .35rem; }
 """
 
 
-def write_page(shown: Sequence["Shown"], missing: Sequence[str], headline: str) -> str:
+def write_page(shown: Sequence[Shown], missing: Sequence[str], headline: str) -> str:
     """The page.
 
     Args:
@@ -119,7 +117,7 @@ def write_page(shown: Sequence["Shown"], missing: Sequence[str], headline: str) 
     )
 
 
-def _overview(one: "Shown") -> str:
+def _overview(one: Shown) -> str:
     marks = ""
     for claim in one.results["claims"]:
         kind, mark = _MARKS[claim["holds"]]
@@ -130,7 +128,7 @@ def _overview(one: "Shown") -> str:
     return f'<li><a href="#{name}">{name}</a><span class="marks">{marks}</span></li>'
 
 
-def _experiment(one: "Shown") -> str:
+def _experiment(one: Shown) -> str:
     facts = "".join(f"<span>{escape(fact)}</span>" for fact in one.facts)
     newer = ""
     if one.newer is not None:

@@ -120,8 +120,10 @@ def duration(seconds: float) -> str:
 def describe_device(environment: dict[str, Any]) -> str:
     """The device in a few words: the accelerator's kind, or the processor's name."""
     device = environment["device"]
-    kind = environment["processor"] if device["platform"] == "cpu" else device["kind"]
-    return f"{device['count']} × {kind}" if device["count"] > 1 else str(kind)
+    if device["platform"] != "cpu":
+        return f"{device['count']} × {device['kind']}" if device["count"] > 1 else device["kind"]
+    many = f" ({device['count']} virtual devices)" if device["count"] > 1 else ""
+    return f"{environment['processor']}{many}"
 
 
 def holds_word(holds: bool | None) -> str:
@@ -130,11 +132,11 @@ def holds_word(holds: bool | None) -> str:
 
 
 def _banner(results: Results, resume: str) -> str:
-    lines = [f"**{_BANNERS[results.status]}**"]
+    lines = [f"**{_BANNERS[results.status]}**", ""]
     if results.error is not None:
-        lines.append(f"`{results.error}`")
+        lines += ["```", *results.error.splitlines(), "```", ""]
     lines.append(f"Finished cells are kept; resume with `{resume}`")
-    return "\n".join(f"> {line}  " for line in lines)
+    return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
 def _claims(results: Results) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from jaxlab.checks import nearest
 from jaxlab.experiments.interface import Claim
 from jaxlab.progress import Progress
 from jaxlab.runner.store import Metrics, plain, write_atomic
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import matplotlib.figure
 
 __all__ = ["Results", "RunReporter"]
 
@@ -32,7 +34,7 @@ class Results:
         overrides: the values set over the preset, as ``key=value``.
         claims: what the paper claims.
         status: ``"unfinished"``, ``"finished"``, ``"failed"`` or ``"interrupted"``.
-        error: what went wrong in a failed run, in one line.
+        error: what went wrong in a failed run.
         scalars: numbers by name.
         tables: columns, rows and caption by name; timed ones go to ``timings.json``.
         figures: captions by name, in the order they came.
@@ -103,7 +105,7 @@ class RunReporter:
         run_dir: Path,
         metrics: Metrics,
         *,
-        stream: TextIO | None = None,
+        stream: TextIO | io.TextIOBase | None = None,
         interval: float = 10.0,
     ):
         self.results = results
@@ -146,12 +148,12 @@ class RunReporter:
             self._progress.advance(latest=_latest(key, value))
         return value
 
-    def scalar(self, name: str, value: float) -> None:
+    def scalar(self, name: str, value: Any) -> None:
         """A reproducible number."""
         self._new("scalar", name, self.results.scalars)
         self.results.scalars[name] = plain(value, name)
 
-    def timing(self, name: str, value: float) -> None:
+    def timing(self, name: str, value: Any) -> None:
         """A number that differs from run to run."""
         self._new("timing", name, self.results.timings)
         self.results.timings[name] = plain(value, name)
@@ -178,7 +180,7 @@ class RunReporter:
             "timed": timed,
         }
 
-    def figure(self, name: str, figure: "Figure", caption: str) -> None:
+    def figure(self, name: str, figure: "matplotlib.figure.Figure", caption: str) -> None:
         """Save ``figures/NAME.png`` and close the figure."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(
@@ -200,7 +202,7 @@ class RunReporter:
         """A paragraph of the report."""
         self.results.notes.append(text)
 
-    def verdict(self, claim_id: str, *, ours: str, holds: bool | None) -> None:
+    def verdict(self, claim_id: str, *, ours: str, holds: bool | np.bool_ | None) -> None:
         """The measured counterpart of a claim."""
         known = [claim.id for claim in self.results.claims]
         if claim_id not in known:
@@ -220,7 +222,7 @@ class RunReporter:
     def seconds_read_back(self) -> float:
         """What the cells that were not computed again had cost."""
         stored = self._metrics.stored
-        return sum(stored[key]["seconds"] for key in self._seen & stored.keys())
+        return float(sum(stored[key]["seconds"] for key in self._seen & stored.keys()))
 
     def _new(self, what: str, name: str, known: Any) -> None:
         if name in known:
@@ -231,7 +233,7 @@ def _latest(key: str, value: Any) -> dict[str, float | str]:
     """What the progress bar shows of a cell."""
     numbers = value if isinstance(value, dict) else {key: value}
     return {
-        name: number
+        name: float(number)
         for name, number in list(numbers.items())[:3]
         if isinstance(number, int | float) and not isinstance(number, bool)
     }

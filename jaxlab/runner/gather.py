@@ -1,0 +1,101 @@
+"""The newest finished run of every experiment, read from run directories.
+
+No experiment is imported: a run directory says all there is to say.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jaxlab.runner.registry import room_of
+from jaxlab.runner.report import describe_device, duration
+from jaxlab.runner.store import read_json
+
+__all__ = ["Shown", "gather", "headline"]
+
+_WAS = {
+    "unfinished": "is not finished",
+    "interrupted": "was interrupted",
+    "failed": "failed",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """One experiment on the scoreboard.
+
+    Attributes:
+        path: directory of its newest finished run.
+        results: content of ``results.json``.
+        environment: content of ``environment.json``.
+        seconds: how long the run took.
+        newer: what became of the newest run, when that is a later and not a finished one.
+    """
+
+    path: Path
+    results: dict[str, Any]
+    environment: dict[str, Any]
+    seconds: float
+    newer: str | None
+
+    @property
+    def name(self) -> str:
+        """The experiment."""
+        return str(self.results["experiment"])
+
+    @property
+    def room(self) -> str:
+        """The method it belongs to."""
+        return room_of(self.results["module"]).replace("_", " ")
+
+    @property
+    def facts(self) -> list[str]:
+        """Preset, overrides, device, date and duration, each in a few words."""
+        facts = [f"preset {self.results['preset']}", *self.results["overrides"]]
+        facts += [describe_device(self.environment), self.environment["started"][:10]]
+        return [*facts, duration(self.seconds)]
+
+
+def gather(runs: Path) -> tuple[list[Shown], list[str]]:
+    """The newest finished run of every experiment, by room and name; and what could not be read."""
+    found: list[Shown] = []
+    warnings = []
+    for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
+        candidates = []
+        for file in folder.glob("*/results.json"):
+            try:
+                environment = read_json(file.parent / "environment.json")
+                candidates.append((environment["started"], file.parent.name, file, environment))
+            except (OSError, ValueError, KeyError) as error:
+                warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
+        newer = None
+        for _, _, file, environment in sorted(candidates, reverse=True):
+            try:
+                results = read_json(file)
+                if results["status"] == "finished":
+                    seconds = read_json(file.parent / "timings.json")["seconds"]
+                    found.append(Shown(file.parent, results, environment, seconds, newer))
+                    break
+                status, preset = results["status"], results["preset"]
+                newer = (
+                    newer or f"a newer run ({preset}, {environment['started'][:10]}) {_WAS[status]}"
+                )
+            except (OSError, ValueError, KeyError) as error:
+                warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
+        else:
+            if newer is not None:
+                warnings.append(f"{folder.name} has no finished run; {newer}")
+    return sorted(found, key=lambda one: (one.room, one.name)), warnings
+
+
+def headline(shown: Iterable[Shown]) -> str:
+    """How many claims hold, in one line."""
+    verdicts = [claim["holds"] for one in shown for claim in one.results["claims"]]
+    if not verdicts:
+        return "No finished run yet."
+    held, failed, undecided = (verdicts.count(kind) for kind in (True, False, None))
+    line = f"{held} of {len(verdicts)} claims {'holds' if held == 1 else 'hold'}"
+    line += f", {failed} {'does' if failed == 1 else 'do'} not" if failed else ""
+    line += f", {undecided} {'is' if undecided == 1 else 'are'} not decided" if undecided else ""
+    return f"{line}."
