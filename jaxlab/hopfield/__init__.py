@@ -30,8 +30,9 @@ Example:
     True
 """
 
-from jaxlab.hopfield import corruption, metrics, patterns, separation, similarity
+from jaxlab.hopfield import corruption, metrics, patterns, scale, separation, similarity
 from jaxlab.hopfield.retrieval import Recall, Retrieval, recall, retrieve
+from jaxlab.hopfield.scale import TopK, retrieve_blocked, top_k_memories
 from jaxlab.hopfield.types import Separation, Similarity
 
 __all__ = [
@@ -39,11 +40,15 @@ __all__ = [
     "Retrieval",
     "Separation",
     "Similarity",
+    "TopK",
     "corruption",
     "metrics",
     "patterns",
     "recall",
     "retrieve",
+    "retrieve_blocked",
+    "scale",
     "separation",
     "similarity",
+    "top_k_memories",
 ]
