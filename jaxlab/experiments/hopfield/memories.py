@@ -1,0 +1,113 @@
+"""The similarity and separation functions that the experiments compare, by the names they plot.
+
+The paper's code turns every distance ``D`` into a score by the reciprocal ``1/D``, and two of its
+curves are not what their names say; each is here under a name of its own:
+
+* its dot product divides both vectors by their sums (``normalized_dot_product``);
+* its Jensen–Shannon score is built from the reciprocals of two Kullback–Leibler divergences and
+  inverted once more, so that the *least* similar memory scores highest
+  (:func:`~jaxlab.hopfield.similarity.published_jensen_shannon`).
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from jaxlab.hopfield import separation, similarity
+from jaxlab.hopfield.retrieval import Separation, Similarity
+
+__all__ = [
+    "LABELS",
+    "NOTES",
+    "Convention",
+    "SeparationName",
+    "SimilarityName",
+    "separation_named",
+    "similarity_named",
+]
+
+SimilarityName = Literal[
+    "manhattan",
+    "euclidean",
+    "dot_product",
+    "cosine",
+    "kl_divergence",
+    "reverse_kl_divergence",
+    "jensen_shannon",
+    "published_jensen_shannon",
+]
+SeparationName = Literal[
+    "log", "identity", "square_root", "square", "cube", "quartic", "power_10", "softmax", "max"
+]
+Convention = Literal["reciprocal", "negated"]
+
+LABELS: Mapping[str, str] = {
+    "manhattan": "Manhattan",
+    "euclidean": "Euclidean (nearest neighbour)",
+    "dot_product": "dot product (sum-normalised)",
+    "cosine": "cosine (not in the paper)",
+    "kl_divergence": "KL",
+    "reverse_kl_divergence": "reverse KL",
+    "jensen_shannon": "Jensen–Shannon (true)",
+    "published_jensen_shannon": "Jensen–Shannon (as published)",
+    "log": "log",
+    "identity": "identity",
+    "square_root": "power ½",
+    "square": "power 2",
+    "cube": "power 3",
+    "quartic": "power 4",
+    "power_10": "power 10",
+    "softmax": "softmax",
+    "max": "max",
+    "mean": "mean of the store (baseline)",
+    "pca": "PCA of the store (baseline)",
+}
+
+NOTES: Mapping[str, str] = {
+    "dot_product": "The paper's dot product divides query and memory by their sums; so does this "
+    "one.",
+    "cosine": "Cosine similarity is not among the paper's curves: what its code calls cosine "
+    "divides by the norm of all memories together, which is the plain dot product up to a factor.",
+    "published_jensen_shannon": "The published code's Jensen–Shannon score averages two scores "
+    "that are already reciprocals of divergences and takes the reciprocal again, so it prefers "
+    "the least similar memory. It is drawn beside the true Jensen–Shannon divergence; neither "
+    "stands for the other.",
+}
+
+_NEGATED_DISTANCES: Mapping[str, Similarity] = {
+    "manhattan": similarity.manhattan,
+    # the square, as in the paper's code; with the max separation it is the same memory
+    "euclidean": similarity.squared_euclidean,
+    "kl_divergence": similarity.kl_divergence,
+    "reverse_kl_divergence": similarity.reverse_kl_divergence,
+    "jensen_shannon": similarity.jensen_shannon,
+}
+
+
+@functools.cache  # one object per name, so that jitted functions recognise it
+def similarity_named(name: SimilarityName, convention: Convention = "reciprocal") -> Similarity:
+    """The similarity function that an experiment plots as ``name``."""
+    if name in _NEGATED_DISTANCES:
+        negated = _NEGATED_DISTANCES[name]
+        return similarity.reciprocal(negated) if convention == "reciprocal" else negated
+    if name == "dot_product":
+        return similarity.normalized_dot_product
+    if name == "cosine":
+        return similarity.cosine
+    return similarity.published_jensen_shannon
+
+
+@functools.cache
+def separation_named(name: SeparationName, beta: float = 1000.0) -> Separation:
+    """The separation function that an experiment plots as ``name``; ``beta`` is softmax's."""
+    powers = {"square_root": 0.5, "square": 2, "cube": 3, "quartic": 4, "power_10": 10}
+    if name in powers:
+        return separation.polynomial(powers[name])
+    if name == "softmax":
+        return separation.softmax(beta)
+    if name == "max":
+        return separation.maximum()
+    return {"log": separation.log, "identity": separation.identity}[name]
+
+
+assert set(get_args(SimilarityName)) | set(get_args(SeparationName)) <= set(LABELS)
