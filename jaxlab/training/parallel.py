@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
@@ -86,10 +87,8 @@ def data_parallel(
 
     return jax.jit(
         parallel_step,
-        in_shardings=(
-            NamedSharding(mesh, PartitionSpec()),
-            NamedSharding(mesh, PartitionSpec(axis_name)),
-        ),
+        # the batch stays where it is: jax would refuse an uneven one before it is checked here
+        in_shardings=(NamedSharding(mesh, PartitionSpec()), None),
         donate_argnums=(0,) if donate_state else (),
     )
 
@@ -102,8 +101,10 @@ def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
         >>> replicate({"w": np.ones(3)}, mesh)["w"].is_fully_replicated
         True
     """
-    # not aliased: a step that donates the replica must not take the caller's array with it
-    return jax.device_put(tree, NamedSharding(_auto(mesh), PartitionSpec()), may_alias=False)
+    sharding = NamedSharding(_auto(mesh), PartitionSpec())
+    # a copy, for device_put shares what is in place already, and a step that donates the replica
+    # would take the caller's array with it
+    return jax.tree.map(lambda leaf: jax.device_put(jnp.copy(leaf), sharding), tree)
 
 
 def shard(batch: PyTree, mesh: Mesh, *, axis_name: str = "data") -> PyTree:
@@ -147,10 +148,8 @@ def pmap_replicate(tree: PyTree, devices: Sequence[jax.Device] | None = None) ->
     sharding = NamedSharding(mesh, PartitionSpec("replica"))
 
     def stack(leaf: Any) -> jax.Array:
-        leaf = jax.numpy.asarray(leaf)
-        return jax.device_put(
-            jax.numpy.broadcast_to(leaf, (len(devices), *leaf.shape)), sharding, may_alias=False
-        )
+        leaf = jnp.asarray(leaf)
+        return jax.device_put(jnp.broadcast_to(leaf, (len(devices), *leaf.shape)), sharding)
 
     return jax.tree.map(stack, tree)
 

@@ -4,6 +4,8 @@ Everything a step reads besides the batch is in here, so that saving a :class:`T
 putting it back is all there is to resuming a run.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -31,11 +33,12 @@ class TrainState(struct.PyTreeNode):
             from it and from ``step``, see :func:`jaxlab.training.make_train_step`.
     """
 
-    step: Array
+    # not Array: jax's transformations rebuild PyTrees with placeholders for leaves
+    step: Any
     params: PyTree
     opt_state: PyTree
     model_state: PyTree
-    key: Array
+    key: Any
 
 
 def create_train_state(
@@ -86,6 +89,6 @@ def create_train_state(
     )
 
 
-def _strong_copy(leaf: Array) -> Array:
+def _strong_copy(leaf: Any) -> Array:
     """A copy without jax's weak type, which a checkpoint could not give back."""
     return jnp.array(leaf, dtype=jnp.asarray(leaf).dtype)
