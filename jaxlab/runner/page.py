@@ -42,7 +42,7 @@ p { margin: .25rem 0; }
 a { color: var(--link); text-decoration: none; }
 a:hover { text-decoration: underline; }
 .headline { font-size: 1.15rem; color: var(--quiet); }
-.facts, .newer, figcaption, dt { color: var(--quiet); font-size: .85rem; }
+.facts, .newer, .preset, figcaption, dt { color: var(--quiet); font-size: .85rem; }
 .facts span + span::before { content: " · "; }
 .newer { color: var(--open); }
 .card {
@@ -125,7 +125,11 @@ def _overview(one: Shown) -> str:
         marks += f'<span class="mark {kind}" title="{title}" role="img" aria-label="{title}">'
         marks += f"{mark}</span>"
     name = escape(one.name)
-    return f'<li><a href="#{name}">{name}</a><span class="marks">{marks}</span></li>'
+    preset = escape(one.results["preset"])
+    return (
+        f'<li><span><a href="#{name}">{name}</a> <span class="preset">{preset}</span></span>'
+        f'<span class="marks">{marks}</span></li>'
+    )
 
 
 def _experiment(one: Shown) -> str:

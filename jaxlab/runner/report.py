@@ -46,7 +46,7 @@ def write_report(
     if results.figures:
         parts.append("## Figures")
         for name, caption in results.figures.items():
-            parts += [f"![{_one_line(caption)}](figures/{name}.png)", f"*{_one_line(caption)}*"]
+            parts += [f"![{name}](figures/{name}.png)", f"*{_one_line(caption)}*"]
     if results.tables:
         parts.append("## Tables")
         for table in results.tables.values():

@@ -66,7 +66,7 @@ def _markdown(shown: list[Shown], missing: list[str], line: str, runs: Path) -> 
             for name, caption in one.results["figures"].items():
                 figure = (one.path / "figures" / f"{name}.png").relative_to(runs).as_posix()
                 flat = " ".join(caption.split())
-                parts += [f"![{flat}]({figure})", f"*{flat}*"]
+                parts += [f"![{name}]({figure})", f"*{flat}*"]
     if missing:
         parts += ["## Not run yet", "\n".join(f"- `{name}`" for name in missing)]
     return "\n\n".join(parts) + "\n"

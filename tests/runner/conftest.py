@@ -26,10 +26,12 @@ def start(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{TOY}", "XLA_FLAGS": ""}
     processes = []
 
-    def begin(*arguments, **options):
+    def begin(*arguments, file_limit=None):
         command = [sys.executable, "-m", "jaxlab.runner", *arguments]
         if arguments[0] in ("run", "list", "show", "report"):
             command += ["--configs", str(TOY / "configs")]
+        if file_limit is not None:  # in KiB; the kernel then refuses to let a file grow further
+            command = ["bash", "-c", f'ulimit -f {file_limit} && exec "$@"', "bash", *command]
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
@@ -37,7 +39,6 @@ def start(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **options,
         )
         processes.append(process)
         return process

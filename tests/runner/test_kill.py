@@ -1,7 +1,6 @@
 """What is left when a run is killed, interrupted, or its disk fills, in processes of their own."""
 
 import json
-import resource
 import signal
 import time
 
@@ -79,11 +78,7 @@ def test_a_disk_that_fills_ends_in_one_clear_line(start, tmp_path):
     (kept,) = (tmp_path / "runs" / NAME).iterdir()
     before = {file: file.read_bytes() for file in kept.rglob("*") if file.is_file()}
 
-    def small_files():
-        # the kernel refuses to let a file grow beyond this; a real refusal, unlike a patched one
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-    process = start("run", NAME, "--set", "cells=200", preexec_fn=small_files)
+    process = start("run", NAME, "--set", "cells=200", file_limit=4)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Traceback" not in errors

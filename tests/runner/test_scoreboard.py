@@ -156,7 +156,7 @@ def test_the_report_reads_on_its_own(toy):
         "How it was made",
     ]
     assert "| **The value \\| doubles <everywhere>** (Section 2) | 2.00 | 1.3 |" in text
-    assert "![The value & its index.](figures/curve.png)" in text
+    assert "![curve](figures/curve.png)" in text
     assert f"jaxlab run {NAME} --preset default --set data.fraction=0.25 --configs" in text
     assert "fraction = 0.25" in text
 
