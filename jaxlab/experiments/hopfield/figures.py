@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -10,11 +11,18 @@ from matplotlib.patches import Rectangle
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.experiments.hopfield.memories import LABELS
-from jaxlab.experiments.hopfield.study import Corruption, Measured, Study
+from jaxlab.experiments.hopfield.study import Corruption, Panel, Study
 from jaxlab.experiments.interface import Reporter
 from jaxlab.hopfield import metrics, retrieve
 
-__all__ = ["curve_figure", "curve_tables", "pair", "recall_picture", "report_notes"]
+__all__ = [
+    "curve_figure",
+    "pair",
+    "panel_tables",
+    "recall_caption",
+    "recall_picture",
+    "report_notes",
+]
 
 _BASELINES = {
     "mean": {"color": "#999999", "linestyle": ":", "marker": ""},
@@ -25,7 +33,7 @@ _OTHER = {"edgecolor": "#E69F00", "linewidth": 1.6, "linestyle": ":"}
 
 
 def curve_figure(
-    panels: Mapping[str, Measured],
+    panels: Mapping[str, Panel],
     names: Sequence[str],
     x: Sequence[float],
     *,
@@ -39,8 +47,7 @@ def curve_figure(
     """Both metrics against ``x``: fraction correct above, index recall below, a column per panel.
 
     Args:
-        panels: by heading; a :class:`Measured` whose corruption and count axes have been reduced to
-            one that runs along ``x``: ``correct`` and ``recalled`` ``[memory, repetition, x]``.
+        panels: by heading; curves ``[memory, repetition, x]`` of both metrics.
         names: of the memories.
         x: positions.
         x_label: what they are, with their unit.
@@ -78,33 +85,41 @@ def curve_figure(
 
 def recall_picture(
     study: Study,
-    corruption: Corruption,
+    corruptions: Sequence[Corruption],
     memories: Mapping[str, Memory],
     *,
     stored: int | None = None,
     shown: int = 10,
 ) -> Figure:
-    """The first images of the first block, their queries, and what each memory answers.
+    """Stored images, their queries, and what each memory answers, a column each.
 
-    A red frame marks an answer whose squared error exceeds the study's threshold; a dotted orange
-    one an answer within it although another memory weighs most.
+    With one corruption, the columns are the first images of the first block; with several, the
+    columns are the corruptions of its first image. A red frame marks an answer whose squared error
+    exceeds the study's threshold; a dotted orange one an answer within it although another memory
+    weighs most.
 
     Args:
         study: images and queries.
-        corruption: of the queries.
+        corruptions: of the queries.
         memories: by name; one row each.
         stored: number of stored patterns; default the study's largest count.
-        shown: number of columns.
+        shown: number of columns, for one corruption.
     """
     stored = study.counts[-1] if stored is None else stored
     patterns = study.patterns(0)[:stored]
-    shown = min(shown, stored)
-    queries = study.queries(0, corruption)[:shown]
+    if len(corruptions) == 1:
+        own = np.arange(min(shown, stored))
+        queries, titles = study.queries(0, corruptions[0])[: len(own)], None
+        asked = f"query, {corruptions[0].label}"
+    else:
+        own = np.zeros(len(corruptions), int)
+        queries = jnp.stack([study.queries(0, corruption)[0] for corruption in corruptions])
+        titles, asked = [corruption.label for corruption in corruptions], "query"
 
     def images(flat: Any) -> np.ndarray:
         return np.asarray(flat).reshape(-1, *study.image_shape)
 
-    rows = {"stored": images(patterns[:shown]), f"query, {corruption.label}": images(queries)}
+    rows = {"stored": images(patterns[own]), asked: images(queries)}
     frames = []
     for name, memory in memories.items():
         found = retrieve(
@@ -115,63 +130,65 @@ def recall_picture(
             normalize_scores=memory.normalize_scores,
             normalize_weights=memory.normalize_weights,
         )
-        error = metrics.squared_error(found.output, patterns[:shown])
-        wrong, other = (
-            np.asarray(error) > study.threshold,
-            np.arange(shown) != found.weights.argmax(1),
-        )
+        wrong = np.asarray(metrics.squared_error(found.output, patterns[own])) > study.threshold
+        other = np.asarray(found.weights.argmax(axis=1)) != own
         for column in np.flatnonzero(wrong | other):
             frames.append((column, len(rows), _WRONG if wrong[column] else _OTHER))
         rows[LABELS[name]] = images(found.output)
-    figure = plotting.image_rows(rows, title=f"{study.title}, {stored} patterns stored")
+    title = f"{study.title}, {stored} patterns stored"
+    figure = plotting.image_rows(rows, titles, title=title)
     for column, row, style in frames:
         corner = (column - 0.48, row - 0.48)
         figure.axes[0].add_patch(Rectangle(corner, 0.96, 0.96, fill=False, **style))
     return figure
 
 
-def curve_tables(
+def recall_caption(study: Study, stored: int | None = None) -> str:
+    """What a :func:`recall_picture` shows."""
+    stored = study.counts[-1] if stored is None else stored
+    return (
+        f"Images of the first block ({study.title}), their queries, and the answers of a memory "
+        f"that stores {stored}. Red frame: squared error > {study.threshold:.3g}; dotted frame: "
+        "another memory weighs most, yet the answer is within that error."
+    )
+
+
+def panel_tables(
     reporter: Reporter,
-    measured: Measured,
+    panels: Mapping[str, Panel],
     names: Sequence[str],
-    corruptions: Sequence[Corruption],
-    counts: Sequence[int],
+    columns: Sequence[str],
     caption: str,
     *,
     prefix: str = "",
-    first_column: str = "similarity",
+    compared: str = "similarity",
 ) -> None:
-    """Two tables, fraction correct and index recall, and the last column as scalars."""
-    metrics = {
-        "correct": ("fraction correct", measured.correct[..., 0]),
-        "recalled": ("index recall", measured.recalled),
-    }
-    for metric, (title, values) in metrics.items():
-        rows = [
-            [
-                how.label,
-                LABELS[name],
-                *(pair(values[place, level, :, at]) for at in range(len(counts))),
-            ]
-            for level, how in enumerate(corruptions)
-            for place, name in enumerate(names)
-        ]
-        reporter.table(
-            f"{prefix}{metric}",
-            ["corruption", first_column, *(f"N={count}" for count in counts)],
-            rows,
-            f"{title[0].upper()}{title[1:]} for N stored patterns: {caption}",
-        )
-        for level, how in enumerate(corruptions):
-            for place, name in enumerate(names):
-                mean = float(values[place, level, :, -1].mean())
-                reporter.scalar(f"{prefix}{metric}/{how.label}/{name}/N={counts[-1]}", mean)
+    """Two tables, fraction correct and index recall, and every mean in them as a scalar.
+
+    Args:
+        reporter: takes them.
+        panels: by heading, as in :func:`curve_figure`.
+        names: of the memories.
+        columns: headings of the places along ``x``.
+        caption: what was measured; says the threshold.
+        prefix: start of the names of tables and scalars.
+        compared: heading of the column of memories.
+    """
+    for metric, title in (("correct", "Fraction correct"), ("recalled", "Index recall")):
+        rows = []
+        for heading, panel in panels.items():
+            for name, curve in zip(names, getattr(panel, metric), strict=True):
+                rows.append([heading, LABELS[name], *(pair(values) for values in curve.T)])
+                for column, mean in zip(columns, curve.mean(axis=0), strict=True):
+                    key = f"{prefix}{metric}/{heading}/{name}/{column}"
+                    reporter.scalar(key, round(float(mean), 6))
+        reporter.table(f"{prefix}{metric}", ["", compared, *columns], rows, f"{title}: {caption}")
 
 
 def pair(values: np.ndarray) -> str:
     """Mean and sample standard deviation over repetitions, such as ``"0.968 ± 0.004"``."""
-    mean, sd = _mean_and_sd(values[:, None])
-    return f"{mean[0]:.3f}" if sd is None else f"{mean[0]:.3f} ± {sd[0]:.3f}"
+    mean, sd = _mean_and_sd(values)
+    return f"{mean:.3f}" if sd is None else f"{mean:.3f} ± {sd:.3f}"
 
 
 def report_notes(reporter: Reporter, study: Study, *notes: str) -> None:

@@ -13,6 +13,7 @@ import functools
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.hopfield import separation, similarity
 from jaxlab.hopfield.retrieval import Separation, Similarity
 
@@ -22,6 +23,8 @@ __all__ = [
     "Convention",
     "SeparationName",
     "SimilarityName",
+    "negated_memory",
+    "published_memory",
     "separation_named",
     "similarity_named",
 ]
@@ -85,7 +88,7 @@ _NEGATED_DISTANCES: Mapping[str, Similarity] = {
 
 
 @functools.cache  # one object per name, so that jitted functions recognise it
-def similarity_named(name: SimilarityName, convention: Convention = "reciprocal") -> Similarity:
+def similarity_named(name: SimilarityName, convention: Convention) -> Similarity:
     """The similarity function that an experiment plots as ``name``."""
     if name in _NEGATED_DISTANCES:
         negated = _NEGATED_DISTANCES[name]
@@ -98,7 +101,7 @@ def similarity_named(name: SimilarityName, convention: Convention = "reciprocal"
 
 
 @functools.cache
-def separation_named(name: SeparationName, beta: float = 1000.0) -> Separation:
+def separation_named(name: SeparationName, beta: float) -> Separation:
     """The separation function that an experiment plots as ``name``; ``beta`` is softmax's."""
     powers = {"square_root": 0.5, "square": 2, "cube": 3, "quartic": 4, "power_10": 10}
     if name in powers:
@@ -108,6 +111,27 @@ def separation_named(name: SeparationName, beta: float = 1000.0) -> Separation:
     if name == "max":
         return separation.maximum()
     return {"log": separation.log, "identity": separation.identity}[name]
+
+
+def published_memory(
+    similarity_name: SimilarityName, separation_name: SeparationName = "max", beta: float = 1000.0
+) -> Memory:
+    """A memory as the paper's code makes it: reciprocal distances, both normalisations.
+
+    There, a factor ``beta`` that multiplies the scores is lost in their normalisation; the ``beta``
+    here multiplies the normalised scores of a softmax.
+    """
+    return Memory(
+        similarity_named(similarity_name, "reciprocal"),
+        separation_named(separation_name, beta),
+        normalize_scores=True,
+        normalize_weights=True,
+    )
+
+
+def negated_memory(similarity_name: SimilarityName, beta: float) -> Memory:
+    """The other convention: softmax(β) of negated distances, nothing normalised."""
+    return Memory(similarity_named(similarity_name, "negated"), separation_named("softmax", beta))
 
 
 assert set(get_args(SimilarityName)) | set(get_args(SeparationName)) <= set(LABELS)

@@ -11,11 +11,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.experiments.hopfield.figures import (
     curve_figure,
-    curve_tables,
     pair,
+    panel_tables,
+    recall_caption,
     recall_picture,
     report_notes,
 )
@@ -23,8 +23,8 @@ from jaxlab.experiments.hopfield.memories import (
     LABELS,
     NOTES,
     SimilarityName,
-    separation_named,
-    similarity_named,
+    negated_memory,
+    published_memory,
 )
 from jaxlab.experiments.hopfield.study import (
     Common,
@@ -33,6 +33,7 @@ from jaxlab.experiments.hopfield.study import (
     Measured,
     Sigma,
     Study,
+    cells,
     measure,
     measure_baselines,
 )
@@ -95,83 +96,61 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Measure and report; see the module."""
     study = Study(config, config.counts)
     noises = [Corruption("noise", sigma) for sigma in config.sigma]
-    memories = {
-        name: Memory(
-            similarity_named(name),
-            separation_named("max"),
-            normalize_scores=True,
-            normalize_weights=True,
-        )
-        for name in config.similarities
-    }
+    names = config.similarities
+    memories = {name: published_memory(name) for name in names}
     softmaxes = {
-        f"{name}/beta={beta:g}": Memory(
-            similarity_named(name, "negated"), separation_named("softmax", beta)
-        )
-        for name in config.similarities
+        f"{name}/beta={beta:g}": negated_memory(name, beta)
+        for name in names
         for beta in config.negated.betas
     }
-    cells = len(memories) * len(noises) + len(softmaxes) + 1
-    reporter.plan(cells * study.repetitions)
+    other = [Corruption("noise", config.negated.sigma)]
+    few = min(config.negated.count, study.counts[-1])
+    planned = cells(study, noises, memories) + cells(study, other, softmaxes)
+    reporter.plan(planned + study.repetitions)
 
     measured = measure(reporter, study, noises, memories)
     baselines = measure_baselines(reporter, study, noises)
-    few = min(config.negated.count, study.counts[-1])
-    negated = measure(
-        reporter,
-        study,
-        [Corruption("noise", config.negated.sigma)],
-        softmaxes,
-        counts=[few],
-        group="negated/",
-    )
+    negated = measure(reporter, study, other, softmaxes, counts=[few], group="negated/")
 
-    names = list(memories)
     caption = f"max separation, noise clip(|x + σε|, 0, 1); {study.caption()}"
+    panels = {how.label: measured.against_count(level) for level, how in enumerate(noises)}
+    figure = curve_figure(
+        panels,
+        names,
+        study.counts,
+        x_label="stored patterns N",
+        title=f"Recall against stored patterns: {study.title}",
+        y_labels=(f"fraction correct (error ≤ {study.threshold:.3g})", "index recall"),
+        baselines={
+            how.label: {name: curve[level] for name, curve in baselines.items()}
+            for level, how in enumerate(noises)
+        },
+        legend_title="similarity",
+    )
     reporter.figure(
         "capacity",
-        curve_figure(
-            {how.label: _at(measured, level) for level, how in enumerate(noises)},
-            names,
-            study.counts,
-            x_label="stored patterns N",
-            title=f"Recall against stored patterns: {study.title}",
-            y_labels=(f"fraction correct (error ≤ {study.threshold:.3g})", "index recall"),
-            baselines={
-                how.label: {name: curve[level] for name, curve in baselines.items()}
-                for level, how in enumerate(noises)
-            },
-            legend_title="similarity",
-        ),
+        figure,
         f"Share of the stored patterns that are recalled from a noisy query: {caption} Grey: "
         "answers that pick no memory, the mean of the stored patterns and the query's projection "
         "on their principal components (90 % of the variance).",
     )
-    shown = _nearest(config.sigma, _SIGMA)
-    reporter.figure(
-        "recalls",
-        recall_picture(study, noises[shown], memories),
-        f"The first ten images of the first block, their queries, and the answers of a memory that "
-        f"stores {study.counts[-1]}. Red frame: squared error > {study.threshold:.3g}; dotted: "
-        "another stored image, yet within that error.",
-    )
-    curve_tables(reporter, measured, names, noises, study.counts, caption)
+    shown = noises[_nearest(config.sigma, _SIGMA)]
+    reporter.figure("recalls", recall_picture(study, [shown], memories), recall_caption(study))
+    columns = [f"N={count}" for count in study.counts]
+    panel_tables(reporter, panels, names, columns, caption)
     _baseline_table(reporter, study, noises, baselines)
     _negated_table(reporter, study, config, negated, few)
-    report_notes(reporter, study, *(NOTES[name] for name in names if name in NOTES))
-    reporter.note(
+    report_notes(
+        reporter,
+        study,
+        *(NOTES[name] for name in names if name in NOTES),
         "All similarities met the same draws of noise. Scores are reciprocal distances, divided by "
         "their sum, as in the paper's code; with the max separation only their order matters, so "
         "negated distances give the same curves. σ is a standard deviation (the paper's axis says "
-        "variance), and the absolute value brightens black pixels."
+        "variance), and the absolute value brightens black pixels.",
     )
     _exception(reporter, study, config, measured)
     _verdicts(reporter, study, config, measured)
-
-
-def _at(measured: Measured, level: int) -> Measured:
-    """One corruption's curves, ``[memory, repetition, count]``."""
-    return Measured(measured.correct[:, level, ..., 0], measured.recalled[:, level])
 
 
 def _nearest(values: Sequence[float], wanted: float) -> int:

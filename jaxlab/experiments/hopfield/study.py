@@ -8,7 +8,7 @@ the memory alone and not by the noise it met, and a draw does not depend on what
 import functools
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
@@ -30,12 +30,16 @@ from jaxlab.hopfield import metrics
 __all__ = [
     "Common",
     "Corruption",
+    "CorruptionKind",
     "Count",
     "Data",
     "Fraction",
     "Measured",
+    "Panel",
     "Sigma",
     "Study",
+    "Task",
+    "cells",
     "corrupt",
     "measure",
     "measure_baselines",
@@ -43,6 +47,7 @@ __all__ = [
     "squared_error_threshold",
 ]
 
+CorruptionKind = Literal["noise", "rows", "pixels", "border", "centre"]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[float, Field(ge=0)]
@@ -93,12 +98,12 @@ class Corruption(NamedTuple):
     """One way and one strength of spoiling a query.
 
     Attributes:
-        kind: ``"noise"`` (level: standard deviation), ``"rows"``, ``"pixels"``, ``"border"`` or
-            ``"centre"`` (level: fraction).
+        kind: ``"noise"`` (level: standard deviation), or a mask, ``"rows"``, ``"pixels"``,
+            ``"border"``, ``"centre"`` (level: fraction).
         level: its strength.
     """
 
-    kind: Literal["noise", "rows", "pixels", "border", "centre"]
+    kind: CorruptionKind
     level: float
 
     @property
@@ -208,6 +213,11 @@ class Study:
         key = jax.random.fold_in(key, zlib.crc32(corruption.label.encode()))
         return corrupt(key, self.patterns(repetition), corruption, self.image_shape)
 
+    def task(self, repetition: int, corruption: Corruption) -> "Task":
+        """Auto-association: the images are recalled from their corrupted selves."""
+        patterns = self.patterns(repetition)
+        return Task(self.queries(repetition, corruption), patterns, patterns)
+
     def caption(self, *, threshold: bool = True) -> str:
         """Data, repetitions and threshold: the end of every caption."""
         text = f"{self.title}; mean ± 1 standard deviation over {self.repetitions} "
@@ -215,6 +225,32 @@ class Study:
         return (
             f"{text}; correct: squared error ≤ {self.threshold:.3g}." if threshold else f"{text}."
         )
+
+
+class Task(NamedTuple):
+    """What one repetition asks of a memory under one corruption.
+
+    Attributes:
+        queries: corrupted patterns, row ``i`` from memory ``i``, ``[n, d]``.
+        memories: the patterns, ``[n, d]``.
+        projection: what is to be recalled, ``[n, p]``.
+    """
+
+    queries: Array
+    memories: Array
+    projection: Array
+
+
+class Panel(NamedTuple):
+    """Curves of every memory along one axis ``x``.
+
+    Attributes:
+        correct: ``[memory, repetition, x]``.
+        recalled: ``[memory, repetition, x]``.
+    """
+
+    correct: np.ndarray
+    recalled: np.ndarray
 
 
 class Measured(NamedTuple):
@@ -230,6 +266,17 @@ class Measured(NamedTuple):
     correct: np.ndarray
     recalled: np.ndarray
 
+    def against_count(self, corruption: int, threshold: int = 0) -> Panel:
+        """Curves over the counts, at one corruption and one threshold."""
+        return Panel(self.correct[:, corruption, ..., threshold], self.recalled[:, corruption])
+
+    def against_corruption(self, count: int, corruptions: slice = slice(None)) -> Panel:
+        """Curves over the corruptions, at one count and the first threshold."""
+        return Panel(
+            self.correct[:, corruptions, :, count, 0].swapaxes(1, 2),
+            self.recalled[:, corruptions, :, count].swapaxes(1, 2),
+        )
+
 
 def measure(
     reporter: Reporter,
@@ -239,18 +286,19 @@ def measure(
     *,
     counts: Sequence[int] | None = None,
     thresholds: Sequence[float] | None = None,
+    task: Callable[[int, Corruption], Task] | None = None,
     group: str = "",
 ) -> Measured:
     """Capacity curves of every memory under every corruption, one cell per repetition.
 
     Args:
-        reporter: keeps the cells; its plan must count ``len(memories) · len(corruptions) ·
-            study.repetitions`` of them.
+        reporter: keeps the cells; its plan must count :func:`cells` of them.
         study: images and queries.
         corruptions: see :class:`Corruption`.
         memories: by name.
         counts: numbers of stored patterns; default the study's.
         thresholds: squared errors; default the study's one.
+        task: from repetition and corruption; default auto-association, :meth:`Study.task`.
         group: start of the cells' keys, distinct for every call of one experiment.
 
     Returns:
@@ -258,13 +306,11 @@ def measure(
     """
     steps = study.counts if counts is None else tuple(counts)
     limits = jnp.asarray([study.threshold] if thresholds is None else thresholds, jnp.float32)
+    task = study.task if task is None else task
 
-    def cell(name: str, corruption: Corruption, repetition: int) -> dict[str, list[Any]]:
-        patterns = study.patterns(repetition)[: max(steps)]
-        queries = study.queries(repetition, corruption)[: max(steps)]
-        curve = capacity_curve(
-            queries, patterns, patterns, jnp.asarray(steps), limits, memory=memories[name]
-        )
+    def cell(name: str, corruption: Corruption, repetition: int) -> dict[str, Any]:
+        arrays = [array[: max(steps)] for array in task(repetition, corruption)]
+        curve = capacity_curve(*arrays, jnp.asarray(steps), limits, memory=memories[name])
         return {
             f"index recall of {max(steps)}": float(curve.recalled[-1]),  # for the progress bar
             "correct": curve.correct.tolist(),
@@ -284,6 +330,11 @@ def measure(
                 correct[place, level, repetition] = values["correct"]
                 recalled[place, level, repetition] = values["recalled"]
     return Measured(correct, recalled)
+
+
+def cells(study: Study, corruptions: Sequence[Corruption], memories: Mapping[str, Memory]) -> int:
+    """How many cells a :func:`measure` of these needs."""
+    return study.repetitions * len(corruptions) * len(memories)
 
 
 def measure_baselines(
