@@ -26,7 +26,7 @@ def write_report(
 
     Args:
         results: what the experiment reported.
-        environment: content of ``environment.json``.
+        environment: content of ``environment.json``; empty when the run ended before it was known.
         seconds: how long the run took; None when it has not ended.
         config: the complete config as TOML.
         commands: the command lines that "repeat" the run and "resume" it.
@@ -36,7 +36,8 @@ def write_report(
         parts.append(_banner(results, commands["resume"]))
     facts = [f"preset `{results.preset}`"]
     facts += [f"`{override}`" for override in results.overrides]
-    facts += [describe_device(environment), environment["started"][:10]]
+    if environment:
+        facts += [describe_device(environment), environment["started"][:10]]
     facts += [duration(seconds)] if seconds is not None else []
     parts.append(" · ".join(facts))
     if results.claims:
@@ -60,7 +61,8 @@ def write_report(
             parts += [heading, markdown_table(("name", "value"), list(numbers.items()))]
     parts += ["## How it was made", f"```sh\n{commands['repeat']}\n```"]
     parts += [f"The complete config (`config.toml`):\n\n```toml\n{config.strip()}\n```"]
-    parts.append(_provenance(environment))
+    if environment:
+        parts.append(_provenance(environment))
     return "\n\n".join(parts) + "\n"
 
 

@@ -110,6 +110,25 @@ def test_a_failure_is_recorded_and_resumable(toy):
     assert computed(again) == ["0", "1", "2", "3", "4", "4"]
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("no device answers"), "failed"), (KeyboardInterrupt(), "interrupted")],
+)
+def test_an_end_before_the_devices_are_known_is_an_outcome_too(toy, monkeypatch, error, status):
+    def unavailable(seed):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jaxlab.runner.execute.describe_environment", unavailable)
+        outcome = run(NAME, **toy)
+    assert results_of(outcome)["status"] == status
+    assert (
+        f"**This run {'was ' * (status == 'interrupted')}{status}."
+        in (outcome.path / "report.md").read_text()
+    )
+    assert run(NAME, resume="latest", **toy).results.status == "finished"
+
+
 def test_resuming_computes_only_what_is_missing(toy, monkeypatch):
     whole = run(NAME, **toy)
     broken = run(NAME, **toy)
