@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PRESET ?= default
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow lint format bench notebooks experiment list report clean
@@ -48,9 +47,10 @@ bench: $(VENV)/.bench ## jaxlab against its peers in one process: ratios printed
 notebooks: $(VENV)/.dev ## run every notebook from top to bottom
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -p no:xdist -m "" notebooks
 
-experiment: $(VENV)/.core ## NAME=… [PRESET=smoke|default|paper] [SET="key=value …"]
+experiment: $(VENV)/.core ## NAME=… [PRESET=smoke|default|paper] [SET="key=value …"] [RESUME=DIR|latest]
 	@test -n "$(NAME)" || { echo 'make experiment needs NAME=…; the names:'; $(BIN)/jaxlab list; exit 2; }
-	$(BIN)/jaxlab run "$(NAME)" --preset "$(PRESET)" $(if $(SET),--set '$(SET)')
+	$(BIN)/jaxlab run "$(NAME)" $(if $(PRESET),--preset '$(PRESET)') $(if $(SET),--set '$(SET)') \
+	  $(if $(RESUME),--resume '$(RESUME)')
 
 list: $(VENV)/.core ## the experiments
 	@$(BIN)/jaxlab list

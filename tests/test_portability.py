@@ -62,4 +62,6 @@ def test_lowers_for_every_platform(room, name, function):
 def test_no_example_is_left_over(room):
     if entry_points(room):
         unknown = set(examples(room)) - set(entry_points(room))
-        assert not unknown, f"tests/{room}/examples.py has examples of what is not public: {unknown}"
+        assert not unknown, (
+            f"tests/{room}/examples.py has examples of what is not public: {unknown}"
+        )
