@@ -8,6 +8,7 @@ sum; chunks are unrolled so that the accumulator is read and written once per ch
 feature.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -36,7 +37,7 @@ def pairwise(
         query: the query patterns.
         memories: the stored patterns.
         term: elementwise function of two broadcasting arrays.
-        combine: associative and commutative, such as ``jnp.add`` or ``jnp.maximum``.
+        combine: ``jnp.add`` or ``jnp.maximum``.
 
     Returns:
         One number per pair, accumulated in float32 or wider.
@@ -47,8 +48,10 @@ def pairwise(
     """
     *batch, features = query.shape
     dtype = float_dtype(query, memories)
+    if query.size == 0:
+        return jnp.zeros((*batch, memories.shape[0]), dtype)
     rows = query.reshape(-1, features)
-    height = min(max(rows.shape[0], 1), QUERY_TILE)
+    height = min(rows.shape[0], QUERY_TILE)
     width = max(min(TILE_ENTRIES // height, BLOCK_ENTRIES // features), CHUNK)
 
     def tile(queries: Array, block: Array) -> Array:
@@ -66,18 +69,19 @@ def pairwise(
 
 
 def _map_blocks(function: Callable[[Array], Array], rows: Array, size: int) -> Array:
-    """``function`` of consecutive blocks of ``rows``, a shorter one last, joined on axis 0."""
-    whole = rows.shape[0] // size
-    if whole <= 1 and rows.shape[0] == whole * size:
+    """``function`` of consecutive blocks of at most ``size`` rows, joined on axis 0.
+
+    The blocks are of one size, with fewer rows of padding than there are blocks, so that
+    ``function`` is compiled once.
+    """
+    count = rows.shape[0]
+    blocks = -(-count // size)
+    if blocks <= 1:
         return function(rows)
-    parts = []
-    if whole:
-        blocks = rows[: whole * size].reshape(whole, size, *rows.shape[1:])
-        results = jax.lax.map(function, blocks)
-        parts.append(results.reshape(whole * size, *results.shape[2:]))
-    if rows.shape[0] > whole * size:
-        parts.append(function(rows[whole * size :]))
-    return jnp.concatenate(parts) if len(parts) > 1 else parts[0]
+    size = -(-count // blocks)
+    padded = jnp.pad(rows, [(0, blocks * size - count), (0, 0)])
+    results = jax.lax.map(function, padded.reshape(blocks, size, -1))
+    return results.reshape(blocks * size, -1)[:count]
 
 
 def _accumulate(queries: Array, block: Array, term: Term, combine: Term) -> Array:
@@ -85,10 +89,7 @@ def _accumulate(queries: Array, block: Array, term: Term, combine: Term) -> Arra
     features = queries.shape[0]
 
     def chunk(left: Array, right: Array) -> Array:
-        total = term(left[0][:, None], right[0][None, :])
-        for feature in range(1, left.shape[0]):
-            total = combine(total, term(left[feature][:, None], right[feature][None, :]))
-        return total
+        return _fold(combine, term(left[:, :, None], right[:, None, :]))
 
     # the first chunk takes the remainder and starts the carry, so that the carry is derived from
     # the data (under shard_map it must vary over the same mesh axes)
@@ -103,3 +104,16 @@ def _accumulate(queries: Array, block: Array, term: Term, combine: Term) -> Arra
 
     chunks = [x[first:].reshape(-1, CHUNK, x.shape[1]) for x in (queries, block)]
     return jax.lax.scan(step, start, tuple(chunks))[0]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _fold(combine: Term, terms: Array) -> Array:
+    """``combine`` over the first axis, written out so that it fuses with what makes ``terms``."""
+    return functools.reduce(combine, list(terms))
+
+
+@_fold.defjvp
+def _fold_jvp(combine: Term, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """As one reduction: compiled in a fraction of the time of the derivative of ``_fold``."""
+    reduce = {jnp.add: jnp.sum, jnp.maximum: jnp.max}[combine]
+    return jax.jvp(lambda terms: reduce(terms, axis=0), primals, tangents)

@@ -146,8 +146,8 @@ def retrieve(
     jax.jit, static_argnames=("similarity", "separation", "max_steps", "activation", "energy")
 )
 def recall(
-    query: Float[Array, "*b d"],
-    memories: Float[Array, "n d"],
+    query: Shaped[Array, "*b d"],
+    memories: Shaped[Array, "n d"],
     *,
     similarity: Similarity,
     separation: Separation,

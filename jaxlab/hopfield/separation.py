@@ -126,8 +126,9 @@ def polynomial(power: Number, signed: bool = False) -> Separation:
 
     @separation_function(mask_value=0.0, nonnegative_scores=whole is None and not signed)
     def polynomial_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        raised = _raise(jnp.abs(scores) if signed else scores, power)
-        return jnp.sign(scores) * raised if signed else raised
+        if not signed or (whole is not None and whole % 2 == 1):
+            return _raise(scores, power)
+        return jnp.sign(scores) * _raise(jnp.abs(scores), power)
 
     return polynomial_separation
 
@@ -159,9 +160,7 @@ def rectified_polynomial(power: Number) -> Separation:
 
     @separation_function(mask_value=0.0)
     def rectified_polynomial_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        positive = scores > 0
-        # away from the branch not taken, whose derivative is infinite for powers below 1
-        return jnp.where(positive, _raise(jnp.where(positive, scores, 1.0), power), 0.0)
+        return _raise(jnp.maximum(scores, 0), power)
 
     return rectified_polynomial_separation
 
@@ -376,5 +375,9 @@ def _whole(power: Any) -> int | None:
 
 
 def _raise(base: Array, power: Any) -> Array:
+    """``base^power``; for a power that is not whole, the derivative at 0 is taken as 0."""
     whole = _whole(power)
-    return base ** (jnp.asarray(power, base.dtype) if whole is None else whole)
+    if whole is not None:
+        return base**whole
+    there = base != 0
+    return jnp.where(there, jnp.where(there, base, 1) ** jnp.asarray(power, base.dtype), 0)

@@ -8,6 +8,7 @@ with the memories that are there; ``retrieve`` hands its mask on to them.
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import require
@@ -52,7 +53,7 @@ def reciprocal(similarity: Similarity) -> Similarity:
     require(highest <= 0, "similarity", similarity, "negated distances as scores")
 
     def reciprocal_similarity(
-        query: Array, memories: Array, *, where: Bool[Array, " n"] | None = None
+        query: ArrayLike, memories: ArrayLike, *, where: Bool[Array, " n"] | None = None
     ) -> Float[Array, "*b n"]:
         distance = jnp.maximum(-scores_of(similarity, query, memories, where), 0)
         candidates = distance if where is None else jnp.where(where, distance, jnp.inf)
@@ -95,7 +96,7 @@ def sum_normalized(similarity: Similarity) -> Similarity:
     check_normalizable(similarity)
 
     def sum_normalized_similarity(
-        query: Array, memories: Array, *, where: Bool[Array, " n"] | None = None
+        query: ArrayLike, memories: ArrayLike, *, where: Bool[Array, " n"] | None = None
     ) -> Float[Array, "*b n"]:
         return divide_by_sum(scores_of(similarity, query, memories, where), where)
 
@@ -135,13 +136,17 @@ def embedded(
     """
 
     def embedded_similarity(
-        query: Array, memories: Array, *, where: Bool[Array, " n"] | None = None
+        query: ArrayLike, memories: ArrayLike, *, where: Bool[Array, " n"] | None = None
     ) -> Float[Array, "*b n"]:
         check_bank(memories)
         return scores_of(similarity, encoder(query), memories, where)
 
     score_range = getattr(similarity, "score_range", ANY)
-    return declare(_declare_as(embedded_similarity, similarity, score_range), encodes_query=True)
+    return declare(
+        _declare_as(embedded_similarity, similarity, score_range),
+        encodes_query=True,
+        takes_where=getattr(similarity, "takes_where", False),
+    )
 
 
 def check_normalizable(similarity: Similarity) -> None:
@@ -166,7 +171,7 @@ def divide_by_sum(
 
 
 def scores_of(
-    similarity: Similarity, query: Array, memories: Array, where: Array | None
+    similarity: Similarity, query: ArrayLike, memories: ArrayLike, where: Array | None
 ) -> Float[Array, "*b n"]:
     """Call ``similarity``, telling it which memories are there if it wants to know."""
     if where is not None and getattr(similarity, "takes_where", False):
