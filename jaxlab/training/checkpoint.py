@@ -1,12 +1,14 @@
 """Checkpoints that are either whole or not there.
 
-A checkpoint is written by orbax under a hidden name and renamed when it is complete, so a process
-killed at any moment leaves the earlier checkpoints and nothing that looks like a newer one. A
-manifest beside the arrays holds the shape, dtype and SHA-256 of every leaf; what the disk damaged
-later is found when it is read, and the checkpoint before it is used, with a message that says so.
+A checkpoint is a directory ``step-XXXXXXXX`` with ``arrays/``, written by orbax, ``leaves.json``,
+the shape and dtype of every leaf, and ``SHA256SUMS`` over all its files (``sha256sum -c`` reads
+it). It is written under a hidden name and renamed when it is complete, so a process killed at any
+moment leaves the earlier checkpoints and nothing that looks like a newer one. What the disk damaged
+later is found by the checksums, and the checkpoint before it is used, with a message that says so.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -21,6 +23,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from jaxlab.checks import check_integer, require
+from jaxlab.training.parallel import place
 from jaxlab.training.state import TrainState
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
 
 _PREFIX = "step-"
 _UNFINISHED, _DISCARDED = ".writing-", ".deleting-"
+_SUMS = "SHA256SUMS"
 
 
 class CheckpointError(RuntimeError):
@@ -79,7 +83,7 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
     Cost: one copy of the state in host memory; time of hashing and of the disk.
     """
     check_integer("keep", keep, minimum=1)
-    arrays, manifest = _to_host(state)
+    arrays, leaves = _to_host(state)
     root = Path(directory).absolute()
     step = int(state.step)
     target = checkpoint_path(root, step)
@@ -88,7 +92,7 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
         try:
             root.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(root)
-            _write(target, arrays, manifest)
+            _write(target, arrays, leaves)
             for old in [known for known in checkpoint_steps(root) if known <= step][:-keep]:
                 _discard(checkpoint_path(root, old))
         except Exception as error:  # orbax and its storage layer raise errors of many types
@@ -127,11 +131,11 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
     for step in reversed(checkpoint_steps(root)):
         path = checkpoint_path(root, step)
         try:
-            arrays, manifest = _read(path)
+            arrays, leaves = _read(path)
         except Exception as error:  # whatever damage does to the reader, the next one may be whole
             skipped.append(f"checkpoint {path} is unreadable: {_reason(error)}")
             continue
-        return Restored(_from_host(arrays, manifest, like, path), path, tuple(skipped))
+        return Restored(_from_host(arrays, leaves, like, path), path, tuple(skipped))
     if skipped:
         raise CheckpointError(
             "no readable checkpoint: " + "; ".join(skipped) + f". Move {root} away to start anew."
@@ -159,7 +163,7 @@ def require_writable(directory: str | os.PathLike[str]) -> None:
     """
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=directory, prefix=_UNFINISHED):
+        with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
         raise CheckpointError(
@@ -170,39 +174,40 @@ def require_writable(directory: str | os.PathLike[str]) -> None:
 def _to_host(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The leaves as numpy arrays by name, and what is needed to check and rebuild them."""
     arrays: dict[str, np.ndarray] = {}
-    manifest: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for name, leaf in _named_leaves(state).items():
         whole = not isinstance(leaf, jax.Array) or leaf.is_fully_addressable
         whole = whole or leaf.is_fully_replicated
         require(whole, name, leaf, "an array that every process holds whole")
         described = _describe(leaf)
         array = np.asarray(jax.random.key_data(leaf) if described["key"] else leaf)
-        manifest[name] = {**described, "sha256": _digest(array)}
-        if array.size:  # orbax refuses empty arrays; the manifest says all there is to know
+        leaves[name] = described
+        if array.size:  # orbax refuses empty arrays; their description is all there is to know
             arrays[name] = array
-    return arrays, manifest
+    return arrays, leaves
 
 
 def _from_host(
-    arrays: Mapping[str, Any], manifest: Mapping[str, Any], like: TrainState, path: Path
+    arrays: Mapping[str, Any], leaves: Mapping[str, Any], like: TrainState, path: Path
 ) -> TrainState:
     """The leaves put back into the structure and onto the devices of ``like``."""
     wanted = _named_leaves(like)
+    here = {name: _describe(leaf) for name, leaf in wanted.items()}
     differences = [
-        f"{name} is {_spell(manifest.get(name))} there and {_spell(here)} here"
-        for name in sorted(wanted.keys() | manifest.keys())
-        if _spell(manifest.get(name))
-        != _spell(here := _describe(wanted[name]) if name in wanted else None)
+        f"{name} is {_spell(leaves.get(name))} there and {_spell(here.get(name))} here"
+        for name in sorted(here.keys() | leaves.keys())
+        if here.get(name) != leaves.get(name)
     ]
     if differences:
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
-        raise ValueError(
-            f"checkpoint {path} is of another model or optimizer: "
-            + "; ".join(differences[:3])
-            + more
-        )
-    leaves = [_place(_array(arrays, manifest, name), leaf) for name, leaf in wanted.items()]
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+        listed = "; ".join(differences[:3]) + more
+        raise ValueError(f"checkpoint {path} is of another model or optimizer: {listed}")
+    found = []
+    for name, leaf in wanted.items():
+        shape, dtype = here[name]["shape"], here[name]["dtype"]
+        array = np.asarray(arrays[name]) if name in arrays else np.zeros(shape, dtype)
+        found.append(_place(array, leaf))
+    return jax.tree.unflatten(jax.tree.structure(like), found)
 
 
 def _place(array: np.ndarray, like: Any) -> Any:
@@ -211,37 +216,44 @@ def _place(array: np.ndarray, like: Any) -> Any:
     value = jnp.array(array, copy=True)
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         value = jax.random.wrap_key_data(value, impl=str(jax.random.key_impl(like)))
-    return jax.device_put(value, like.sharding) if like.committed else value
+    return place(value, like.sharding) if like.committed else value
 
 
-def _write(target: Path, arrays: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
+def _write(target: Path, arrays: dict[str, np.ndarray], leaves: dict[str, Any]) -> None:
     unfinished = target.with_name(f"{_UNFINISHED}{target.name}")
-    contents = ocp.args.Composite(
-        arrays=ocp.args.PyTreeSave(arrays), manifest=ocp.args.JsonSave(manifest)
-    )
+    unfinished.mkdir()
     with _checkpointer() as checkpointer:
-        checkpointer.save(unfinished, args=contents)
+        checkpointer.save(unfinished / "arrays", args=ocp.args.PyTreeSave(arrays))
+    (unfinished / "leaves.json").write_text(json.dumps(leaves, indent=1), encoding="utf-8")
+    sums = [f"{_digest(unfinished / name)}  {name}\n" for name in _files(unfinished)]
+    (unfinished / _SUMS).write_text("".join(sums), encoding="utf-8")
     if target.exists():
         _discard(target)
     unfinished.rename(target)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    contents = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(), manifest=ocp.args.JsonRestore())
+    lines = (path / _SUMS).read_text(encoding="utf-8").splitlines()
+    sums = {line[66:]: line[:64] for line in lines}
+    if sorted(sums) != _files(path):
+        raise ValueError(f"{_SUMS} does not list the files that are there")
+    for name, digest in sums.items():
+        if _digest(path / name) != digest:
+            raise ValueError(f"the checksum of {name} is not the one in {_SUMS}")
+    leaves = json.loads((path / "leaves.json").read_text(encoding="utf-8"))
     with _checkpointer() as checkpointer:
-        restored = checkpointer.restore(path, args=contents)
-    arrays, manifest = restored.arrays, restored.manifest
-    for name in manifest:
-        if _digest(_array(arrays, manifest, name)) != manifest[name]["sha256"]:
-            raise ValueError(f"checksum of {name} does not match")
-    return arrays, manifest
+        arrays = checkpointer.restore(path / "arrays", args=ocp.args.PyTreeRestore())
+    return arrays, leaves
 
 
-def _array(arrays: Mapping[str, Any], manifest: Mapping[str, Any], name: str) -> np.ndarray:
-    entry = manifest[name]
-    if name not in arrays:
-        return np.zeros(entry["shape"], entry["dtype"])
-    return np.asarray(arrays[name])
+def _files(path: Path) -> list[str]:
+    files = (file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return sorted(name for name in files if name != _SUMS)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _checkpointer() -> ocp.Checkpointer:
@@ -250,7 +262,7 @@ def _checkpointer() -> ocp.Checkpointer:
     options = ocp.options.MultiprocessingOptions(
         primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process{own}"
     )
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=options)
+    return ocp.Checkpointer(ocp.PyTreeCheckpointHandler(), multiprocessing_options=options)
 
 
 def _on_any_process(flag: bool) -> bool:
@@ -282,15 +294,11 @@ def _named_leaves(state: TrainState) -> dict[str, Any]:
 
 def _describe(leaf: Any) -> dict[str, Any]:
     """Shape and dtype of the array stored for ``leaf``, and the implementation if it is a key."""
-    if jnp.issubdtype(getattr(leaf, "dtype", np.asarray(leaf).dtype), jax.dtypes.prng_key):
-        data = jax.eval_shape(jax.random.key_data, leaf)
-        return {
-            "shape": list(data.shape),
-            "dtype": str(data.dtype),
-            "key": str(jax.random.key_impl(leaf)),
-        }
     leaf = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
-    return {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "key": None}
+    key = None
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        key, leaf = str(jax.random.key_impl(leaf)), jax.eval_shape(jax.random.key_data, leaf)
+    return {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "key": key}
 
 
 def _spell(entry: Mapping[str, Any] | None) -> str:
@@ -298,10 +306,6 @@ def _spell(entry: Mapping[str, Any] | None) -> str:
         return "missing"
     kind = f"key<{entry['key']}> " if entry["key"] else ""
     return f"{kind}{entry['dtype']}{entry['shape']}"
-
-
-def _digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _reason(error: BaseException) -> str:

@@ -163,7 +163,7 @@ def fit(
                 if nonfinite_step is None and (found := _first_nonfinite(fetched)) is not None:
                     nonfinite_step, what = found
                     bar.message(f"step {nonfinite_step}: {what}; training goes on")
-            latest: Record = {}
+            latest: dict[str, float] = {}
             if logging:
                 latest = fetched[-1][1]
                 if evaluate is not None and evaluating:
@@ -226,13 +226,13 @@ def _stop_requested(stop: StopRequest, logging: bool) -> bool:
     return logging and bool(np.any(multihost_utils.process_allgather(asked)))
 
 
-def _numbers(metrics: Mapping[str, Any]) -> Record:
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     for name, value in metrics.items():
         require(np.shape(value) == (), f"metrics[{name!r}]", value, "a scalar")
     return {name: float(value) for name, value in metrics.items()}
 
 
-def _first_nonfinite(fetched: list[tuple[int, Record]]) -> tuple[int, str] | None:
+def _first_nonfinite(fetched: list[tuple[int, dict[str, float]]]) -> tuple[int, str] | None:
     for step, record in fetched:
         bad = [f"{name} is {value}" for name, value in record.items() if not math.isfinite(value)]
         if bad:

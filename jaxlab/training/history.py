@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["Record", "append_record", "read_history", "rewind_history"]
 
-Record = dict[str, float]
+Record = dict[str, int | float]
 
 
 def read_history(path: str | os.PathLike[str]) -> list[Record]:
@@ -32,7 +32,7 @@ def read_history(path: str | os.PathLike[str]) -> list[Record]:
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is cut off
         try:
             values = json.loads(line)
-            record = {name: float(value) for name, value in values.items()}
+            record: Record = {name: float(value) for name, value in values.items()}
             records.append({**record, "step": int(values["step"])})
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"{path}, line {number}: not a record of metrics: {line!r}") from error
@@ -54,17 +54,17 @@ def rewind_history(path: str | os.PathLike[str], step: int) -> list[Record]:
     return kept
 
 
-def append_record(path: str | os.PathLike[str], record: Mapping[str, float]) -> None:
+def append_record(path: str | os.PathLike[str], record: Mapping[str, int | float]) -> None:
     """Add one line to the file at ``path``, made if missing, and hand it to the system at once."""
     with Path(path).open("a", encoding="utf-8") as file:
         file.write(_line(record))
 
 
-def _line(record: Mapping[str, float]) -> str:
+def _line(record: Mapping[str, int | float]) -> str:
     return json.dumps({name: _plain(value) for name, value in record.items()}) + "\n"
 
 
-def _plain(value: float) -> float | str:
+def _plain(value: int | float) -> int | float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

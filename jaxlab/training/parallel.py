@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 from jaxtyping import PyTree
 
 from jaxlab.checks import check_choice, check_integer, check_number, require
@@ -20,6 +20,7 @@ from jaxlab.training.state import TrainState
 __all__ = [
     "data_parallel",
     "initialize_distributed",
+    "place",
     "pmap_replicate",
     "pmap_shard",
     "pmap_unreplicate",
@@ -102,9 +103,7 @@ def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
         True
     """
     sharding = NamedSharding(_auto(mesh), PartitionSpec())
-    # a copy, for device_put shares what is in place already, and a step that donates the replica
-    # would take the caller's array with it
-    return jax.tree.map(lambda leaf: jax.device_put(jnp.copy(leaf), sharding), tree)
+    return jax.tree.map(lambda leaf: place(leaf, sharding), tree)
 
 
 def shard(batch: PyTree, mesh: Mesh, *, axis_name: str = "data") -> PyTree:
@@ -125,11 +124,22 @@ def shard(batch: PyTree, mesh: Mesh, *, axis_name: str = "data") -> PyTree:
     check_batch(batch, mesh.shape[axis_name])
     sharding = NamedSharding(_auto(mesh), PartitionSpec(axis_name))
 
-    def place(leaf: Any) -> jax.Array:
-        values = np.asarray(leaf)
-        return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
+    return jax.tree.map(lambda leaf: place(leaf, sharding), batch)
 
-    return jax.tree.map(place, batch)
+
+def place(leaf: Any, sharding: Sharding) -> jax.Array:
+    """A copy of one array or key, which this process holds whole, with the given sharding.
+
+    Unlike ``jax.device_put``, it shares no memory with ``leaf``, which a step that donates the copy
+    would take along; and the sharding may span several processes.
+    """
+    if sharding.is_fully_addressable:
+        return jax.device_put(jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf, sharding)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        impl = str(jax.random.key_impl(leaf))
+        return jax.random.wrap_key_data(place(jax.random.key_data(leaf), sharding), impl=impl)
+    values = np.asarray(leaf)
+    return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
 def pmap_replicate(tree: PyTree, devices: Sequence[jax.Device] | None = None) -> PyTree:

@@ -1,0 +1,52 @@
+import signal
+import threading
+
+import pytest
+
+from jaxlab.training.interrupts import TrainingInterrupted, stop_signals
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_first_signal_is_noted_and_handlers_are_put_back(number):
+    before = [signal.getsignal(each) for each in NUMBERS]
+    with stop_signals() as stop:
+        assert stop.signal is None
+        signal.raise_signal(number)
+        assert stop.signal == number.name
+    assert [signal.getsignal(each) for each in NUMBERS] == before
+
+
+def test_a_second_ctrl_c_acts_at_once():
+    before = [signal.getsignal(each) for each in NUMBERS]
+
+    def twice():
+        with stop_signals():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        twice()
+    assert [signal.getsignal(each) for each in NUMBERS] == before
+
+
+def test_another_thread_leaves_the_handlers_alone():
+    before = [signal.getsignal(each) for each in NUMBERS]
+    seen = []
+
+    def work():
+        with stop_signals() as stop:
+            seen.append([signal.getsignal(each) for each in NUMBERS] == before)
+            seen.append(stop.signal is None)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True, True]
+
+
+def test_an_interrupted_run_is_a_keyboard_interrupt_that_knows_where(tmp_path):
+    error = TrainingInterrupted("stopped", 3, tmp_path)
+    assert isinstance(error, KeyboardInterrupt)
+    assert (str(error), error.step, error.checkpoint) == ("stopped", 3, tmp_path)
