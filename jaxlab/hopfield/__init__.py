@@ -30,7 +30,7 @@ Example:
     True
 """
 
-from jaxlab.hopfield import corruption, metrics, patterns, scale, separation, similarity
+from jaxlab.hopfield import corruption, energy, metrics, patterns, scale, separation, similarity
 from jaxlab.hopfield.retrieval import Recall, Retrieval, recall, retrieve
 from jaxlab.hopfield.scale import TopK, retrieve_blocked, top_k_memories
 from jaxlab.hopfield.types import Separation, Similarity
@@ -42,6 +42,7 @@ __all__ = [
     "Similarity",
     "TopK",
     "corruption",
+    "energy",
     "metrics",
     "patterns",
     "recall",

@@ -68,7 +68,7 @@ def gaussian_noise(
 
 
 @functools.partial(jax.jit, static_argnames=("rectify",))
-def _gaussian_noise(key: Array, x: Array, sigma: Array, rectify: bool) -> Array:
+def _gaussian_noise(key: Array, x: Array, sigma: Scalar, rectify: bool) -> Array:
     noisy = x + jnp.asarray(sigma, x.dtype) * jax.random.normal(key, x.shape, x.dtype)
     return jnp.clip(jnp.abs(noisy), 0, 1) if rectify else noisy
 
@@ -110,7 +110,7 @@ def flip_bits(
 
 
 @jax.jit
-def _flip_bits(key: Array, x: Array, fraction: Array) -> Array:
+def _flip_bits(key: Array, x: Array, fraction: Scalar) -> Array:
     # The rank of a uniform draw is a random permutation; its first `count` places are flipped.
     rank = jnp.argsort(jnp.argsort(jax.random.uniform(key, x.shape), axis=-1), axis=-1)
     count = jnp.round(x.shape[-1] * jnp.asarray(fraction)).astype(jnp.int32)
@@ -149,7 +149,7 @@ def salt_and_pepper(
 
 
 @jax.jit
-def _salt_and_pepper(key: Array, x: Array, fraction: Array) -> Array:
+def _salt_and_pepper(key: Array, x: Array, fraction: Scalar) -> Array:
     where_key, value_key = jax.random.split(key)
     replaced = jax.random.uniform(where_key, x.shape) < fraction
     salt = jax.random.bernoulli(value_key, 0.5, x.shape).astype(x.dtype)

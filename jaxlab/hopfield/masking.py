@@ -165,7 +165,7 @@ def random_mask(
 
 @functools.partial(jax.jit, static_argnames=("image_shape", "shared_channels"))
 def _random_mask(
-    key: Array, x: Array, fraction: Array, image_shape: tuple[int, ...], shared_channels: bool
+    key: Array, x: Array, fraction: Scalar, image_shape: tuple[int, ...], shared_channels: bool
 ) -> Array:
     height, width, *channels = image_shape
     drawn = [1 for _ in channels] if shared_channels else channels
@@ -175,7 +175,7 @@ def _random_mask(
 
 
 @functools.partial(jax.jit, static_argnames=("region", "image_shape"))
-def _keep_region(x: Array, fraction: Array, region: Region, image_shape: tuple[int, ...]) -> Array:
+def _keep_region(x: Array, fraction: Scalar, region: Region, image_shape: tuple[int, ...]) -> Array:
     """Zero the pixels outside ``region(fraction, image_shape)``."""
     pixels = region(jnp.asarray(fraction), image_shape).reshape(-1)
     kept = jnp.repeat(pixels, math.prod(image_shape[2:]))  # all channels of a pixel go together
