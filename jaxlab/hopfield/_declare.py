@@ -101,17 +101,20 @@ def cached(factory: F) -> F:
     call. Arrays and traced values do not hash: each call then gives a new function.
     """
     signature = inspect.signature(factory)
-    remembered = functools.lru_cache(maxsize=None)(factory)
+    remembered: dict[Any, Any] = {}  # not lru_cache: it tells one argument 8 from 8.0
 
     @functools.wraps(factory)
     def make(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
+        arguments = (bound.args, tuple(bound.kwargs.items()))
         try:
-            hash((bound.args, tuple(bound.kwargs.values())))
+            hash(arguments)
         except TypeError:
             return factory(*bound.args, **bound.kwargs)
-        return remembered(*bound.args, **bound.kwargs)
+        if arguments not in remembered:
+            remembered.setdefault(arguments, factory(*bound.args, **bound.kwargs))
+        return remembered[arguments]
 
     return make  # type: ignore[return-value]
 
