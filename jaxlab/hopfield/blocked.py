@@ -8,6 +8,7 @@ size ``n`` is kept for it either.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Shaped
 from jaxlab.checks import check_number, check_shape
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
 from jaxlab.hopfield._declare import float_dtype
-from jaxlab.hopfield.types import NumberPerQuery, Similarity
+from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = ["logsumexp_blocked", "retrieve_blocked"]
 
@@ -34,7 +35,7 @@ def retrieve_blocked(
     projection: Shaped[Array, "n p"] | None = None,
     *,
     similarity: Similarity,
-    beta: NumberPerQuery,
+    beta: Number | Shaped[Array, "..."],
     block_size: int = BLOCK_SIZE,
     mask: Bool[Array, " n"] | None = None,
     axis_name: AxisName | None = None,
@@ -44,9 +45,10 @@ def retrieve_blocked(
     Equal to the output of :func:`jaxlab.hopfield.retrieve` with ``softmax(beta)``, up to rounding,
     for every ``block_size``. With every memory masked the output is 0.
 
-    Differentiable in query, memories, projection, ``beta``, and whatever arrays the similarity
-    closes over; the derivative too works block by block. Forward-mode differentiation is refused by
-    jax (the derivative is a custom one); reverse over reverse works.
+    Differentiable in query, memories, projection, ``beta``, and whatever floating arrays the
+    similarity closes over (it must not close over traced integers); the derivative too works block
+    by block. Forward-mode differentiation is refused by jax (the derivative is a custom one);
+    reverse over reverse works.
 
     Memories sharded over devices: call it inside ``jax.shard_map`` or ``jax.pmap`` with one
     device's rows of ``memories``, ``projection`` and ``mask``, and the ``axis_name`` of the mesh
@@ -105,7 +107,7 @@ def logsumexp_blocked(
     memories: Shaped[Array, "n c"],
     *,
     similarity: Similarity,
-    beta: NumberPerQuery,
+    beta: Number | Shaped[Array, "..."],
     block_size: int = BLOCK_SIZE,
     mask: Bool[Array, " n"] | None = None,
     axis_name: AxisName | None = None,
@@ -167,17 +169,20 @@ def _retrieve_blocked(
     batch = query.shape[:-1]
     dtype = float_dtype(query, memories)
     beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch).reshape(-1)
-    rows = query.reshape(-1, query.shape[-1])
+    rows = query.reshape(math.prod(batch), query.shape[-1])
     blocks = Blocks.of(memories.shape[0], block_size)
+    rows, memories, projection, beta, mask = vary_together(rows, memories, projection, beta, mask)
     # arrays that the similarity closes over become arguments, so that they get their derivative
     score, constants = jax.closure_convert(similarity, rows, memories[: blocks.size])
-    arrays = vary_together(rows, memories, projection, beta, mask, *constants)
-    output, logsumexp = _attend(score, blocks, *arrays[:5], arrays[5:])
+    output, logsumexp = _attend(
+        score, blocks, rows, memories, projection, beta, mask, tuple(constants)
+    )
     if axis_name is not None:
         output, logsumexp = _merge_devices(output, logsumexp, axis_name)
     common = jnp.result_type(query, memories if projection is None else projection)
     common = common if jnp.issubdtype(common, jnp.floating) else jnp.dtype(jnp.float32)
-    return output.reshape(*batch, -1).astype(common), logsumexp.reshape(batch)
+    output = output.reshape(*batch, output.shape[-1]).astype(common)
+    return output, logsumexp.reshape(batch)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -58,7 +58,7 @@ def manhattan_scores(
         >>> manhattan_scores(jnp.array([0.75, 0.25]), jnp.eye(2))
         Array([-0.5, -1.5], dtype=float32)
     """
-    rows = query.reshape(-1, query.shape[-1])
+    rows = query.reshape(math.prod(query.shape[:-1]), query.shape[-1])
     if rows.shape[0] == 0:
         return jnp.zeros((*query.shape[:-1], memories.shape[0]), float_dtype(query, memories))
     return _scores(rows, memories).reshape(*query.shape[:-1], memories.shape[0])

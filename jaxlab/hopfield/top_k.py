@@ -6,6 +6,7 @@ earlier of two equal scores, so that ties go to the lower index whatever the blo
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -170,7 +171,7 @@ def top_k_memories(
         similarity = manhattan_scores
 
     batch = query.shape[:-1]
-    rows = query.reshape(-1, query.shape[-1])
+    rows = query.reshape(math.prod(batch), query.shape[-1])
     rows, memories, mask, scale = vary_together(rows, memories, mask, scale)
     direct = rerank and similarity in (euclidean, squared_euclidean)
     here = min(k, n)  # sharded, a device may hold fewer than k
@@ -253,7 +254,7 @@ def _merge_devices(found: TopK, n: int, k: int, axis_name: AxisName) -> TopK:
         # by a sum, whose result is typed as equal on all devices, as that of all_gather is not
         placed = jnp.zeros_like(part, shape=(devices, *part.shape)).at[this].set(part)
         together = jax.lax.psum(placed, axis_name)
-        return jnp.moveaxis(together, 0, 1).reshape(part.shape[0], -1)
+        return jnp.moveaxis(together, 0, 1).reshape(part.shape[0], devices * part.shape[1])
 
     # devices are in the order of their indices, so top_k still prefers the lower one
     scores, where = jax.lax.top_k(gather(found.scores), k)
