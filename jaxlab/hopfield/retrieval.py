@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.hopfield._declare import check_bank, check_patterns, float_dtype
 from jaxlab.hopfield.types import Separation, Similarity
 from jaxlab.hopfield.wrappers import check_normalizable, divide_by_sum, scores_of
@@ -182,8 +182,7 @@ def recall(
         Final states, steps, convergence and energies ``[*b, max_steps + 1]``.
 
     Raises:
-        ValueError: as :func:`retrieve`; ``max_steps`` is not an integer >= 0; ``tol`` is known and
-            negative.
+        ValueError: as :func:`retrieve`; ``max_steps`` is not an integer >= 0.
 
     Cost:
         At most ``max_steps`` times that of :func:`retrieve`.
@@ -206,7 +205,6 @@ def recall(
         (Array([1., 0.], dtype=float32), True)
     """
     check_integer("max_steps", max_steps, minimum=0)
-    check_number("tol", tol, minimum=0)
     check_patterns(query, memories)
     state = query.astype(_output_dtype(query, memories))
 
