@@ -135,13 +135,15 @@ def test_damaged_descriptions_or_missing_files_are_passed_over_too(tmp_path):
     data_files(save_checkpoint(tmp_path, state_at(3)))[0].unlink()
     sums = save_checkpoint(tmp_path, state_at(6), keep=9) / "SHA256SUMS"
     sums.write_text("")
+    leaves = save_checkpoint(tmp_path, state_at(7), keep=9) / "leaves.json"
+    leaves.write_text(leaves.read_text().replace("float32", "float16"))
     checkpoint_path(tmp_path, 4).mkdir()
     checkpoint_path(tmp_path, 5).write_text("not a directory")
     restored = restore_checkpoint(tmp_path, state_at(0))
     assert_same(restored.state, state_at(1))
     assert all(
         f"{n} is unreadable" in line
-        for n, line in zip((6, 5, 4, 3, 2), restored.skipped, strict=True)
+        for n, line in zip((7, 6, 5, 4, 3, 2), restored.skipped, strict=True)
     )
 
 

@@ -117,6 +117,7 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bits(tmp_path, reference):
         # one more step each time: the batch is made, the step is finished, the state is saved
         assert stopped.value.step == at + 1
         assert stopped.value.checkpoint == checkpoint_path(tmp_path / "checkpoints", at + 1)
+        assert checkpoint_steps(tmp_path / "checkpoints")[-1] == at + 1
         notice = f"stopped by SIGINT after step {at + 1} of {STEPS}; the state is saved in"
         assert notice in stream.getvalue()
         assert f"To resume, start the same run again: it goes on from step {at + 1}." in str(

@@ -26,6 +26,7 @@ from jaxlab.training import (
     save_checkpoint,
     shard,
 )
+from jaxlab.training.history import append_record
 from tests.training.problem import OPTIMIZERS, data, initial_state, loss_fn, train
 
 KILL_STEPS, WORKER_BATCHES = 14, epoch_batches(data(), 10, seed=3)
@@ -106,7 +107,11 @@ def distributed(directory, port, process):
         raise SystemExit("the run should have been stopped")
     except KeyboardInterrupt as stopped:
         print(stopped, flush=True)
+    if process == "0":  # as if it had been killed two steps later
+        append_record(directory / "metrics.jsonl", {"step": 6, "loss": 0.0})
     result = run(signal_at=None)
+    assert [record["step"] for record in result.history] == [2, 4, 6, 8]
+    assert result.history[2]["loss"] > 0
     assert jax.device_count() == 4
     assert len(jax.local_devices()) == 2
     out = {name: np.asarray(value) for name, value in result.state.model_state.items()}
