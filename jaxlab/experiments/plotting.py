@@ -139,7 +139,7 @@ def legend(figure: Figure, title: str | None = None) -> None:
     figure.legend(
         list(entries.values()),
         list(entries),
-        loc="outside right upper",
+        loc="outside right center",
         title=title,
         frameon=False,
         fontsize=9,
