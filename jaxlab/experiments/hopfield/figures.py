@@ -5,6 +5,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -28,14 +30,14 @@ _BASELINES = {
     "mean": {"color": "#999999", "linestyle": ":", "marker": ""},
     "pca": {"color": "#999999", "linestyle": "--", "marker": ""},
 }
-_WRONG = {"edgecolor": "#D7191C", "linewidth": 1.6}
-_OTHER = {"edgecolor": "#E69F00", "linewidth": 1.6, "linestyle": ":"}
+_WRONG: Mapping[str, Any] = {"edgecolor": "#D7191C", "linewidth": 1.6}
+_OTHER: Mapping[str, Any] = {"edgecolor": "#E69F00", "linewidth": 1.6, "linestyle": ":"}
 
 
 def curve_figure(
     panels: Mapping[str, Panel],
     names: Sequence[str],
-    x: Sequence[float],
+    x: Sequence[float | int],
     *,
     x_label: str,
     title: str,
@@ -43,6 +45,8 @@ def curve_figure(
     baselines: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     counts_axis: bool = True,
     legend_title: str | None = None,
+    labels: Mapping[str, str] = LABELS,
+    ordered: bool = False,
 ) -> Figure:
     """Both metrics against ``x``: fraction correct above, index recall below, a column per panel.
 
@@ -56,18 +60,20 @@ def curve_figure(
         baselines: by heading and name, ``[repetition, x]``, drawn in the upper row.
         counts_axis: whether ``x`` are counts, on a logarithmic axis.
         legend_title: heading of the legend.
+        labels: how the names are written.
+        ordered: whether the order of the names means something; the colours then show it.
     """
     figure, axes = plotting.new_figure(
-        2, len(panels), panel=(4.3, 3.1), title=title, sharex=True, sharey=True
+        2, len(panels), panel=(3.4 + 2.8 / len(panels), 3.1), title=title, sharex=True, sharey=True
     )
     axes = np.reshape(axes, (2, len(panels)))
-    looks = plotting.styles(names)
+    looks = _ordered_styles(names) if ordered else plotting.styles(names)
     for column, (heading, measured) in enumerate(panels.items()):
         for row, values in enumerate((measured.correct, measured.recalled)):
             ax = axes[row, column]
             for name, curve in zip(names, values, strict=True):
                 mean, sd = _mean_and_sd(curve)
-                plotting.curves(ax, x, mean, sd, LABELS[name], style=looks[name])
+                plotting.curves(ax, x, mean, sd, labels[name], style=looks[name])
             if row == 0 and baselines is not None:
                 for name, curve in baselines[heading].items():
                     mean, sd = _mean_and_sd(curve)
@@ -94,7 +100,8 @@ def recall_picture(
     """Stored images, their queries, and what each memory answers, a column each.
 
     With one corruption, the columns are the first images of the first block; with several, the
-    columns are the corruptions of its first image. A red frame marks an answer whose squared error
+    columns are the corruptions of its second image (the first is what equal scores pick, such as
+    those of a query that is masked altogether). A red frame marks an answer whose squared error
     exceeds the study's threshold; a dotted orange one an answer within it although another memory
     weighs most.
 
@@ -112,9 +119,10 @@ def recall_picture(
         queries, titles = study.queries(0, corruptions[0])[: len(own)], None
         asked = f"query, {corruptions[0].label}"
     else:
-        own = np.zeros(len(corruptions), int)
-        queries = jnp.stack([study.queries(0, corruption)[0] for corruption in corruptions])
-        titles, asked = [corruption.label for corruption in corruptions], "query"
+        own = np.ones(len(corruptions), int)
+        queries = jnp.stack([study.queries(0, corruption)[1] for corruption in corruptions])
+        titles = [corruption.label.split()[1] for corruption in corruptions]
+        asked = f"query, {corruptions[0].kind}"
 
     def images(flat: Any) -> np.ndarray:
         return np.asarray(flat).reshape(-1, *study.image_shape)
@@ -162,6 +170,7 @@ def panel_tables(
     *,
     prefix: str = "",
     compared: str = "similarity",
+    labels: Mapping[str, str] = LABELS,
 ) -> None:
     """Two tables, fraction correct and index recall, and every mean in them as a scalar.
 
@@ -173,12 +182,13 @@ def panel_tables(
         caption: what was measured; says the threshold.
         prefix: start of the names of tables and scalars.
         compared: heading of the column of memories.
+        labels: how the names are written.
     """
     for metric, title in (("correct", "Fraction correct"), ("recalled", "Index recall")):
         rows = []
         for heading, panel in panels.items():
             for name, curve in zip(names, getattr(panel, metric), strict=True):
-                rows.append([heading, LABELS[name], *(pair(values) for values in curve.T)])
+                rows.append([heading, labels[name], *(pair(values) for values in curve.T)])
                 for column, mean in zip(columns, curve.mean(axis=0), strict=True):
                     key = f"{prefix}{metric}/{heading}/{name}/{column}"
                     reporter.scalar(key, round(float(mean), 6))
@@ -187,14 +197,24 @@ def panel_tables(
 
 def pair(values: np.ndarray) -> str:
     """Mean and sample standard deviation over repetitions, such as ``"0.968 ± 0.004"``."""
-    mean, sd = _mean_and_sd(values)
-    return f"{mean:.3f}" if sd is None else f"{mean:.3f} ± {sd:.3f}"
+    mean, sd = _mean_and_sd(values[:, None])
+    return f"{mean[0]:.3f}" if sd is None else f"{mean[0]:.3f} ± {sd[0]:.3f}"
 
 
 def report_notes(reporter: Reporter, study: Study, *notes: str) -> None:
     """The study's own notes, then those of the experiment."""
     for note in (*study.notes, *notes):
         reporter.note(note)
+
+
+def _ordered_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colours from dark to light in the order of the names; markers as everywhere."""
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(names)))
+    looks = plotting.styles(names)
+    return {
+        name: {**looks[name], "color": to_hex(shade), "linestyle": "-"}
+        for name, shade in zip(names, shades, strict=True)
+    }
 
 
 def _mean_and_sd(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,7 +10,7 @@ curves are not what their names say; each is here under a name of its own:
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from jaxlab.experiments.hopfield.capacity import Memory
@@ -24,6 +24,7 @@ __all__ = [
     "SeparationName",
     "SimilarityName",
     "negated_memory",
+    "published_memories",
     "published_memory",
     "separation_named",
     "similarity_named",
@@ -127,6 +128,11 @@ def published_memory(
         normalize_scores=True,
         normalize_weights=True,
     )
+
+
+def published_memories(similarities: Sequence[SimilarityName]) -> dict[str, Memory]:
+    """Memories that differ in their similarity alone: the separation is the maximum."""
+    return {name: published_memory(name) for name in similarities}
 
 
 def negated_memory(similarity_name: SimilarityName, beta: float) -> Memory:

@@ -4,7 +4,7 @@ The paper's headline: with the separation fixed to the maximum, memories that co
 or Euclidean distance recall more of many noisy images than those that compare by dot product.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ from jaxlab.experiments.hopfield.memories import (
     NOTES,
     SimilarityName,
     negated_memory,
-    published_memory,
+    published_memories,
 )
 from jaxlab.experiments.hopfield.study import (
     Common,
@@ -97,7 +97,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     study = Study(config, config.counts)
     noises = [Corruption("noise", sigma) for sigma in config.sigma]
     names = config.similarities
-    memories = {name: published_memory(name) for name in names}
+    memories = published_memories(names)
     softmaxes = {
         f"{name}/beta={beta:g}": negated_memory(name, beta)
         for name in names
@@ -161,7 +161,7 @@ def _baseline_table(
     reporter: Reporter,
     study: Study,
     noises: Sequence[Corruption],
-    baselines: dict[str, np.ndarray],
+    baselines: Mapping[str, np.ndarray],
 ) -> None:
     rows = [
         [how.label, LABELS[name], *(pair(curve[level, :, at]) for at in range(len(study.counts)))]
@@ -227,11 +227,11 @@ def _verdicts(reporter: Reporter, study: Study, config: Config, measured: Measur
     correct = dict(zip(names, measured.correct[:, level, :, at, 0].mean(axis=1), strict=True))
     recalled = dict(zip(names, measured.recalled[:, level, :, at].mean(axis=1), strict=True))
     where = f"on {study.title}"
-    for claim, values in (("manhattan-over-dot", correct), ("manhattan-over-dot-index", recalled)):
+    for name, values in (("manhattan-over-dot", correct), ("manhattan-over-dot-index", recalled)):
         gap = values["manhattan"] - values["dot_product"]
         ours = f"Manhattan {values['manhattan']:.3f}, dot {values['dot_product']:.3f}, "
         ours += f"gap {gap:.3f}, Euclidean {values['euclidean']:.3f} {where}"
-        reporter.verdict(claim, ours=ours, holds=bool(gap >= 0.25))
+        reporter.verdict(name, ours=ours, holds=bool(gap >= 0.25))
     listed = ", ".join(f"{LABELS[name]} {correct[name]:.3f}" for name in _DIVERGENCES)
     if "jensen_shannon" in correct:
         listed += f" (the true divergence {correct['jensen_shannon']:.3f})"

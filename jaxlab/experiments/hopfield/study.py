@@ -47,7 +47,7 @@ __all__ = [
     "squared_error_threshold",
 ]
 
-CorruptionKind = Literal["noise", "rows", "pixels", "border", "centre"]
+CorruptionKind = Literal["noise", "rows", "pixels", "border", "centre", "flips"]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[float, Field(ge=0)]
@@ -99,7 +99,8 @@ class Corruption(NamedTuple):
 
     Attributes:
         kind: ``"noise"`` (level: standard deviation), or a mask, ``"rows"``, ``"pixels"``,
-            ``"border"``, ``"centre"`` (level: fraction).
+            ``"border"``, ``"centre"`` (level: fraction), or ``"flips"`` of bipolar patterns (level:
+            fraction).
         level: its strength.
     """
 
@@ -122,6 +123,8 @@ def corrupt(
     kind, level = corruption
     if kind == "noise":
         return spoil.gaussian_noise(key, patterns, level)
+    if kind == "flips":
+        return spoil.flip_bits(key, patterns, level)
     if kind == "pixels":
         return spoil.random_mask(key, patterns, level, image_shape)
     masks = {"rows": spoil.mask_rows, "border": spoil.border_mask, "centre": spoil.center_mask}
@@ -146,13 +149,13 @@ def select_blocks(available: int, size: int, repetitions: int, seed: int) -> lis
     ]
 
 
-def squared_error_threshold(config: Common, dim: int) -> float:
-    """The squared error up to which a recall of ``dim`` pixels is correct."""
+def squared_error_threshold(config: Common, base: float, dim: int) -> float:
+    """The squared error up to which ``dim`` pixels are correct, from one that is for 784."""
     if config.threshold_mode == "scaled":
-        return metrics.scaled_threshold(config.threshold, dim=dim)
+        return metrics.scaled_threshold(base, dim=dim)
     if config.threshold_mode == "published":
-        return metrics.scaled_threshold(config.threshold, dim, dim=784)
-    return config.threshold
+        return metrics.scaled_threshold(base, dim, dim=784)
+    return base
 
 
 class Study:
@@ -171,7 +174,9 @@ class Study:
     def __init__(self, config: Common, counts: Sequence[int]):
         name = config.data.name
         wanted = max(counts)
-        options = {"limit": wanted * config.seeds} if name == "tiny_imagenet" else {}
+        options: dict[str, Any] = (
+            {"limit": wanted * config.seeds} if name == "tiny_imagenet" else {}
+        )
         images = jaxlab.data.load(name, **options)["images"]
         # a black image has no sum to be normalised by, and nothing to be recalled from
         images = images[images.reshape(len(images), -1).any(axis=1)]
@@ -183,7 +188,7 @@ class Study:
         self.image_shape = images.shape[1:]
         self.dim = math.prod(self.image_shape)
         self.title = _TITLES[name]
-        self.threshold = squared_error_threshold(config, self.dim)
+        self.threshold = squared_error_threshold(config, config.threshold, self.dim)
         self.repetitions = config.seeds
         self.notes = [_NOT_THE_PAPERS[name]] if name in _NOT_THE_PAPERS else []
         self._seed = config.seed
@@ -209,9 +214,13 @@ class Study:
 
     def queries(self, repetition: int, corruption: Corruption) -> Float[Array, "n d"]:
         """The corrupted images of one block: the same draw for every memory and count."""
-        key = jax.random.fold_in(jax.random.key(self._seed), repetition)
-        key = jax.random.fold_in(key, zlib.crc32(corruption.label.encode()))
+        key = self.key(repetition, corruption)
         return corrupt(key, self.patterns(repetition), corruption, self.image_shape)
+
+    def key(self, repetition: int, corruption: Corruption) -> Array:
+        """The key of one corruption's draw."""
+        key = jax.random.fold_in(jax.random.key(self._seed), repetition)
+        return jax.random.fold_in(key, zlib.crc32(corruption.label.encode()))
 
     def task(self, repetition: int, corruption: Corruption) -> "Task":
         """Auto-association: the images are recalled from their corrupted selves."""

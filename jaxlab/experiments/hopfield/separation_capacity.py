@@ -1,0 +1,222 @@
+"""Recall against the number of stored patterns, for every separation function.
+
+With the similarity fixed, the more a separation favours the largest score, the more patterns are
+recalled: identity and the logarithm blend the whole store, powers less and less, softmax and the
+maximum pick one.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from jaxlab.experiments.hopfield.capacity import Memory
+from jaxlab.experiments.hopfield.figures import (
+    curve_figure,
+    pair,
+    panel_tables,
+    recall_caption,
+    recall_picture,
+    report_notes,
+)
+from jaxlab.experiments.hopfield.memories import (
+    LABELS,
+    NOTES,
+    SeparationName,
+    SimilarityName,
+    negated_memory,
+    published_memory,
+)
+from jaxlab.experiments.hopfield.study import (
+    Common,
+    Corruption,
+    Count,
+    Fraction,
+    Measured,
+    Sigma,
+    Study,
+    cells,
+    measure,
+)
+from jaxlab.experiments.interface import Claim, Reporter, config
+
+__all__ = ["CLAIMS", "Config", "run"]
+
+# where the claims are judged: Manhattan similarity
+_SIGMA, _STORED = 0.2, 100
+_SHARP = ("max", "softmax", "power_10")
+_POWERS = ("square_root", "identity", "square", "cube", "quartic", "power_10")
+
+CLAIMS = (
+    Claim(
+        id="sharp-separations-dominate",
+        statement="Max, exponential and tenth-power separations hold far more patterns than linear "
+        "ones.",
+        source="Section 4, capacity under different separation functions",
+        paper="max, softmax and 10th power on top, in a figure",
+        criterion="fraction correct with Manhattan similarity at σ = 0.2, N = 100: max, "
+        "softmax(1000) and power 10 each ≥ identity + 0.4",
+    ),
+    Claim(
+        id="higher-powers-hold-more",
+        statement="The higher the power, the more patterns are recalled.",
+        source="Section 4, capacity under different separation functions",
+        paper="curves ordered by power, in a figure",
+        criterion="the same point: mean fraction correct does not fall from power ½ to 1, 2, 3, 4 "
+        "and 10",
+    ),
+)
+
+
+@config
+class Negated:
+    """Softmax(β) of negated distances, not normalised, beside the paper's convention."""
+
+    betas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    count: Count
+
+
+@config
+class Config(Common):
+    """``separation_parameter``: β of softmax on sum-normalised scores; ``rows``: masked share."""
+
+    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    separations: Annotated[tuple[SeparationName, ...], Field(min_length=1)]
+    separation_parameter: Annotated[float, Field(ge=0)]
+    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    sigma: Sigma
+    rows: Fraction
+    negated: Negated
+
+
+def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
+    """Measure and report; see the module."""
+    study = Study(config, config.counts)
+    corruptions = [Corruption("noise", config.sigma), Corruption("rows", config.rows)]
+    memories: dict[SimilarityName, dict[str, Memory]] = {
+        similarity: {
+            name: published_memory(similarity, name, config.separation_parameter)
+            for name in config.separations
+        }
+        for similarity in config.similarities
+    }
+    softmaxes = {
+        f"{similarity}/beta={beta:g}": negated_memory(similarity, beta)
+        for similarity in config.similarities
+        for beta in config.negated.betas
+    }
+    reporter.plan(
+        sum(cells(study, corruptions, compared) for compared in memories.values())
+        + cells(study, corruptions, softmaxes)
+    )
+    few = min(config.negated.count, study.counts[-1])
+    measured = {
+        similarity: measure(reporter, study, corruptions, compared, group=f"{similarity}/")
+        for similarity, compared in memories.items()
+    }
+    negated = measure(reporter, study, corruptions, softmaxes, counts=[few], group="negated/")
+
+    beta = config.separation_parameter
+    columns = [f"N={count}" for count in study.counts]
+    for similarity, result in measured.items():
+        caption = (
+            f"{LABELS[similarity]} similarity, softmax with β={beta:g} on sum-normalised scores; "
+            f"{study.caption()}"
+        )
+        panels = {how.label: result.against_count(level) for level, how in enumerate(corruptions)}
+        figure = curve_figure(
+            panels,
+            config.separations,
+            study.counts,
+            x_label="stored patterns N",
+            title=f"{LABELS[similarity]} similarity: {study.title}",
+            y_labels=(f"fraction correct (error ≤ {study.threshold:.3g})", "index recall"),
+            legend_title="separation",
+            ordered=True,
+        )
+        text = "Share of the stored patterns that are recalled, by separation function"
+        reporter.figure(f"capacity-{similarity}", figure, f"{text}: {caption}")
+        panel_tables(
+            reporter,
+            panels,
+            config.separations,
+            columns,
+            caption,
+            prefix=f"{similarity}/",
+            compared="separation",
+        )
+    first = config.similarities[0]
+    shown = min(_STORED, study.counts[-1])
+    picture = recall_picture(study, corruptions[:1], memories[first], stored=shown)
+    text = f"{LABELS[first]} similarity. {recall_caption(study, shown)}"
+    reporter.figure("recalls", picture, text)
+    _negated_table(reporter, study, config, corruptions, negated, few)
+    report_notes(
+        reporter,
+        study,
+        *(NOTES[name] for name in config.similarities if name in NOTES),
+        "In the paper's code the factor β multiplies the scores before they are divided by their "
+        "sum, where it cancels; what sets the sharpness of a softmax is a second parameter, here "
+        f"{beta:g} as there.",
+        "The logarithm of scores in (0, 1) is negative, and dividing by a negative sum makes the "
+        "weights positive again: they then decrease with similarity, so that its largest weight is "
+        "the least similar memory's and its index recall is 0.",
+        "The paper presents this comparison for one similarity; its code uses Manhattan similarity "
+        "and half-masked images. Both similarities and both corruptions are reported here.",
+        "Fraction correct also counts blurred averages of the store: identity keeps the right "
+        "order, so its index recall equals that of max, while its answer is nearly the mean image.",
+    )
+    _verdicts(reporter, study, config, measured)
+
+
+def _negated_table(
+    reporter: Reporter,
+    study: Study,
+    config: Config,
+    corruptions: list[Corruption],
+    negated: Measured,
+    count: int,
+) -> None:
+    betas = config.negated.betas
+    rows = []
+    for level, how in enumerate(corruptions):
+        for place, similarity in enumerate(config.similarities):
+            some = slice(place * len(betas), (place + 1) * len(betas))
+            panel = negated.against_count(level)
+            values = [*panel.correct[some, :, 0], *panel.recalled[some, :, 0]]
+            rows.append([how.label, LABELS[similarity], *(pair(value) for value in values)])
+    columns = [f"{metric}, β={beta:g}" for metric in ("correct", "index") for beta in betas]
+    reporter.table(
+        "negated",
+        ["", "similarity", *columns],
+        rows,
+        "The other score convention: softmax(β) of negated distances (the dot product as it is), "
+        f"nothing normalised, N={count}; {study.caption()}",
+    )
+
+
+def _verdicts(
+    reporter: Reporter, study: Study, config: Config, measured: dict[SimilarityName, Measured]
+) -> None:
+    decided = config.sigma == _SIGMA and _STORED in study.counts and "manhattan" in measured
+    if not decided or not {*_SHARP, *_POWERS} <= set(config.separations):
+        for claim in CLAIMS:
+            ours = f"not measured: needs Manhattan similarity, σ={_SIGMA:g} and N={_STORED}"
+            reporter.verdict(claim.id, ours=ours, holds=None)
+        return
+    curves = measured["manhattan"].against_count(0).correct[..., study.counts.index(_STORED)]
+    score = dict(zip(config.separations, curves.mean(axis=1), strict=True))
+    listed = ", ".join(f"{LABELS[name]} {score[name]:.3f}" for name in (*_SHARP, "identity"))
+    reporter.verdict(
+        "sharp-separations-dominate",
+        ours=f"{listed} on {study.title}",
+        holds=all(bool(score[name] >= score["identity"] + 0.4) for name in _SHARP),
+    )
+    powers = np.array([score[name] for name in _POWERS])
+    listed = ", ".join(f"{LABELS[name]} {score[name]:.3f}" for name in _POWERS)
+    reporter.verdict(
+        "higher-powers-hold-more",
+        ours=f"{listed} on {study.title}",
+        holds=bool(np.all(np.diff(powers) >= 0)),
+    )
