@@ -30,6 +30,9 @@ Example:
     True
 """
 
+import importlib
+from types import ModuleType
+
 from jaxlab.hopfield import corruption, energy, metrics, patterns, scale, separation, similarity
 from jaxlab.hopfield.retrieval import Recall, Retrieval, recall, retrieve
 from jaxlab.hopfield.scale import TopK, retrieve_blocked, top_k_memories
@@ -43,6 +46,7 @@ __all__ = [
     "TopK",
     "corruption",
     "energy",
+    "layer",
     "metrics",
     "patterns",
     "recall",
@@ -53,3 +57,10 @@ __all__ = [
     "similarity",
     "top_k_memories",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``hopfield.layer`` loads flax, and does so when it is first asked for."""
+    if name == "layer":
+        return importlib.import_module("jaxlab.hopfield.layer")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,364 @@
+"""The flax layers against stored outputs of hflayers, and trained on bags of digits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from jaxlab.hopfield import retrieve, similarity
+from jaxlab.hopfield.layer import Hopfield, HopfieldLookup, HopfieldPooling
+from jaxlab.hopfield.separation import entmax15, softmax, sparsemax
+
+
+@pytest.fixture(scope="module")
+def stored(request):
+    root = request.config.rootpath
+    with np.load(root / "tests" / "golden" / "hopfield" / "hflayers.npz") as arrays:
+        return dict(arrays)
+
+
+def case(stored, name):
+    """Inputs, parameters and settings of one stored case."""
+    start = f"{name}/"
+    return {key.removeprefix(start): x for key, x in stored.items() if key.startswith(start)}
+
+
+def association_parameters(case, prefix=""):
+    """hflayers' parameters under the names and in the shapes of :class:`Hopfield`."""
+    start = f"param/{prefix}"
+    heads = int(case["heads"])
+    weight = case[f"{start}association_core.in_proj_weight"]
+    bias = case[f"{start}association_core.in_proj_bias"]
+    size = weight.shape[0] // (3 * heads)
+    parameters = {}
+    for name, kernel, offset in zip(
+        ("query", "memory", "value"), np.split(weight, 3), np.split(bias, 3), strict=True
+    ):
+        kernel = kernel.T.reshape(-1, heads, size)
+        parameters[name] = {"kernel": kernel, "bias": offset.reshape(heads, size)}
+    out = case[f"{start}association_core.out_proj.weight"]
+    parameters["output"] = {
+        "kernel": out.T.reshape(heads, size, -1),
+        "bias": case[f"{start}association_core.out_proj.bias"],
+    }
+    for ours, theirs in (
+        ("query", "state_pattern"),
+        ("memory", "stored_pattern"),
+        ("value", "pattern_projection"),
+    ):
+        if f"{start}norm_{theirs}.weight" in case:
+            scale, bias = (case[f"{start}norm_{theirs}.{part}"] for part in ("weight", "bias"))
+            parameters[f"{ours}_norm"] = {"scale": scale, "bias": bias}
+    return jax.tree.map(jnp.asarray, parameters)
+
+
+def hopfield_of(case, **options):
+    return Hopfield(
+        num_heads=int(case["heads"]),
+        head_dim=4,
+        beta=float(case["beta"]),
+        update_steps=int(case["steps"]),
+        **options,
+    )
+
+
+def inputs_of(case):
+    names = ("state", "stored", "projection")
+    arrays = [jnp.asarray(case[f"input/{name}"]) for name in names]
+    padding = case.get("input/padding")
+    return (*arrays, None if padding is None else jnp.asarray(~padding))
+
+
+@pytest.mark.parametrize(
+    "name", ["steps0", "steps1", "steps3", "self", "masked", "one_head_beta", "no_norm"]
+)
+def test_hopfield_equals_hflayers(stored, name):
+    expected = case(stored, name)
+    layer = hopfield_of(expected, normalize=name != "no_norm")
+    parameters = {"params": association_parameters(expected)}
+    output = layer.apply(parameters, *inputs_of(expected))
+    np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
+    if name == "self":
+        alone = layer.apply(parameters, jnp.asarray(expected["input/state"]))
+        np.testing.assert_allclose(alone, expected["output"], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["static0", "static3"])
+def test_without_parameters_equals_hflayers(stored, name):
+    expected = case(stored, name)
+    layer = Hopfield(
+        beta=float(expected["beta"]),
+        update_steps=int(expected["steps"]),
+        normalize=False,
+        projections=False,
+    )
+    output, parameters = layer.init_with_output(jax.random.key(0), *inputs_of(expected))
+    assert not jax.tree.leaves(parameters)
+    np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
+
+
+def test_pooling_equals_hflayers(stored):
+    expected = case(stored, "pooling")
+    layer = HopfieldPooling(num_queries=3, hopfield=hopfield_of(expected))
+    parameters = {
+        "queries": jnp.asarray(expected["param/pooling_weights"][0]),
+        "hopfield": association_parameters(expected, "hopfield."),
+    }
+    mask = jnp.asarray(~expected["input/padding"])
+    output = layer.apply({"params": parameters}, jnp.asarray(expected["input/stored"]), mask)
+    flat = output.reshape(output.shape[0], -1)
+    np.testing.assert_allclose(flat, expected["output"], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_lookup_equals_hflayers(stored, separate):
+    expected = case(stored, "lookup_separate" if separate else "lookup")
+    layer = HopfieldLookup(7, separate_values=separate, hopfield=hopfield_of(expected))
+    parameters = {
+        "memories": jnp.asarray(expected["param/lookup_weights"][0]),
+        "hopfield": association_parameters(expected, "hopfield."),
+    }
+    if separate:
+        parameters["values"] = jnp.asarray(expected["param/target_weights"][0])
+    output = layer.apply({"params": parameters}, jnp.asarray(expected["input/state"]))
+    np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
+
+
+def initial(layer, *arrays):
+    return jax.jit(layer.init)(jax.random.key(0), *arrays)
+
+
+def data():
+    keys = jax.random.split(jax.random.key(0), 2)
+    return jax.random.normal(keys[0], (2, 3, 6)), jax.random.normal(keys[1], (2, 5, 6))
+
+
+@pytest.mark.parametrize("separation", [softmax, sparsemax, entmax15])
+def test_plain_layer_is_retrieval(separation):
+    query, memories = data()
+    layer = Hopfield(
+        beta=2.0,
+        similarity=similarity.manhattan,
+        separation=separation,
+        normalize=False,
+        projections=False,
+    )
+    output = layer.apply({}, query, memories)
+    for index in range(2):
+        alone = retrieve(
+            query[index],
+            memories[index],
+            similarity=similarity.manhattan,
+            separation=separation(2.0),
+        )
+        np.testing.assert_allclose(output[index], alone.output, atol=1e-6)
+
+
+def test_masked_memories_do_not_matter():
+    query, memories = data()
+    layer = Hopfield(num_heads=2, update_steps=1)
+    parameters = initial(layer, query, memories)
+    mask = jnp.array([[True, True, True, False, False], [False] * 5])
+    output = layer.apply(parameters, query, memories, mask=mask)
+    shorter = layer.apply(parameters, query[:1], memories[:1, :3])
+    np.testing.assert_allclose(output[:1], shorter, atol=1e-5)
+    # nothing is there: zeros, then the output's bias
+    np.testing.assert_allclose(output[1], jnp.zeros((3, 6)), atol=1e-6)
+
+    def loss(parameters):
+        return jnp.sum(layer.apply(parameters, query, memories, mask=mask) ** 2)
+
+    gradients = jax.tree.leaves(jax.grad(loss)(parameters))
+    assert all(jnp.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_learned_beta_starts_where_it_is_told_and_has_a_gradient():
+    query, memories = data()
+    fixed, learned = (
+        Hopfield(num_heads=2, beta=0.5),
+        Hopfield(num_heads=2, beta=0.5, learn_beta=True),
+    )
+    parameters = initial(learned, query, memories)["params"]
+    log_beta = parameters["log_beta"]
+    np.testing.assert_allclose(log_beta, np.log([0.5, 0.5]), rtol=1e-6)
+    others = {name: value for name, value in parameters.items() if name != "log_beta"}
+    np.testing.assert_allclose(
+        learned.apply({"params": parameters}, query, memories),
+        fixed.apply({"params": others}, query, memories),
+        atol=1e-5,
+    )
+
+    def loss(log_beta):
+        return jnp.sum(
+            learned.apply({"params": others | {"log_beta": log_beta}}, query, memories) ** 2
+        )
+
+    slope = jax.grad(loss)(log_beta)
+    step = 1e-2 * jnp.array([1.0, 0.0])
+    numerical = (loss(log_beta + step) - loss(log_beta - step)) / 2e-2
+    np.testing.assert_allclose(slope[0], numerical, rtol=2e-2, atol=1e-3)
+    assert (slope != 0).all()
+
+
+def test_dropout_changes_associations_only_in_training():
+    query, memories = data()
+    layer = Hopfield(num_heads=2, dropout_rate=0.5)
+    parameters = initial(layer, query, memories)
+    still = layer.apply(parameters, query, memories)
+    plain = Hopfield(num_heads=2).apply(parameters, query, memories)
+    np.testing.assert_array_equal(still, plain)
+    draws = [
+        layer.apply(
+            parameters,
+            query,
+            memories,
+            deterministic=False,
+            rngs={"dropout": jax.random.key(seed)},
+        )
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+
+
+def test_pooling_does_not_see_the_order_of_a_bag():
+    _, bags = data()
+    layer = HopfieldPooling(num_queries=2, hopfield=Hopfield(num_heads=3))
+    parameters = initial(layer, bags)
+    mask = jnp.array([[True] * 4 + [False], [True] * 5])
+    order = jnp.array([3, 0, 4, 2, 1])
+    np.testing.assert_allclose(
+        layer.apply(parameters, bags, mask),
+        layer.apply(parameters, bags[:, order], mask[:, order]),
+        atol=1e-5,
+    )
+
+
+def test_leading_axes():
+    query, memories = data()
+    layer = Hopfield(num_heads=2, features=4)
+    parameters = initial(layer, query, memories)
+    output = layer.apply(parameters, query, memories)
+    assert output.shape == (2, 3, 4)
+    np.testing.assert_allclose(layer.apply(parameters, query[1], memories[1]), output[1], atol=1e-6)
+    np.testing.assert_allclose(
+        layer.apply(parameters, query[:, None], memories[:, None])[:, 0], output, atol=1e-6
+    )
+
+
+def digit_bags(images, labels, digit, count, generator, size=10):
+    """Bags of ``size`` images, the last few padding; half of them with exactly one ``digit``."""
+    others, wanted = np.flatnonzero(labels != digit), np.flatnonzero(labels == digit)
+    members = generator.choice(others, (count, size))
+    positive = np.arange(count) % 2 == 0
+    members[positive, 0] = generator.choice(wanted, positive.sum())
+    mask = np.arange(size) < generator.integers(size - 4, size + 1, (count, 1))
+    order = np.argsort(generator.random((count, size)) + 2 * ~mask, axis=1)
+    bags = np.take_along_axis(members, order, axis=1)
+    return jnp.asarray(images[bags]), jnp.asarray(mask), jnp.asarray(positive, jnp.float32)
+
+
+class BagClassifier(nn.Module):
+    """One number per bag: whether the digit is in it."""
+
+    @nn.compact
+    def __call__(self, bags, mask):
+        codes = nn.relu(nn.Dense(32)(bags))
+        pooled = HopfieldPooling(hopfield=Hopfield(num_heads=2, head_dim=8))(codes, mask)
+        return nn.Dense(1)(pooled)[..., 0, 0]
+
+
+def test_pooling_learns_which_bags_hold_a_digit():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images, labels = (digits.data / 16).astype(np.float32), digits.target
+    generator = np.random.default_rng(0)
+    half = len(labels) // 2
+    bags, mask, target = digit_bags(images[:half], labels[:half], 3, 512, generator)
+    held_out = digit_bags(images[half:], labels[half:], 3, 400, generator)
+
+    model = BagClassifier()
+    parameters = initial(model, bags, mask)
+    optimizer = optax.adam(1e-2)
+
+    def loss(parameters):
+        logits = model.apply(parameters, bags, mask)
+        return optax.sigmoid_binary_cross_entropy(logits, target).mean()
+
+    @jax.jit
+    def train(parameters):
+        def step(carry, _):
+            parameters, state = carry
+            value, gradient = jax.value_and_grad(loss)(parameters)
+            updates, state = optimizer.update(gradient, state)
+            return (optax.apply_updates(parameters, updates), state), value
+
+        return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=80)
+
+    (trained, _), losses = train(parameters)
+
+    def accuracy(parameters):
+        bags, mask, target = held_out
+        logits = jax.jit(model.apply)(parameters, bags, mask)
+        return float(((logits > 0) == target).mean())
+
+    assert losses[-1] < 0.25 * losses[0]
+    assert accuracy(parameters) < 0.65
+    assert accuracy(trained) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("attributes", "argument"),
+    [
+        ({"num_heads": 0}, "num_heads"),
+        ({"num_heads": 4}, "num_heads"),
+        ({"head_dim": 0}, "head_dim"),
+        ({"features": 0}, "features"),
+        ({"beta": -1.0}, "beta"),
+        ({"beta": 0.0, "learn_beta": True}, "beta"),
+        ({"update_steps": -1}, "update_steps"),
+        ({"dropout_rate": 1.5}, "dropout_rate"),
+        ({"projections": False, "num_heads": 2}, r"\(num_heads, head_dim, features\)"),
+    ],
+)
+def test_refuses_attributes(bad_input, attributes, argument):
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        Hopfield(**attributes).init(jax.random.key(0), *data())
+
+
+@pytest.mark.parametrize(
+    ("shapes", "argument"),
+    [
+        ([(6,), (5, 6), (5, 6), (5,)], "query"),
+        ([(2, 3, 6), (5, 6), (5, 6), (5,)], "memories"),
+        ([(2, 3, 6), (2, 5, 6), (2, 4, 6), (2, 5)], "values"),
+        ([(2, 3, 6), (2, 5, 6), (2, 5, 6), (2, 4)], "mask"),
+    ],
+)
+def test_refuses_inputs(bad_input, shapes, argument):
+    arrays = [jnp.ones(shape) for shape in shapes[:3]]
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        Hopfield().init(jax.random.key(0), *arrays, jnp.ones(shapes[3], bool))
+
+
+@pytest.mark.parametrize(
+    ("layer", "argument"),
+    [(HopfieldPooling(0), "num_queries"), (HopfieldLookup(0), "num_memories")],
+)
+def test_refuses_counts(bad_input, layer, argument):
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        layer.init(jax.random.key(0), data()[1])
+
+
+def test_front_door_loads_the_layer_on_demand():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom jaxlab import hopfield\nassert 'flax' not in sys.modules\n"
+        "hopfield.layer.Hopfield()\nassert 'flax' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
