@@ -111,7 +111,7 @@ def capacity_curve(
     Cost: one score per pair of query and memory, and ``O(N·n·(c + p))`` per count N for the
     separation (``c`` its cost per score) and the projection; memory ``O(tile·n + n·p)``.
 
-    Source: Millidge et al. 2022, section 4 (the curves of retrieval against stored patterns).
+    Source: Millidge et al. 2022, the curves of retrieval against stored patterns.
 
     Example:
         >>> from jaxlab.hopfield.separation import maximum

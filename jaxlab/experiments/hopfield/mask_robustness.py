@@ -37,7 +37,7 @@ CLAIMS = (
         id="manhattan-under-masks",
         statement="With part of the image masked, Manhattan similarity recalls more than the dot "
         "product.",
-        source="Section 4, robustness to masking",
+        source="experiments on masked images",
         paper="Manhattan above the dot product, in a figure",
         criterion="fraction correct of N = 100 with 0.3 of the rows masked: Manhattan − dot ≥ 0.3",
     ),

@@ -45,7 +45,7 @@ CLAIMS = (
         id="manhattan-overtakes-dot",
         statement="On natural images Manhattan similarity falls behind the dot product the less, "
         "and passes it, the more is stored.",
-        source="Section 4, capacity on CIFAR-10",
+        source="experiments on CIFAR-10",
         paper="Manhattan above the dot product at large N, in a figure",
         criterion="fraction correct at σ = 0.5 and 60·784/d: Manhattan − dot is positive at "
         "N = 500 and larger there than at N = 100",
@@ -53,7 +53,7 @@ CLAIMS = (
     Claim(
         id="manhattan-under-row-masks",
         statement="With rows masked, Manhattan similarity recalls more than the dot product.",
-        source="Section 4, masking on CIFAR-10",
+        source="experiments on masked CIFAR-10",
         paper="Manhattan above the dot product, in a figure",
         criterion="fraction correct with 0.3 of the rows masked, 60·784/d, N = 500: "
         "Manhattan − dot ≥ 0.3",

@@ -34,14 +34,14 @@ CLAIMS = (
         id="distances-under-moderate-noise",
         statement="Under moderate noise, Euclidean and Manhattan similarity recall more than the "
         "dot product.",
-        source="Section 4, robustness to noise",
+        source="experiments on noise levels",
         paper="Euclidean and Manhattan above the dot product, in a figure",
         criterion="fraction correct of N = 100 at σ = 0.3: Euclidean, Manhattan each ≥ dot + 0.1",
     ),
     Claim(
         id="dot-under-strong-noise",
         statement="Under strong noise, the dot product is the most robust.",
-        source="Section 4, robustness to noise",
+        source="experiments on noise levels",
         paper="the dot product declines most slowly, in a figure",
         criterion="fraction correct of N = 100 at σ = 0.8: dot ≥ Euclidean and Manhattan + 0.2",
     ),

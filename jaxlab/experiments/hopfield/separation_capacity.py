@@ -53,7 +53,7 @@ CLAIMS = (
         id="sharp-separations-dominate",
         statement="Max, exponential and tenth-power separations hold far more patterns than linear "
         "ones.",
-        source="Section 4, capacity under different separation functions",
+        source="experiments on separation functions",
         paper="max, softmax and 10th power on top, in a figure",
         criterion="fraction correct with Manhattan similarity at σ = 0.2, N = 100: max, "
         "softmax(1000) and power 10 each ≥ identity + 0.4",
@@ -61,7 +61,7 @@ CLAIMS = (
     Claim(
         id="higher-powers-hold-more",
         statement="The higher the power, the more patterns are recalled.",
-        source="Section 4, capacity under different separation functions",
+        source="experiments on separation functions",
         paper="curves ordered by power, in a figure",
         criterion="the same point: mean fraction correct does not fall from power ½ to 1, 2, 3, 4 "
         "and 10",

@@ -50,7 +50,7 @@ CLAIMS = (
         id="manhattan-over-dot",
         statement="With max separation, Manhattan similarity recalls more of many noisy images "
         "than the dot product.",
-        source="Section 4, capacity under different similarity functions",
+        source="experiments on similarity functions",
         paper="Manhattan and Euclidean distance above the dot product, in a figure",
         criterion="fraction correct at σ = 0.3, N = 1000: Manhattan − dot ≥ 0.25",
     ),
@@ -65,7 +65,7 @@ CLAIMS = (
     Claim(
         id="divergences-below-manhattan",
         statement="Similarities of the Kullback–Leibler kind recall clearly less.",
-        source="Section 4, capacity under different similarity functions",
+        source="experiments on similarity functions",
         paper="KL, reverse KL and (its) Jensen–Shannon clearly below, in a figure",
         criterion="fraction correct at σ = 0.3, N = 1000: KL, reverse KL and published "
         "Jensen–Shannon each at least 0.4 below Manhattan",
