@@ -8,6 +8,7 @@ from jaxlab.hopfield.similarity import dot_product
 from tests.helpers import Example
 
 PATTERNS = jnp.ones((3, 8))
+WEIGHTS = jnp.ones((8, 8))
 INDEX = jnp.zeros(3, jnp.int32)
 
 KEY = jax.random.key(0)
@@ -23,5 +24,14 @@ EXAMPLES = {
         (PATTERNS, jnp.ones((3, 3)), PATTERNS), {**NETWORK, "visible": quadratic_lagrangian()}
     ),
     "jaxlab.hopfield.adiabatic.adiabatic_update": Example((PATTERNS, PATTERNS), NETWORK),
+    "jaxlab.hopfield.bipolar.bipolar_sign": Example((PATTERNS,)),
+    "jaxlab.hopfield.learning_rules.hebbian_weights": Example((PATTERNS,)),
+    "jaxlab.hopfield.learning_rules.storkey_weights": Example((PATTERNS,)),
+    "jaxlab.hopfield.classical.hopfield_energy": Example((PATTERNS, WEIGHTS)),
+    "jaxlab.hopfield.classical.synchronous_recall": Example((PATTERNS, WEIGHTS), {"max_steps": 3}),
+    "jaxlab.hopfield.classical.asynchronous_recall": Example((KEY, PATTERNS, WEIGHTS)),
+    "jaxlab.hopfield.sparse_distributed_memory.sdm_init": Example(
+        (KEY,), {"num_locations": 9, "dim": 8}
+    ),
     "jaxlab.hopfield.patterns.random_bipolar": Example((KEY,), {"n": 3, "d": 8}),
 }

@@ -1,0 +1,209 @@
+"""Memories of ±1 patterns in one step: Hopfield network, dense memory, sparse distributed memory.
+
+Each is one call of :func:`~jaxlab.hopfield.retrieval.retrieve`, followed by the sign.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Real
+
+from jaxlab.checks import check_choice, check_dtype, check_number, check_shape, require
+from jaxlab.hopfield._declare import check_patterns, float_dtype
+from jaxlab.hopfield.retrieval import Retrieval, retrieve
+from jaxlab.hopfield.separation import identity, polynomial, rectified_polynomial, threshold
+from jaxlab.hopfield.similarity import bipolar_hamming, dot_product
+
+__all__ = [
+    "bipolar_sign",
+    "dense_associative_memory",
+    "hopfield_network",
+    "sparse_distributed_memory",
+]
+
+
+@jax.jit
+def bipolar_sign(x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
+    """Sign with values −1 and +1: zero counts as +1, NaN stays NaN.
+
+    Args:
+        x: fields of the neurons, ``[*b, d]``.
+
+    Returns:
+        States of the shape and dtype of ``x``.
+
+    Cost: O(size of x).
+
+    Source: the convention of this package; the official ``sign(sign(x) − ½)`` sends 0 to −1.
+
+    Example:
+        >>> bipolar_sign(jnp.array([-2.0, 0.0, 3.0]))
+        Array([-1.,  1.,  1.], dtype=float32)
+    """
+    check_dtype("x", x, "floating")
+    return jnp.where(x >= 0, jnp.ones_like(x), jnp.where(x < 0, -jnp.ones_like(x), x))
+
+
+def hopfield_network(
+    query: Real[Array, "*b d"],
+    memories: Real[Array, "n d"],
+    *,
+    zero_diagonal: bool = False,
+    mask: Bool[Array, "n"] | None = None,
+) -> Retrieval:
+    """One step of the classical Hopfield network, ``z = sign(Mᵀ M q)``, without making ``MᵀM``.
+
+    With ``zero_diagonal`` the self-connections are left out: ``z = sign(Mᵀ M q − diag(MᵀM) q)``,
+    which for bipolar memories subtracts ``n q``.
+
+    Args:
+        query: bipolar states, ``[*b, d]``.
+        memories: bipolar patterns, ``[n, d]``.
+        zero_diagonal: leave out the self-connections.
+        mask: which memories are there, ``[n]``; default all.
+
+    Returns:
+        A :class:`~jaxlab.hopfield.retrieval.Retrieval` with bipolar output; a zero field gives +1.
+
+    Raises:
+        ValueError: boolean patterns; otherwise as :func:`~jaxlab.hopfield.retrieval.retrieve`.
+
+    Cost: two matrix products, ``4 Q n d``; O(Q n) memory.
+
+    Source: Hopfield 1982; Millidge et al. 2022, section 3.1.
+
+    Example:
+        >>> memories = jnp.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])
+        >>> hopfield_network(memories[0], memories, zero_diagonal=True).output
+        Array([ 1.,  1., -1., -1.], dtype=float32)
+    """
+    query, memories = _bipolar("query", query), _bipolar("memories", memories)
+    found = retrieve(query, memories, similarity=dot_product, separation=identity, mask=mask)
+    field = found.output
+    if zero_diagonal:
+        present = memories if mask is None else jnp.where(mask[:, None], memories, 0)
+        field = field - jnp.sum(jnp.square(present), axis=0) * query
+    return found._replace(output=bipolar_sign(field))
+
+
+def dense_associative_memory(
+    query: Real[Array, "*b d"],
+    memories: Real[Array, "n d"],
+    *,
+    power: Real[ArrayLike, ""],
+    negative: str = "signed",
+    mask: Bool[Array, "n"] | None = None,
+) -> Retrieval:
+    """One step of the dense associative memory, ``z = sign(Mᵀ F(M q))`` with ``F(s) = s^power``.
+
+    Beware the order: an energy ``−Σ_μ (m_μ·v)^k`` updates with the power ``k − 1``. It is ``power``
+    that stands here, with a capacity growing as ``d^power``; 1 is the classical network with its
+    diagonal.
+
+    Args:
+        query: bipolar states, ``[*b, d]``.
+        memories: bipolar patterns, ``[n, d]``.
+        power: separation power, > 0.
+        negative: what a negative score becomes: ``−|s|^power`` (``"signed"``) or 0
+            (``"rectified"``).
+        mask: which memories are there, ``[n]``; default all.
+
+    Returns:
+        A :class:`~jaxlab.hopfield.retrieval.Retrieval` with bipolar output; a zero field gives +1.
+        Its weights share a positive factor, which keeps high powers within float32.
+
+    Raises:
+        ValueError: ``power`` known and not a finite number > 0; unknown ``negative``; boolean
+            patterns; otherwise as :func:`~jaxlab.hopfield.retrieval.retrieve`.
+
+    Cost: two matrix products.
+
+    Source: Krotov and Hopfield 2016; Millidge et al. 2022, section 3.3.
+
+    Example:
+        >>> memories = jnp.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])
+        >>> query = jnp.array([1.0, 1.0, -1.0, 1.0])
+        >>> dense_associative_memory(query, memories, power=2, negative="rectified").output
+        Array([ 1.,  1., -1., -1.], dtype=float32)
+    """
+    check_choice("negative", negative, ("signed", "rectified"))
+    if negative == "signed":
+        separation = polynomial(power, signed=True)
+    else:
+        separation = rectified_polynomial(power)
+    query, memories = _bipolar("query", query), _bipolar("memories", memories)
+    check_patterns(query, memories)
+    # A power of two near d brings the scores into [−1, 1], so that high powers do not overflow; it
+    # changes no digit of them, so ties stay ties.
+    scale = 2.0 ** math.ceil(math.log2(query.shape[-1]))
+    found = retrieve(
+        query / scale, memories, similarity=dot_product, separation=separation, mask=mask
+    )
+    output = bipolar_sign(found.output)
+    return Retrieval(output, found.weights, found.scores * scale)
+
+
+def sparse_distributed_memory(
+    query: Real[Array, "*b d"],
+    memories: Real[Array, "n d"],
+    projection: Real[Array, "n p"] | None = None,
+    *,
+    radius: Real[ArrayLike, ""],
+    mask: Bool[Array, "n"] | None = None,
+) -> Retrieval:
+    """Single-stage sparse distributed memory: the majority of all patterns within ``radius``.
+
+    ``z = sign(Σ_μ 1[hamming(q, m_μ) ≤ radius] p_μ)``: every pattern is its own hard location. With
+    hard locations as ``memories`` and their counters as ``projection`` it is
+    :func:`~jaxlab.hopfield.sparse_distributed_memory.sdm_read`, the two-stage memory.
+
+    Args:
+        query: bipolar addresses, ``[*b, d]``.
+        memories: bipolar patterns, ``[n, d]``.
+        projection: bipolar values or counters, ``[n, p]``; default ``memories``.
+        radius: largest Hamming distance at which a pattern is active, >= 0.
+        mask: which memories are there, ``[n]``; default all.
+
+    Returns:
+        A :class:`~jaxlab.hopfield.retrieval.Retrieval` with bipolar output and 0/1 weights. Where
+        the weights sum to 0 nothing was in reach, and the output is +1 everywhere.
+
+    Raises:
+        ValueError: ``radius`` known and negative; boolean patterns; otherwise as
+            :func:`~jaxlab.hopfield.retrieval.retrieve`.
+
+    Cost: two matrix products.
+
+    Source: Kanerva 1988; Millidge et al. 2022, section 3.2.
+
+    Example:
+        >>> memories = jnp.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])
+        >>> query = jnp.array([1.0, 1.0, -1.0, 1.0])
+        >>> sparse_distributed_memory(query, memories, radius=1).output
+        Array([ 1.,  1., -1., -1.], dtype=float32)
+    """
+    check_shape("radius", radius, ())
+    check_number("radius", radius, minimum=0)
+    query, memories = _bipolar("query", query), _bipolar("memories", memories)
+    if projection is not None:
+        projection = _bipolar("projection", projection)
+    found = retrieve(
+        query,
+        memories,
+        projection,
+        similarity=bipolar_hamming,
+        separation=threshold(-radius),  # type: ignore[operator]
+        mask=mask,
+    )
+    return found._replace(output=bipolar_sign(found.output))
+
+
+def _bipolar(argument: str, patterns: Array) -> Array:
+    """Bipolar patterns in a floating dtype; integers are welcome, booleans mean something else."""
+    dtype = jnp.result_type(patterns)
+    require(dtype != jnp.bool_, argument, patterns, "entries −1 and +1, not booleans")
+    if jnp.issubdtype(dtype, jnp.floating):
+        return patterns
+    return patterns.astype(float_dtype(patterns))
