@@ -139,7 +139,7 @@ def embedded(
         query: ArrayLike, memories: ArrayLike, *, where: Bool[Array, " n"] | None = None
     ) -> Float[Array, "*b n"]:
         check_bank(memories)
-        return scores_of(similarity, encoder(query), memories, where)
+        return scores_of(similarity, encoder(jnp.asarray(query)), memories, where)
 
     score_range = getattr(similarity, "score_range", ANY)
     return declare(
