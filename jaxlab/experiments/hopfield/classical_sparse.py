@@ -63,7 +63,7 @@ def measure(
     overlaps = [
         compare(
             f"overlap, D = {distance}",
-            distance,
+            float(distance),
             [share[place] for share in shares],
             sparse.locations * sparse.pairs,
             sdm_overlap_probability(sparse.dim, sparse.radius, distance),
@@ -76,7 +76,7 @@ def measure(
             theory = sdm_read_error(sparse.dim, sparse.radius, sparse.locations, count, distance)
             rates = [error["independent"][row][column] for error in errors]
             name = f"independent values, D = {distance}"
-            reads.append(compare(name, count, rates, count * sparse.dim, theory))
+            reads.append(compare(name, float(count), rates, count * sparse.dim, theory))
             own[distance, count] = float(np.mean([error["own"][row][column] for error in errors]))
     return overlaps, reads, own
 
