@@ -146,9 +146,10 @@ def report(
         plotting.curves(
             right,
             sparse.counts,
-            [own[distance, count] for count in sparse.counts],
+            # no bit misread: no place on a logarithmic axis
+            [own[distance, count] or np.nan for count in sparse.counts],
             label=f"own address, {name}",
-            style={**looks[name], "linestyle": ":", "marker": "x"},
+            style={**looks[name], "linestyle": ":"},
         )
     right.set_yscale("log")
     right.set_ylim(1e-6, 0.6)

@@ -160,6 +160,7 @@ def _draw_energies(
                 ax.set_yscale("symlog", linthresh=1.0)
                 ax.set_yticks([1.0, 0.0, -1.0, -1e2, -1e4, _FLOOR])
                 ax.minorticks_off()
+                ax.set_ylim(top=10.0)
     for name, ax in zip(config.visible, axes[0], strict=True):
         ax.set_title(f"visible: {NAMES[name]}")
     for ax in axes[-1]:
@@ -170,7 +171,8 @@ def _draw_energies(
         figure,
         f"Energy along the trajectories, one curve per query; {caption}. The start is drawn at "
         "half of the first saved time. Where energies fall below −10 the axis is "
-        f"symmetric-logarithmic and ends at {_FLOOR:.0e}; diverging ones are not followed further.",
+        f"symmetric-logarithmic and ends at {_FLOOR:.0e}; diverging ones are not followed "
+        "further. Curves that lie on each other hide the first.",
     )
 
 
