@@ -9,14 +9,13 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_number, check_shape, require
 from jaxlab.hopfield._declare import check_patterns, float_dtype, inner
 from jaxlab.hopfield._network import check_bias, score_feedback
 from jaxlab.hopfield.lagrangians import Lagrangian
-from jaxlab.hopfield.types import Similarity
+from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = ["adiabatic_update", "modern_hopfield_energy"]
 
@@ -71,7 +70,7 @@ def adiabatic_update(
 
 
 def modern_hopfield_energy(
-    v: Float[Array, "*b d"], memories: Float[Array, "n d"], *, beta: Real[ArrayLike, ""]
+    v: Float[Array, "*b d"], memories: Float[Array, "n d"], *, beta: Number
 ) -> Float[Array, "*b"]:
     """Energy of the modern continuous Hopfield network, between 0 and ``2 max‖m‖²`` in its hull.
 
@@ -104,7 +103,7 @@ def modern_hopfield_energy(
 
 
 @jax.jit
-def _modern_hopfield_energy(v: Array, memories: Array, beta: Real[ArrayLike, ""]) -> Array:
+def _modern_hopfield_energy(v: Array, memories: Array, beta: Number) -> Array:
     dtype = float_dtype(v, memories)
     v, memories, beta = v.astype(dtype), memories.astype(dtype), jnp.asarray(beta, dtype)
     count = jnp.log(jnp.asarray(memories.shape[0], dtype))

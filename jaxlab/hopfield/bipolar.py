@@ -7,7 +7,6 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Real
 
 from jaxlab.checks import check_choice, check_dtype, check_number, check_shape, require
@@ -15,6 +14,7 @@ from jaxlab.hopfield._declare import check_patterns, float_dtype
 from jaxlab.hopfield.retrieval import Retrieval, retrieve
 from jaxlab.hopfield.separation import identity, polynomial, rectified_polynomial, threshold
 from jaxlab.hopfield.similarity import bipolar_hamming, dot_product
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "bipolar_sign",
@@ -92,7 +92,7 @@ def dense_associative_memory(
     query: Real[Array, "*b d"],
     memories: Real[Array, "n d"],
     *,
-    power: Real[ArrayLike, ""],
+    power: Number,
     negative: str = "signed",
     mask: Bool[Array, "n"] | None = None,
 ) -> Retrieval:
@@ -150,7 +150,7 @@ def sparse_distributed_memory(
     memories: Real[Array, "n d"],
     projection: Real[Array, "n p"] | None = None,
     *,
-    radius: Real[ArrayLike, ""],
+    radius: Number,
     mask: Bool[Array, "n"] | None = None,
 ) -> Retrieval:
     """Single-stage sparse distributed memory: the majority of all patterns within ``radius``.
@@ -194,7 +194,7 @@ def sparse_distributed_memory(
         memories,
         projection,
         similarity=bipolar_hamming,
-        separation=threshold(-radius),  # type: ignore[operator]
+        separation=threshold(-radius),
         mask=mask,
     )
     return found._replace(output=bipolar_sign(found.output))

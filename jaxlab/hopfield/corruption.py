@@ -10,11 +10,11 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Key, Real, Shaped
+from jaxtyping import Array, Float, Key, Shaped
 
 from jaxlab.checks import check_dtype, check_number, check_shape, require
 from jaxlab.hopfield.masking import border_mask, center_mask, mask_rows, random_mask
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "border_mask",
@@ -26,11 +26,9 @@ __all__ = [
     "salt_and_pepper",
 ]
 
-Scalar = Real[ArrayLike, ""]
-
 
 def gaussian_noise(
-    key: Key[Array, ""], x: Float[Array, "*b d"], sigma: Scalar, rectify: bool = True
+    key: Key[Array, ""], x: Float[Array, "*b d"], sigma: Number, rectify: bool = True
 ) -> Float[Array, "*b d"]:
     """Additive Gaussian noise ``x + sigma·ε``, by default folded back into the range of pixels.
 
@@ -68,13 +66,13 @@ def gaussian_noise(
 
 
 @functools.partial(jax.jit, static_argnames=("rectify",))
-def _gaussian_noise(key: Array, x: Array, sigma: Scalar, rectify: bool) -> Array:
+def _gaussian_noise(key: Array, x: Array, sigma: Number, rectify: bool) -> Array:
     noisy = x + jnp.asarray(sigma, x.dtype) * jax.random.normal(key, x.shape, x.dtype)
     return jnp.clip(jnp.abs(noisy), 0, 1) if rectify else noisy
 
 
 def flip_bits(
-    key: Key[Array, ""], x: Shaped[Array, "*b d"], fraction: Scalar
+    key: Key[Array, ""], x: Shaped[Array, "*b d"], fraction: Number
 ) -> Shaped[Array, "*b d"]:
     """Negate exactly ``round(fraction·d)`` entries of every pattern, chosen at random.
 
@@ -110,7 +108,7 @@ def flip_bits(
 
 
 @jax.jit
-def _flip_bits(key: Array, x: Array, fraction: Scalar) -> Array:
+def _flip_bits(key: Array, x: Array, fraction: Number) -> Array:
     # The rank of a uniform draw is a random permutation; its first `count` places are flipped.
     rank = jnp.argsort(jnp.argsort(jax.random.uniform(key, x.shape), axis=-1), axis=-1)
     count = jnp.round(x.shape[-1] * jnp.asarray(fraction)).astype(jnp.int32)
@@ -119,7 +117,7 @@ def _flip_bits(key: Array, x: Array, fraction: Scalar) -> Array:
 
 
 def salt_and_pepper(
-    key: Key[Array, ""], x: Shaped[Array, "*b d"], fraction: Scalar
+    key: Key[Array, ""], x: Shaped[Array, "*b d"], fraction: Number
 ) -> Shaped[Array, "*b d"]:
     """Replace every entry with probability ``fraction`` by 0 or 1, equally likely.
 
@@ -149,13 +147,13 @@ def salt_and_pepper(
 
 
 @jax.jit
-def _salt_and_pepper(key: Array, x: Array, fraction: Scalar) -> Array:
+def _salt_and_pepper(key: Array, x: Array, fraction: Number) -> Array:
     where_key, value_key = jax.random.split(key)
     replaced = jax.random.uniform(where_key, x.shape) < fraction
     salt = jax.random.bernoulli(value_key, 0.5, x.shape).astype(x.dtype)
     return jnp.where(replaced, salt, x)
 
 
-def _check_fraction(fraction: Scalar) -> None:
+def _check_fraction(fraction: Number) -> None:
     check_shape("fraction", fraction, ())
     check_number("fraction", fraction, minimum=0, maximum=1)

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
 from jaxlab.hopfield._network import (
@@ -23,13 +22,14 @@ from jaxlab.hopfield._network import (
     network_forces,
 )
 from jaxlab.hopfield.lagrangians import Lagrangian
-from jaxlab.hopfield.types import Similarity
+from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = ["DIVERGED", "ENERGY_ROSE", "OK", "Trajectory", "simulate"]
 
 OK, ENERGY_ROSE, DIVERGED = 0, 1, 2
 
 State = tuple[Array, Array]
+Carry = tuple[State, Array, Array]  # state, its energy, status so far
 Field = Callable[[State], State]
 
 
@@ -62,13 +62,13 @@ def simulate(
     hidden: Lagrangian,
     visible: Lagrangian,
     bias: Float[Array, "..."] | None = None,
-    dt: Real[ArrayLike, ""],
+    dt: Number,
     num_steps: int,
-    tau_v: Real[ArrayLike, ""] = 1.0,
-    tau_h: Real[ArrayLike, ""] = 1.0,
+    tau_v: Number = 1.0,
+    tau_h: Number = 1.0,
     solver: str = "rk4",
     save_every: int = 1,
-    tolerance: Real[ArrayLike, ""] = 1e-5,
+    tolerance: Number = 1e-5,
 ) -> Trajectory:
     """Integrate ``τ_v v̇ = J_S(g)ᵀ f − v + I``, ``τ_h ḣ = S(g) − h`` from ``(v0, h0)``.
 
@@ -167,7 +167,7 @@ def _simulate(
     def energy_of(state: State) -> Array:
         return network_energy(network, *state, memories, bias).astype(dtype)
 
-    def step(carry: tuple[State, Array, Array], _: None) -> tuple[Any, None]:
+    def step(carry: Carry, _: None) -> tuple[Carry, None]:
         state, energy, status = carry
         proposal = STEPS[solver](field, state, dt)
         new_energy = energy_of(proposal)
@@ -179,9 +179,9 @@ def _simulate(
         )
         return (state, jnp.where(moves, new_energy, energy), status), None
 
-    def save(carry: tuple[State, Array, Array], _: None) -> tuple[Any, tuple[Array, Array, Array]]:
-        carry, _ = jax.lax.scan(step, carry, length=save_every)
-        (v, h), energy, _ = carry
+    def save(carry: Carry, _: None) -> tuple[Carry, tuple[Array, Array, Array]]:
+        carry = jax.lax.scan(step, carry, length=save_every)[0]
+        (v, h), energy, _status = carry
         return carry, (v, h, energy)
 
     energy0 = energy_of((v0, h0))

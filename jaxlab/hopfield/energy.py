@@ -23,8 +23,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Float
 
 from jaxlab.checks import check_number, check_shape
 from jaxlab.hopfield._network import (
@@ -48,7 +47,7 @@ from jaxlab.hopfield.lagrangians import (
     softmax_lagrangian,
     spherical_lagrangian,
 )
-from jaxlab.hopfield.types import Similarity
+from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = [
     "DIVERGED",
@@ -129,8 +128,8 @@ def vector_field(
     hidden: Lagrangian,
     visible: Lagrangian,
     bias: Float[Array, "..."] | None = None,
-    tau_v: Real[ArrayLike, ""] = 1.0,
-    tau_h: Real[ArrayLike, ""] = 1.0,
+    tau_v: Number = 1.0,
+    tau_h: Number = 1.0,
 ) -> tuple[Float[Array, "*b d"], Float[Array, "*b n"]]:
     """Time derivatives ``(dv/dt, dh/dt)`` of the module's second display.
 
@@ -177,8 +176,8 @@ def _vector_field(
     h: Array,
     memories: Array,
     bias: Array | None,
-    tau_v: Real[ArrayLike, ""],
-    tau_h: Real[ArrayLike, ""],
+    tau_v: Number,
+    tau_h: Number,
 ) -> tuple[Array, Array]:
     check_network(network)
     check_state(v, h, memories, bias, ("v", "h"))
@@ -195,8 +194,8 @@ def energy_rate(
     hidden: Lagrangian,
     visible: Lagrangian,
     bias: Float[Array, "..."] | None = None,
-    tau_v: Real[ArrayLike, ""] = 1.0,
-    tau_h: Real[ArrayLike, ""] = 1.0,
+    tau_v: Number = 1.0,
+    tau_h: Number = 1.0,
 ) -> Float[Array, "*b"]:
     """How fast the energy falls, ``dE/dt = −τ_v v̇ᵀ∇²L_v v̇ − τ_h ḣᵀ∇²L_h ḣ``, never positive.
 
@@ -241,8 +240,8 @@ def _energy_rate(
     h: Array,
     memories: Array,
     bias: Array | None,
-    tau_v: Real[ArrayLike, ""],
-    tau_h: Real[ArrayLike, ""],
+    tau_v: Number,
+    tau_h: Number,
 ) -> Array:
     dv, dh = _vector_field(network, v, h, memories, bias, tau_v, tau_h)
     _, curved_v = jax.jvp(network.visible.output, (v,), (dv.astype(v.dtype),))
@@ -251,7 +250,7 @@ def _energy_rate(
     return -visible - tau_h * jnp.sum(dh * curved_h, axis=-1)
 
 
-def _check_time_constants(tau_v: Real[ArrayLike, ""], tau_h: Real[ArrayLike, ""]) -> None:
+def _check_time_constants(tau_v: Number, tau_h: Number) -> None:
     for name, value in (("tau_v", tau_v), ("tau_h", tau_h)):
         check_shape(name, value, ())
         check_number(name, value, above=0)

@@ -27,6 +27,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_number, check_shape
 from jaxlab.hopfield._declare import cached
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "Lagrangian",
@@ -40,8 +41,6 @@ __all__ = [
     "softmax_lagrangian",
     "spherical_lagrangian",
 ]
-
-Number = float | int | Float[Array, ""]
 
 
 class Lagrangian(NamedTuple):

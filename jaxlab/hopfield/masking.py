@@ -15,19 +15,18 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Int, Key, Real, Shaped
+from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
+from jaxlab.hopfield.types import Number
 
 __all__ = ["border_mask", "center_mask", "mask_rows", "random_mask"]
 
-Scalar = Real[ArrayLike, ""]
 Region = Callable[[Array, tuple[int, ...]], Array]
 
 
 def mask_rows(
-    x: Shaped[Array, "*b d"], fraction: Scalar, image_shape: tuple[int, ...], keep: str = "top"
+    x: Shaped[Array, "*b d"], fraction: Number, image_shape: tuple[int, ...], keep: str = "top"
 ) -> Shaped[Array, "*b d"]:
     """Zero a ``fraction`` of the image's rows, at the bottom or at the top.
 
@@ -63,7 +62,7 @@ def mask_rows(
 
 
 def border_mask(
-    x: Shaped[Array, "*b d"], fraction: Scalar, image_shape: tuple[int, ...]
+    x: Shaped[Array, "*b d"], fraction: Number, image_shape: tuple[int, ...]
 ) -> Shaped[Array, "*b d"]:
     """Zero a border ``floor(H·fraction/2)`` pixels wide on all four sides; keep the centre.
 
@@ -94,7 +93,7 @@ def border_mask(
 
 
 def center_mask(
-    x: Shaped[Array, "*b d"], fraction: Scalar, image_shape: tuple[int, ...]
+    x: Shaped[Array, "*b d"], fraction: Number, image_shape: tuple[int, ...]
 ) -> Shaped[Array, "*b d"]:
     """Zero a centred hole of ``floor(H·fraction)`` by ``floor(W·fraction)`` pixels.
 
@@ -127,7 +126,7 @@ def center_mask(
 def random_mask(
     key: Key[Array, ""],
     x: Shaped[Array, "*b d"],
-    fraction: Scalar,
+    fraction: Number,
     image_shape: tuple[int, ...],
     shared_channels: bool = True,
 ) -> Shaped[Array, "*b d"]:
@@ -165,7 +164,7 @@ def random_mask(
 
 @functools.partial(jax.jit, static_argnames=("image_shape", "shared_channels"))
 def _random_mask(
-    key: Array, x: Array, fraction: Scalar, image_shape: tuple[int, ...], shared_channels: bool
+    key: Array, x: Array, fraction: Number, image_shape: tuple[int, ...], shared_channels: bool
 ) -> Array:
     height, width, *channels = image_shape
     drawn = [1 for _ in channels] if shared_channels else channels
@@ -175,7 +174,7 @@ def _random_mask(
 
 
 @functools.partial(jax.jit, static_argnames=("region", "image_shape"))
-def _keep_region(x: Array, fraction: Scalar, region: Region, image_shape: tuple[int, ...]) -> Array:
+def _keep_region(x: Array, fraction: Number, region: Region, image_shape: tuple[int, ...]) -> Array:
     """Zero the pixels outside ``region(fraction, image_shape)``."""
     pixels = region(jnp.asarray(fraction), image_shape).reshape(-1)
     kept = jnp.repeat(pixels, math.prod(image_shape[2:]))  # all channels of a pixel go together
@@ -220,7 +219,7 @@ def _whole(count: Array) -> Int[Array, ""]:
     return jnp.floor(count + 1e-3).astype(jnp.int32)
 
 
-def _check_arguments(x: Array, fraction: Scalar, image_shape: tuple[int, ...]) -> None:
+def _check_arguments(x: Array, fraction: Number, image_shape: tuple[int, ...]) -> None:
     check_shape("fraction", fraction, ())
     check_number("fraction", fraction, minimum=0, maximum=1)
     sized = isinstance(image_shape, tuple) and len(image_shape) in (2, 3)

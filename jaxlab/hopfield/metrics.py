@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "BasinRadius",
@@ -57,7 +57,7 @@ def squared_error(output: Real[Array, "*b d"], target: Real[Array, "*b d"]) -> R
 def fraction_correct(
     output: Real[Array, "*b d"],
     target: Real[Array, "*b d"],
-    threshold: Real[ArrayLike, ""],
+    threshold: Number,
     valid: Bool[Array, "*b"] | None = None,
 ) -> Float[Array, ""]:
     """Share of the patterns whose :func:`squared_error` is at most ``threshold``.
@@ -196,12 +196,12 @@ class BasinRadius(NamedTuple):
 
     Attributes:
         radius: largest level of the grid with enough recall, ``[]``; 0 if even the first fails.
-        index: its place in the grid, ``[]`` int32; −1 if even the first fails.
+        level: its place in the grid, ``[]`` int32; −1 if even the first fails.
         rate: the recall measured there, ``[]``; NaN if even the first fails.
     """
 
     radius: Float[Array, ""]
-    index: Int[Array, ""]
+    level: Int[Array, ""]
     rate: Float[Array, ""]
 
 

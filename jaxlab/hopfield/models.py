@@ -23,7 +23,7 @@ import math
 
 import jax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, Real
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_integer, check_shape
 from jaxlab.hopfield.bipolar import (
@@ -52,6 +52,7 @@ from jaxlab.hopfield.sparse_distributed_memory import (
     sdm_recall,
     sdm_write,
 )
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "AsynchronousRecall",
@@ -84,7 +85,7 @@ def modern_hopfield(
     memories: Float[Array, "n d"],
     projection: Float[Array, "n p"] | None = None,
     *,
-    beta: Real[ArrayLike, ""],
+    beta: Number,
     steps: int = 1,
     mask: Bool[Array, "n"] | None = None,
 ) -> Retrieval:
@@ -138,7 +139,7 @@ def predictive_coding_memory(
     memories: Float[Array, "n d"],
     projection: Float[Array, "n p"] | None = None,
     *,
-    beta: Real[ArrayLike, ""],
+    beta: Number,
     mask: Bool[Array, "n"] | None = None,
 ) -> Retrieval:
     """Predictive-coding memory: ``z = Pᵀ softmax(−β ‖q − m_μ‖²)``, the mean shift of the memories.
@@ -183,7 +184,7 @@ def attention(
     keys: Float[Array, "n d"],
     values: Float[Array, "n p"],
     *,
-    scale: Real[ArrayLike, ""] | None = None,
+    scale: Number | None = None,
     mask: Bool[Array, "n"] | None = None,
 ) -> Retrieval:
     """One head of attention as hetero-associative recall: ``z = Vᵀ softmax(scale · K q)``.

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Key, Real
+from jaxtyping import Array, Float, Int, Key
 
 from jaxlab.checks import check_integer, check_number
+from jaxlab.hopfield.types import Number
 
 __all__ = ["CorrelatedPatterns", "correlated_bipolar", "random_bipolar", "spherical_gaussian"]
 
@@ -62,7 +62,7 @@ def correlated_bipolar(
     d: int,
     *,
     num_prototypes: int,
-    flip_probability: Real[ArrayLike, ""],
+    flip_probability: Number,
 ) -> CorrelatedPatterns:
     """Copies of random prototypes whose entries are flipped with probability ``p`` each.
 
@@ -98,7 +98,7 @@ def correlated_bipolar(
 
 @functools.partial(jax.jit, static_argnames=("n", "d", "num_prototypes"))
 def _correlated(
-    key: Array, flip_probability: Real[ArrayLike, ""], *, n: int, d: int, num_prototypes: int
+    key: Array, flip_probability: Number, *, n: int, d: int, num_prototypes: int
 ) -> CorrelatedPatterns:
     check_integer("n", n, minimum=1)
     check_integer("num_prototypes", num_prototypes, minimum=1)
@@ -111,7 +111,7 @@ def _correlated(
 
 
 def spherical_gaussian(
-    key: Key[Array, ""], n: int, d: int, *, scale: Real[ArrayLike, ""] = 1.0
+    key: Key[Array, ""], n: int, d: int, *, scale: Number = 1.0
 ) -> Float[Array, "n d"]:
     """Independent normal entries of standard deviation ``scale``: no direction is preferred.
 
@@ -144,5 +144,5 @@ def spherical_gaussian(
 
 
 @functools.partial(jax.jit, static_argnames=("n", "d"))
-def _gaussian(key: Array, scale: Real[ArrayLike, ""], *, n: int, d: int) -> Array:
+def _gaussian(key: Array, scale: Number, *, n: int, d: int) -> Array:
     return scale * jax.random.normal(key, (n, d))

@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, Real
 from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.similarity import bipolar_hamming
+from jaxlab.hopfield.types import Number
 
 __all__ = [
     "SDMReading",
@@ -116,7 +117,7 @@ def sdm_write(
     address: Real[Array, "*b d"],
     value: Real[Array, "*b p"],
     *,
-    radius: Real[ArrayLike, ""],
+    radius: Number,
 ) -> SDMState:
     """Add each value to the counters of all locations within ``radius`` of its address.
 
@@ -149,7 +150,7 @@ def sdm_write(
 
 
 @jax.jit
-def _write(state: SDMState, address: Array, value: Array, radius: Real[ArrayLike, ""]) -> SDMState:
+def _write(state: SDMState, address: Array, value: Array, radius: Number) -> SDMState:
     _check_address("address", address, state)
     check_shape("value", value, (*address.shape[:-1], state.counters.shape[1]))
     count = math.prod(address.shape[:-1])
@@ -160,9 +161,7 @@ def _write(state: SDMState, address: Array, value: Array, radius: Real[ArrayLike
     return SDMState(state.addresses, state.counters + change.astype(jnp.int32))
 
 
-def sdm_read(
-    state: SDMState, query: Real[Array, "*b d"], *, radius: Real[ArrayLike, ""]
-) -> SDMReading:
+def sdm_read(state: SDMState, query: Real[Array, "*b d"], *, radius: Number) -> SDMReading:
     """Sign of the summed counters of all locations within ``radius`` of the query.
 
     Args:
@@ -194,7 +193,7 @@ def sdm_read(
 
 
 @jax.jit
-def _read(state: SDMState, query: Array, radius: Real[ArrayLike, ""]) -> SDMReading:
+def _read(state: SDMState, query: Array, radius: Number) -> SDMReading:
     _check_address("query", query, state)
     active = _active(state, query, radius)
     counters = state.counters.astype(jnp.float32)
@@ -203,7 +202,7 @@ def _read(state: SDMState, query: Array, radius: Real[ArrayLike, ""]) -> SDMRead
 
 
 def sdm_recall(
-    state: SDMState, query: Real[Array, "*b d"], *, radius: Real[ArrayLike, ""], max_steps: int
+    state: SDMState, query: Real[Array, "*b d"], *, radius: Number, max_steps: int
 ) -> SDMRecall:
     """Read again from what was read, until it reads itself (auto-association).
 
@@ -240,9 +239,7 @@ def sdm_recall(
 
 
 @functools.partial(jax.jit, static_argnames=("max_steps",))
-def _recall(
-    state: SDMState, query: Array, radius: Real[ArrayLike, ""], max_steps: int
-) -> SDMRecall:
+def _recall(state: SDMState, query: Array, radius: Number, max_steps: int) -> SDMRecall:
     _check_address("query", query, state)
     dim, value_dim = state.addresses.shape[1], state.counters.shape[1]
     require(dim == value_dim, "state", state.counters, f"values of {dim} bits, as addresses have")
@@ -261,11 +258,11 @@ def _recall(
     return jax.lax.fori_loop(0, max_steps, step, (start, none > 0))[0]
 
 
-def _active(state: SDMState, address: Array, radius: Real[ArrayLike, ""]) -> Bool[Array, "*b r"]:
+def _active(state: SDMState, address: Array, radius: Number) -> Bool[Array, "*b r"]:
     return bipolar_hamming(address, state.addresses) >= -jnp.asarray(radius)
 
 
-def _check_radius(radius: Real[ArrayLike, ""]) -> None:
+def _check_radius(radius: Number) -> None:
     check_shape("radius", radius, ())
     check_number("radius", radius, minimum=0)
 

@@ -86,7 +86,7 @@ def test_basin_radius_finds_every_edge_of_every_grid(count):
             return jnp.where(level < limit, 1.0, 0.5)
 
         basin = metrics.basin_radius(recall_at, levels)
-        assert int(basin.index) == edge - 1
+        assert int(basin.level) == edge - 1
         if edge:
             assert float(basin.radius) == pytest.approx(float(levels[edge - 1]))
             assert float(basin.rate) == 1.0
