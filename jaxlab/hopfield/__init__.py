@@ -33,7 +33,16 @@ Example:
 import importlib
 from types import ModuleType
 
-from jaxlab.hopfield import corruption, energy, metrics, patterns, scale, separation, similarity
+from jaxlab.hopfield import (
+    corruption,
+    energy,
+    metrics,
+    models,
+    patterns,
+    scale,
+    separation,
+    similarity,
+)
 from jaxlab.hopfield.retrieval import Recall, Retrieval, recall, retrieve
 from jaxlab.hopfield.scale import TopK, retrieve_blocked, top_k_memories
 from jaxlab.hopfield.types import Separation, Similarity
@@ -48,6 +57,7 @@ __all__ = [
     "energy",
     "layer",
     "metrics",
+    "models",
     "patterns",
     "recall",
     "retrieve",
