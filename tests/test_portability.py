@@ -1,5 +1,11 @@
-"""Every public jitted entry point lowers for CPU, CUDA and TPU, without the hardware."""
+"""Every public function of a method lowers for CPU, CUDA and TPU, without the hardware.
 
+Each room keeps, in ``tests/<room>/examples.py``, ``EXAMPLES``: arguments for every public function
+under its qualified name; for a factory, the function it makes and arguments for that. What computes
+nothing with arrays is named in ``HOST_SIDE`` there, with the reason.
+"""
+
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -12,12 +18,12 @@ import jaxlab
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 JITTED = type(jax.jit(lambda: None))
-OUTSIDE = {"runner", "experiments", "data", "checks", "progress"}  # the host's side of the house
+OUTSIDE = {"runner", "experiments", "data", "training"}  # training steps: tests/training
 
 
 def rooms() -> list[str]:
-    names = [module.name for module in pkgutil.iter_modules(jaxlab.__path__)]
-    return [name for name in names if name not in OUTSIDE and not name.startswith("_")]
+    packages = [module.name for module in pkgutil.iter_modules(jaxlab.__path__) if module.ispkg]
+    return [name for name in packages if name not in OUTSIDE and not name.startswith("_")]
 
 
 def public_modules(room: str):
@@ -33,35 +39,39 @@ def entry_points(room: str) -> dict[str, object]:
     for module in public_modules(room):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            if isinstance(value, JITTED):
+            if isinstance(value, JITTED) or inspect.isfunction(value):
                 inner = inspect.unwrap(value)
                 found[f"{inner.__module__}.{inner.__qualname__}"] = value
     return found
 
 
+def registry(room: str):
+    return importlib.import_module(f"tests.{room}.examples")
+
+
 def cases():
     for room in rooms():
         for name, function in sorted(entry_points(room).items()):
-            yield pytest.param(room, name, function, id=name)
+            if name not in registry(room).HOST_SIDE:
+                yield pytest.param(room, name, function, id=name)
 
 
-def examples(room: str) -> dict:
-    return importlib.import_module(f"tests.{room}.examples").EXAMPLES
-
-
-@pytest.mark.parametrize(("room", "name", "function"), cases())
+@pytest.mark.parametrize(("room", "name", "function"), list(cases()))
 def test_lowers_for_every_platform(room, name, function):
-    registry = examples(room)
-    assert name in registry, f"{name} needs an Example in tests/{room}/examples.py"
-    example = registry[name]
-    exported = export.export(function, platforms=PLATFORMS)(*example.args, **example.kwargs)
-    assert set(exported.platforms) == set(PLATFORMS)
+    examples = registry(room).EXAMPLES
+    assert name in examples, f"{name} needs an Example in tests/{room}/examples*.py"
+    example = examples[name]
+    function = example.made or function
+    args, kwargs = example.args, example.kwargs
+    if not isinstance(function, JITTED):
+        function, kwargs = jax.jit(functools.partial(function, **kwargs)), {}
+    for platforms in [(one,) for one in PLATFORMS] if example.apart else [PLATFORMS]:
+        exported = export.export(function, platforms=platforms)(*args, **kwargs)
+        assert exported.platforms == platforms
 
 
 @pytest.mark.parametrize("room", rooms())
 def test_no_example_is_left_over(room):
-    if entry_points(room):
-        unknown = set(examples(room)) - set(entry_points(room))
-        assert not unknown, (
-            f"tests/{room}/examples.py has examples of what is not public: {unknown}"
-        )
+    known = registry(room)
+    unknown = (set(known.EXAMPLES) | set(known.HOST_SIDE)) - set(entry_points(room))
+    assert not unknown, f"tests/{room}/examples*.py names what is not public: {unknown}"

@@ -1,4 +1,4 @@
-"""Example arguments of the room's public jitted entry points, gathered from its parts."""
+"""Example arguments of the room's public functions, gathered from its parts."""
 
 import importlib
 import pkgutil
@@ -10,3 +10,23 @@ EXAMPLES: dict[str, Example] = {}
 for _info in pkgutil.iter_modules([str(Path(__file__).parent)]):
     if _info.name.startswith("examples_"):
         EXAMPLES |= importlib.import_module(f"tests.hopfield.{_info.name}").EXAMPLES
+
+_LAGRANGIAN = "makes a pair of functions, lowered as parts of energy and vector_field"
+HOST_SIDE = {
+    "jaxlab.hopfield.capacity_theory.one_step_error_rate": "a formula evaluated with scipy",
+    "jaxlab.hopfield.capacity_theory.sdm_overlap_probability": "a formula in exact integers",
+    "jaxlab.hopfield.metrics.scaled_threshold": "a formula of Python numbers",
+} | {
+    f"jaxlab.hopfield.lagrangians.{name}_lagrangian": _LAGRANGIAN
+    for name in (
+        "exponential",
+        "identity",
+        "layer_norm",
+        "log_cosh",
+        "max",
+        "quadratic",
+        "rectified_power",
+        "softmax",
+        "spherical",
+    )
+}

@@ -14,4 +14,11 @@ EXAMPLES = {
         (QUERY, MEMORIES),
         {"k": 2, "similarity": similarity.squared_euclidean, "block_size": 4},
     ),
+    "jaxlab.hopfield.blocked.retrieve_blocked": Example(
+        (QUERY, MEMORIES), {"similarity": similarity.dot_product, "beta": 2.0, "block_size": 4}
+    ),
+    "jaxlab.hopfield.blocked.logsumexp_blocked": Example(
+        (QUERY, MEMORIES), {"similarity": similarity.dot_product, "beta": 2.0, "block_size": 4}
+    ),
+    "jaxlab.hopfield.manhattan_kernel.manhattan_scores": Example((QUERY, MEMORIES), apart=True),
 }
