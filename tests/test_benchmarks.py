@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -72,7 +73,7 @@ def test_records_against_the_convention_are_refused(records, message):
 
 def test_environment_names_versions_and_no_paths():
     found = environment(["numpy", "no-such-package"])
-    assert found["jax"].count(".") == 2
+    assert found["jax"] == jax.__version__
     assert found["no-such-package"] == "of unknown version"
     assert "/" not in json.dumps(found)
 
