@@ -264,6 +264,17 @@ def test_draws_are_paired_and_depend_on_the_seed_and_level_alone():
     assert all(float(jnp.abs(noise - other).max()) > 0.1 for other in others)
 
 
+def test_confusable_images():
+    study = studies.Study(common(), [40])
+    patterns = np.asarray(study.patterns(0))
+    near = [
+        min(np.square(one - other).sum() for j, other in enumerate(patterns) if j != i)
+        for i, one in enumerate(patterns)
+    ]
+    assert study.confusable() == pytest.approx(np.mean(np.array(near) <= study.threshold))
+    assert 0 < study.confusable() < 1
+
+
 def test_lost_pixels_of_every_mask():
     study = studies.Study(common(), [5])
     shape = (8, 8)

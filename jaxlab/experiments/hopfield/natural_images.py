@@ -14,7 +14,6 @@ from jaxlab.experiments.hopfield.figures import (
     report_notes,
 )
 from jaxlab.experiments.hopfield.memories import (
-    LABELS,
     NOTES,
     SeparationName,
     SimilarityName,
@@ -142,17 +141,17 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         f"would be {study.threshold:.3g}. With the max separation the answers are stored images, "
         "and only those close to the right one are judged differently.",
     )
-    _report_gaps(reporter, study, config, compared, limits)
-    _verdicts(reporter, study, config, compared)
+    gaps = _gaps(study, config, compared, limits)
+    if gaps is not None:
+        reporter.note(gaps)
+    _verdicts(reporter, study, config, compared, gaps)
 
 
-def _report_gaps(
-    reporter: Reporter, study: Study, config: Config, compared: Measured, limits: list[float]
-) -> None:
+def _gaps(study: Study, config: Config, compared: Measured, limits: list[float]) -> str | None:
     """Who wins under noise hangs on the threshold: say by how much at each."""
     names = config.similarities
     if not {"manhattan", "dot_product"} <= set(names):
-        return
+        return None
     first, second = names.index("manhattan"), names.index("dot_product")
     correct = compared.correct[:, 0, :, -1].mean(axis=1)
     recalled = compared.recalled[:, 0, :, -1].mean(axis=1)
@@ -160,13 +159,15 @@ def _report_gaps(
         f"{correct[first, at] - correct[second, at]:+.2f} at {limit:.3g}"
         for at, limit in enumerate(limits)
     )
-    reporter.note(
+    return (
         f"Manhattan minus dot product at σ={config.sigma:g} and N={study.counts[-1]}, by "
         f"threshold: {gaps}; in index recall {recalled[first] - recalled[second]:+.2f}."
     )
 
 
-def _verdicts(reporter: Reporter, study: Study, config: Config, compared: Measured) -> None:
+def _verdicts(
+    reporter: Reporter, study: Study, config: Config, compared: Measured, gaps: str | None
+) -> None:
     names = config.similarities
     measured = (
         set(_STORED) <= set(study.counts)
@@ -180,20 +181,20 @@ def _verdicts(reporter: Reporter, study: Study, config: Config, compared: Measur
         return
     means = compared.correct[..., 0].mean(axis=2)  # [similarity, corruption, count]
     manhattan, dot = means[names.index("manhattan")], means[names.index("dot_product")]
-    gaps = manhattan - dot
+    lead = manhattan - dot
     few, many = (study.counts.index(count) for count in _STORED)
     pairs = ", ".join(
-        f"{LABELS['manhattan']}/dot {manhattan[0, at]:.3f}/{dot[0, at]:.3f} at N={count}"
+        f"Manhattan/dot {manhattan[0, at]:.3f}/{dot[0, at]:.3f} at N={count}"
         for at, count in enumerate(study.counts)
         if count >= _STORED[0]
     )
     reporter.verdict(
         "manhattan-overtakes-dot",
-        ours=f"{pairs} on {study.title}",
-        holds=bool(gaps[0, many] > 0 and gaps[0, many] > gaps[0, few]),
+        ours=f"{pairs} on {study.title}. {gaps}",
+        holds=bool(lead[0, many] > 0 and lead[0, many] > lead[0, few]),
     )
     reporter.verdict(
         "manhattan-under-row-masks",
         ours=f"Manhattan {manhattan[1, many]:.3f}, dot {dot[1, many]:.3f} on {study.title}",
-        holds=bool(gaps[1, many] >= 0.3),
+        holds=bool(lead[1, many] >= 0.3),
     )

@@ -149,6 +149,13 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         "negated distances give the same curves. σ is a standard deviation (the paper's axis says "
         "variance), and the absolute value brightens black pixels.",
     )
+    confusable = study.confusable()
+    reporter.scalar("confusable", round(confusable, 6))
+    reporter.note(
+        f"Of the {study.counts[-1]} images of the first block, {confusable:.0%} have another one "
+        f"within a squared error of {study.threshold:.3g}. To answer with that one counts as "
+        "correct; index recall says how often the right one is picked."
+    )
     _exception(reporter, study, config, measured)
     _verdicts(reporter, study, config, measured)
 

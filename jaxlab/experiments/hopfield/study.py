@@ -25,7 +25,7 @@ from jaxlab.experiments.hopfield.capacity import (
 )
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.hopfield import corruption as spoil
-from jaxlab.hopfield import metrics
+from jaxlab.hopfield import metrics, similarity
 
 __all__ = [
     "Common",
@@ -226,6 +226,13 @@ class Study:
         """Auto-association: the images are recalled from their corrupted selves."""
         patterns = self.patterns(repetition)
         return Task(self.queries(repetition, corruption), patterns, patterns)
+
+    def confusable(self) -> float:
+        """Share of the first block's images with another one within the threshold of them."""
+        patterns = self.patterns(0)
+        distance = -similarity.squared_euclidean(patterns, patterns)
+        others = jnp.where(jnp.eye(len(patterns), dtype=bool), jnp.inf, distance)
+        return float(jnp.mean(others.min(axis=1) <= self.threshold))
 
     def caption(self, *, threshold: bool = True) -> str:
         """Data, repetitions and threshold: the end of every caption."""
