@@ -198,8 +198,8 @@ def _draw(
         "cost",
         figure,
         f"Time of one call (median of {config.repeats}, warm) and temporary memory of the compiled "
-        f"call against the number of memories; {caption}. Times depend on the machine and its load: "
-        "compare the curves, not the seconds.",
+        f"call against the number of memories; {caption}. Times depend on the machine and its "
+        "load: compare the curves, not the seconds.",
     )
 
 
