@@ -111,12 +111,10 @@ def test_set_reaches_the_command_as_one_word():
         "NAME=hopfield-similarity-capacity",
         "SET=seeds=5 data.name=digits sigma=[0.2, 0.3]",
     ]
-    command = shlex.split(plan("experiment", *variables).stdout.splitlines()[-1])
-    assert command[1:] == [
+    lines = plan("experiment", *variables).stdout.replace("\\\n", " ").splitlines()
+    assert shlex.split(lines[-1])[1:] == [
         "run",
         "hopfield-similarity-capacity",
-        "--preset",
-        "default",
         "--set",
         "seeds=5 data.name=digits sigma=[0.2, 0.3]",
     ]
