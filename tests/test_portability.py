@@ -5,6 +5,7 @@ under its qualified name; for a factory, the function it makes and arguments for
 nothing with arrays is named in ``HOST_SIDE`` there, with the reason.
 """
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -57,6 +58,15 @@ def cases():
                 yield pytest.param(room, name, function, id=name)
 
 
+def on_gpu():
+    """A GPU to lower a kernel for: jax asks for the number of its cores."""
+    gpu = jax.sharding.AbstractDevice(
+        device_kind="NVIDIA H100 80GB HBM3", num_cores=132, platform="cuda"
+    )
+    mesh = jax.sharding.AbstractMesh((1,), ("x",), abstract_device=gpu)
+    return jax.sharding.use_abstract_mesh(mesh)
+
+
 @pytest.mark.parametrize(("room", "name", "function"), list(cases()))
 def test_lowers_for_every_platform(room, name, function):
     examples = registry(room).EXAMPLES
@@ -68,7 +78,8 @@ def test_lowers_for_every_platform(room, name, function):
         function, kwargs = jax.jit(functools.partial(function, **kwargs)), {}
     for platforms in [(one,) for one in PLATFORMS] if example.apart else [PLATFORMS]:
         exporter = export.export(function, platforms=platforms, disabled_checks=KERNELS)
-        exported = exporter(*args, **kwargs)
+        with on_gpu() if platforms == ("cuda",) else contextlib.nullcontext():
+            exported = exporter(*args, **kwargs)
         assert exported.platforms == platforms
 
 
