@@ -116,7 +116,11 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, str], skipped: Sequence[
             _seconds(row.jaxlab_seconds),
             row.peer or "–",
             _seconds(row.peer_seconds),
-            "–" if row.ratio is None else f"{row.ratio:.2f}",
+            "–"
+            if row.ratio is None
+            else f"{row.ratio:.2f}"
+            if row.ratio >= 0.1
+            else f"{row.ratio:.2g}",
             "–" if row.target is None else f"≤ {row.target:g}{mark}",
             _seconds(row.compile_seconds),
             _bytes(row.temp_bytes),
