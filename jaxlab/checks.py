@@ -18,6 +18,7 @@ __all__ = [
     "check_dtype",
     "check_integer",
     "check_number",
+    "check_scalar",
     "check_shape",
     "concrete",
     "nearest",
@@ -144,6 +145,26 @@ def check_number(
     fits = fits and (above is None or bool(np.all(numbers > above)))
     fits = fits and (maximum is None or bool(np.all(numbers <= maximum)))
     require(fits, argument, value, expected)
+
+
+def check_scalar(
+    argument: str,
+    value: Any,
+    *,
+    minimum: int | float | None = None,
+    maximum: int | float | None = None,
+    above: int | float | None = None,
+) -> None:
+    """Refuse ``value`` unless it is a single number within the bounds of :func:`check_number`.
+
+    Example:
+        >>> check_scalar("sigma", np.ones(2), minimum=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: sigma: expected shape [], got float64[2]
+    """
+    check_shape(argument, value, ())
+    check_number(argument, value, minimum=minimum, maximum=maximum, above=above)
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.hopfield._declare import check_bank, check_patterns
+from jaxlab.checks import check_integer, require
+from jaxlab.hopfield._declare import check_comparable, check_mask
 from jaxlab.hopfield.types import Similarity
 
 __all__ = ["Block", "Blocks", "check_blockable", "for_each_block", "vary_together"]
@@ -108,13 +108,9 @@ def check_blockable(
     query: Array, memories: Array, mask: Array | None, similarity: Similarity, block_size: int
 ) -> None:
     """Refuse what cannot be looked at block by block."""
-    check_bank(memories)
-    if not getattr(similarity, "encodes_query", False):
-        check_patterns(query, memories)
+    check_comparable(similarity, query, memories)
     check_integer("block_size", block_size, minimum=1)
-    if mask is not None:
-        check_dtype("mask", mask, "bool")
-        check_shape("mask", mask, (memories.shape[0],))
+    check_mask(mask, (memories.shape[0],))
     require(
         not getattr(similarity, "takes_where", False),
         "similarity",

@@ -29,13 +29,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 ANY = (-float("inf"), float("inf"))
 NONPOSITIVE = (-float("inf"), 0.0)
 
+# for differences of large numbers and for sums of whole ones: the short mantissa of a matrix unit
+# would eat small distances and miscount
+EXACT = jax.lax.Precision.HIGHEST
+
 
 def similarity_function(
     score_range: tuple[float, float],
     *,
     discrete: bool = False,
     nonnegative: bool = False,
-    encodes_query: bool = False,
 ) -> Callable[[F], F]:
     """Decorator: check the patterns, jit, and write ``score_range`` on a similarity.
 
@@ -43,7 +46,6 @@ def similarity_function(
         score_range: smallest and largest value that a score can have.
         discrete: integer and boolean patterns are welcome too.
         nonnegative: patterns with negative entries are refused where their values are known.
-        encodes_query: the function makes codes of the query; sizes are checked behind it.
     """
 
     def decorate(function: F) -> F:
@@ -51,14 +53,13 @@ def similarity_function(
 
         @functools.wraps(function)
         def similarity(query: Any, memories: Any) -> Any:
-            if not encodes_query:
-                check_patterns(query, memories, discrete=discrete)
+            check_patterns(query, memories, discrete=discrete)
             if nonnegative:
                 _refuse_negative("query", query)
                 _refuse_negative("memories", memories)
             return jitted(query, memories)
 
-        return declare(similarity, score_range=score_range, encodes_query=encodes_query)  # type: ignore[return-value]
+        return declare(similarity, score_range=score_range)  # type: ignore[return-value]
 
     return decorate
 
@@ -134,6 +135,26 @@ def check_bank(memories: Any) -> None:
     require(
         min(np.shape(memories)) > 0, "memories", memories, "at least one memory of size at least 1"
     )
+
+
+def check_comparable(similarity: Any, query: Any, memories: Any) -> None:
+    """Refuse a query and a memory bank that ``similarity`` cannot compare."""
+    check_bank(memories)
+    if not getattr(similarity, "encodes_query", False):
+        check_patterns(query, memories)
+
+
+def check_mask(mask: Any, shape: tuple[int, ...]) -> None:
+    """Refuse a mask that is not boolean, or not one flag per memory; None is no mask."""
+    if mask is not None:
+        check_dtype("mask", mask, "bool")
+        check_shape("mask", mask, shape)
+
+
+def output_dtype(query: Any, projection: Any) -> Any:
+    """The floating dtype common to both; float32 if neither is floating."""
+    dtype = jnp.result_type(query, projection)
+    return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.dtype(jnp.float32)
 
 
 def float_dtype(*arrays: Any) -> Any:

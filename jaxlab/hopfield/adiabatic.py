@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_dtype, check_number, check_shape, require
+from jaxlab.checks import check_dtype, check_scalar, require
 from jaxlab.hopfield._declare import check_patterns, float_dtype, inner
 from jaxlab.hopfield._network import check_bias, score_feedback
 from jaxlab.hopfield.lagrangians import Lagrangian
@@ -97,8 +97,7 @@ def modern_hopfield_energy(
         Array(0.5, dtype=float32)
     """
     check_patterns(v, memories, discrete=False)
-    check_shape("beta", beta, ())
-    check_number("beta", beta, above=0)
+    check_scalar("beta", beta, above=0)
     return _modern_hopfield_energy(v, memories, beta)
 
 

@@ -9,7 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
-from jaxlab.checks import check_choice, check_dtype, check_number, check_shape, require
+from jaxlab.checks import (
+    check_choice,
+    check_dtype,
+    check_scalar,
+    require,
+)
 from jaxlab.hopfield._declare import check_patterns, float_dtype
 from jaxlab.hopfield.retrieval import Retrieval, retrieve
 from jaxlab.hopfield.separation import identity, polynomial, rectified_polynomial, threshold
@@ -184,8 +189,7 @@ def sparse_distributed_memory(
         >>> sparse_distributed_memory(query, memories, radius=1).output
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
-    check_shape("radius", radius, ())
-    check_number("radius", radius, minimum=0)
+    check_scalar("radius", radius, minimum=0)
     query, memories = _bipolar("query", query), _bipolar("memories", memories)
     if projection is not None:
         projection = _bipolar("projection", projection)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxlab.checks import check_number, check_shape
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
-from jaxlab.hopfield._declare import float_dtype
+from jaxlab.hopfield._declare import float_dtype, output_dtype
 from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = ["logsumexp_blocked", "retrieve_blocked"]
@@ -179,8 +179,7 @@ def _retrieve_blocked(
     )
     if axis_name is not None:
         output, logsumexp = _merge_devices(output, logsumexp, axis_name)
-    common = jnp.result_type(query, memories if projection is None else projection)
-    common = common if jnp.issubdtype(common, jnp.floating) else jnp.dtype(jnp.float32)
+    common = output_dtype(query, memories if projection is None else projection)
     output = output.reshape(*batch, output.shape[-1]).astype(common)
     return output, logsumexp.reshape(batch)
 

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, Real
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.hopfield._declare import EXACT
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.retrieval import Recall
 
@@ -25,8 +26,6 @@ __all__ = [
     "hopfield_energy",
     "synchronous_recall",
 ]
-
-EXACT = jax.lax.Precision.HIGHEST  # counts stay whole numbers on every device
 
 
 @jax.jit

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Shaped
 
-from jaxlab.checks import check_dtype, check_number, check_shape, require
+from jaxlab.checks import check_dtype, check_scalar, check_shape, require
 from jaxlab.hopfield.masking import border_mask, center_mask, mask_rows, random_mask
 from jaxlab.hopfield.types import Number
 
@@ -60,8 +60,7 @@ def gaussian_noise(
     """
     check_shape("x", x, ("...", "d"))
     check_dtype("x", x, "floating")
-    check_shape("sigma", sigma, ())
-    check_number("sigma", sigma, minimum=0)
+    check_scalar("sigma", sigma, minimum=0)
     return _gaussian_noise(key, x, sigma, rectify)
 
 
@@ -103,7 +102,7 @@ def flip_bits(
     check_shape("x", x, ("...", "d"))
     unsigned = jnp.issubdtype(jnp.result_type(x), jnp.unsignedinteger)
     require(not unsigned, "x", x, "a signed or boolean dtype")
-    _check_fraction(fraction)
+    check_scalar("fraction", fraction, minimum=0, maximum=1)
     return _flip_bits(key, x, fraction)
 
 
@@ -142,7 +141,7 @@ def salt_and_pepper(
         True
     """
     check_shape("x", x, ("...", "d"))
-    _check_fraction(fraction)
+    check_scalar("fraction", fraction, minimum=0, maximum=1)
     return _salt_and_pepper(key, x, fraction)
 
 
@@ -152,8 +151,3 @@ def _salt_and_pepper(key: Array, x: Array, fraction: Number) -> Array:
     replaced = jax.random.uniform(where_key, x.shape) < fraction
     salt = jax.random.bernoulli(value_key, 0.5, x.shape).astype(x.dtype)
     return jnp.where(replaced, salt, x)
-
-
-def _check_fraction(fraction: Number) -> None:
-    check_shape("fraction", fraction, ())
-    check_number("fraction", fraction, minimum=0, maximum=1)

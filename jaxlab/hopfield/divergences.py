@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.hopfield._declare import (
     ANY,
+    EXACT,
     NONPOSITIVE,
     float_dtype,
     inner,
@@ -210,7 +211,7 @@ def _reverse_kl(query: Array, memories: Array) -> Array:
 
 
 def _cross(query: Array, memories: Array) -> Array:
-    return inner(query, memories, precision="highest")
+    return inner(query, memories, precision=EXACT)
 
 
 def _distribution(patterns: Array) -> Array:

@@ -13,7 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
+from jaxlab.checks import (
+    check_choice,
+    check_integer,
+    check_scalar,
+    require,
+)
 from jaxlab.hopfield._network import (
     Network,
     check_network,
@@ -128,10 +133,8 @@ def simulate(
     check_network(network)
     check_state(v0, h0, memories, bias, ("v0", "h0"))
     for name, value in (("dt", dt), ("tau_v", tau_v), ("tau_h", tau_h)):
-        check_shape(name, value, ())
-        check_number(name, value, above=0)
-    check_shape("tolerance", tolerance, ())
-    check_number("tolerance", tolerance, minimum=0)
+        check_scalar(name, value, above=0)
+    check_scalar("tolerance", tolerance, minimum=0)
     check_choice("solver", solver, STEPS)
     check_integer("save_every", save_every, minimum=1)
     check_integer("num_steps", num_steps, minimum=1)

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_number, check_shape
+from jaxlab.checks import check_scalar
 from jaxlab.hopfield._network import (
     Network,
     check_network,
@@ -252,5 +252,4 @@ def _energy_rate(
 
 def _check_time_constants(tau_v: Number, tau_h: Number) -> None:
     for name, value in (("tau_v", tau_v), ("tau_h", tau_h)):
-        check_shape(name, value, ())
-        check_number(name, value, above=0)
+        check_scalar(name, value, above=0)

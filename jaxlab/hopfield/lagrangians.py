@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_number, check_shape
+from jaxlab.checks import check_scalar
 from jaxlab.hopfield._declare import cached
 from jaxlab.hopfield.types import Number
 
@@ -82,7 +82,7 @@ def softmax_lagrangian(beta: Number) -> Lagrangian:
         >>> softmax_lagrangian(2.0).output(jnp.array([0.8, 0.3])).tolist()
         [0.731..., 0.268...]
     """
-    _check_scalar("beta", beta)
+    check_scalar("beta", beta, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         return jax.nn.logsumexp(_number(beta, x) * x, axis=-1) / _number(beta, x)
@@ -110,7 +110,7 @@ def rectified_power_lagrangian(power: Number) -> Lagrangian:
         >>> rectified_power_lagrangian(3).output(jnp.array([-1.0, 0.0, 2.0]))
         Array([0., 0., 8.], dtype=float32)
     """
-    _check_scalar("power", power)
+    check_scalar("power", power, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         order = _number(power, x) + 1
@@ -157,7 +157,7 @@ def exponential_lagrangian(beta: Number) -> Lagrangian:
         >>> exponential_lagrangian(1.0).output(jnp.array([0.0]))
         Array([1.], dtype=float32)
     """
-    _check_scalar("beta", beta)
+    check_scalar("beta", beta, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         return jnp.sum(jnp.exp(_number(beta, x) * x), axis=-1) / _number(beta, x)
@@ -224,7 +224,7 @@ def log_cosh_lagrangian(beta: Number = 1.0) -> Lagrangian:
         >>> log_cosh_lagrangian(100.0).output(jnp.array([-3.0, 0.0, 3.0]))
         Array([-1.,  0.,  1.], dtype=float32)
     """
-    _check_scalar("beta", beta)
+    check_scalar("beta", beta, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         scaled = _number(beta, x) * x
@@ -254,7 +254,7 @@ def layer_norm_lagrangian(epsilon: Number = 1e-5) -> Lagrangian:
         >>> layer_norm_lagrangian().output(jnp.array([5.0, 5.0])).tolist()
         [0.0, 0.0]
     """
-    _check_scalar("epsilon", epsilon)
+    check_scalar("epsilon", epsilon, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         centred = x - jnp.mean(x, axis=-1, keepdims=True)
@@ -282,17 +282,12 @@ def spherical_lagrangian(epsilon: Number = 1e-5) -> Lagrangian:
         >>> spherical_lagrangian().output(jnp.array([3.0, 4.0])).round(3)
         Array([0.6, 0.8], dtype=float32)
     """
-    _check_scalar("epsilon", epsilon)
+    check_scalar("epsilon", epsilon, above=0)
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         return jnp.sqrt(jnp.sum(jnp.square(x), axis=-1) + _number(epsilon, x))
 
     return Lagrangian(value)
-
-
-def _check_scalar(argument: str, value: Number) -> None:
-    check_shape(argument, value, ())
-    check_number(argument, value, above=0)
 
 
 def _number(value: Number, like: Array) -> Array:

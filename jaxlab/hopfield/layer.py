@@ -25,7 +25,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
+from jaxlab.checks import check_integer, check_number, check_shape, require
+from jaxlab.hopfield._declare import check_mask
 from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import softmax
 from jaxlab.hopfield.similarity import dot_product
@@ -280,6 +281,4 @@ def _check_inputs(query: Array, memories: Array, values: Array, mask: Array | No
     batch = query.shape[:-2]
     check_shape("memories", memories, (*batch, "n", "c"))
     check_shape("values", values, (*batch, memories.shape[-2], "p"))
-    if mask is not None:
-        check_dtype("mask", mask, "bool")
-        check_shape("mask", mask, (*batch, memories.shape[-2]))
+    check_mask(mask, (*batch, memories.shape[-2]))

@@ -6,12 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
-from jaxlab.checks import check_dtype, check_shape
-from jaxlab.hopfield._declare import check_bank, float_dtype
+from jaxlab.hopfield._declare import EXACT, check_bank, check_mask, float_dtype
 
 __all__ = ["hebbian_weights", "storkey_weights"]
-
-EXACT = jax.lax.Precision.HIGHEST  # sums of ±1 stay whole numbers on every device
 
 
 @functools.partial(jax.jit, static_argnames=("zero_diagonal",))
@@ -98,11 +95,8 @@ def storkey_weights(
 def _masked(memories: Array, mask: Array | None) -> Float[Array, "n d"]:
     check_bank(memories)
     patterns = memories.astype(float_dtype(memories))
-    if mask is None:
-        return patterns
-    check_dtype("mask", mask, "bool")
-    check_shape("mask", mask, (memories.shape[0],))
-    return jnp.where(mask[:, None], patterns, 0)
+    check_mask(mask, (memories.shape[0],))
+    return patterns if mask is None else jnp.where(mask[:, None], patterns, 0)
 
 
 def _without_diagonal(weights: Array) -> Array:

@@ -17,7 +17,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, Shaped
 
-from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
+from jaxlab.checks import (
+    check_choice,
+    check_integer,
+    check_scalar,
+    check_shape,
+    require,
+)
 from jaxlab.hopfield.types import Number
 
 __all__ = ["border_mask", "center_mask", "mask_rows", "random_mask"]
@@ -220,8 +226,7 @@ def _whole(count: Array) -> Int[Array, ""]:
 
 
 def _check_arguments(x: Array, fraction: Number, image_shape: tuple[int, ...]) -> None:
-    check_shape("fraction", fraction, ())
-    check_number("fraction", fraction, minimum=0, maximum=1)
+    check_scalar("fraction", fraction, minimum=0, maximum=1)
     sized = isinstance(image_shape, tuple) and len(image_shape) in (2, 3)
     require(sized, "image_shape", image_shape, "a tuple (H, W) or (H, W, C)")
     for size in image_shape:

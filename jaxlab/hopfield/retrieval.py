@@ -13,8 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.hopfield._declare import check_bank, check_patterns, float_dtype
+from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.hopfield._declare import (
+    check_comparable,
+    check_mask,
+    check_patterns,
+    float_dtype,
+    output_dtype,
+)
 from jaxlab.hopfield.types import Separation, Similarity
 from jaxlab.hopfield.wrappers import check_normalizable, divide_by_sum, scores_of
 
@@ -114,15 +120,11 @@ def retrieve(
         >>> result.output.tolist()
         [0.731..., 0.268...]
     """
-    check_bank(memories)
-    if not getattr(similarity, "encodes_query", False):
-        check_patterns(query, memories)
+    check_comparable(similarity, query, memories)
     if projection is None:
         projection = memories
     check_shape("projection", projection, (memories.shape[0], "p"))
-    if mask is not None:
-        check_dtype("mask", mask, "bool")
-        check_shape("mask", mask, (memories.shape[0],))
+    check_mask(mask, (memories.shape[0],))
     _check_scores_fit(similarity, separation, normalize_scores)
 
     scores = scores_of(similarity, query, memories, mask)
@@ -139,7 +141,7 @@ def retrieve(
     output = jnp.matmul(
         weights, projection.astype(float_dtype(projection)), preferred_element_type=weights.dtype
     )
-    return Retrieval(output.astype(_output_dtype(query, projection)), weights, scores)
+    return Retrieval(output.astype(output_dtype(query, projection)), weights, scores)
 
 
 @functools.partial(
@@ -206,7 +208,7 @@ def recall(
     """
     check_integer("max_steps", max_steps, minimum=0)
     check_patterns(query, memories)
-    state = query.astype(_output_dtype(query, memories))
+    state = query.astype(output_dtype(query, memories))
 
     def advance(carry: Carry) -> Carry:
         state, steps, converged = carry
@@ -257,9 +259,3 @@ def _check_scores_fit(
             "one that is defined on the negative scores of this similarity "
             "(or another score convention, such as reciprocal(similarity))",
         )
-
-
-def _output_dtype(query: Array, projection: Array) -> jnp.dtype:
-    """The floating dtype common to both; float32 if neither is floating."""
-    dtype = jnp.result_type(query, projection)
-    return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.dtype(jnp.float32)

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from jaxlab.checks import check_shape, require
 from jaxlab.hopfield._declare import (
     ANY,
+    EXACT,
     NONPOSITIVE,
     cached,
     float_dtype,
@@ -67,9 +68,6 @@ __all__ = [
     "sum_normalized",
     "symmetric_kl",
 ]
-
-# differences of large numbers: a matrix unit's short mantissa would eat the small distances
-EXACT = jax.lax.Precision.HIGHEST
 
 
 @similarity_function(ANY)

@@ -18,7 +18,14 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, Real
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
+from jaxlab.checks import (
+    check_dtype,
+    check_integer,
+    check_scalar,
+    check_shape,
+    require,
+)
+from jaxlab.hopfield._declare import EXACT
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.similarity import bipolar_hamming
 from jaxlab.hopfield.types import Number
@@ -32,8 +39,6 @@ __all__ = [
     "sdm_recall",
     "sdm_write",
 ]
-
-EXACT = jax.lax.Precision.HIGHEST  # counters are whole numbers, exact below 2²⁴
 
 
 class SDMState(NamedTuple):
@@ -145,7 +150,7 @@ def sdm_write(
         >>> bool((state.counters == 1).all())
         True
     """
-    _check_radius(radius)
+    check_scalar("radius", radius, minimum=0)
     return _write(state, address, value, radius)
 
 
@@ -188,7 +193,7 @@ def sdm_read(state: SDMState, query: Real[Array, "*b d"], *, radius: Number) -> 
         ... )
         True
     """
-    _check_radius(radius)
+    check_scalar("radius", radius, minimum=0)
     return _read(state, query, radius)
 
 
@@ -233,7 +238,7 @@ def sdm_recall(
         >>> bool((result.output == pattern).all()), int(result.steps), bool(result.converged)
         (True, 2, True)
     """
-    _check_radius(radius)
+    check_scalar("radius", radius, minimum=0)
     check_integer("max_steps", max_steps, minimum=1)
     return _recall(state, query, radius, max_steps)
 
@@ -260,11 +265,6 @@ def _recall(state: SDMState, query: Array, radius: Number, max_steps: int) -> SD
 
 def _active(state: SDMState, address: Array, radius: Number) -> Bool[Array, "*b r"]:
     return bipolar_hamming(address, state.addresses) >= -jnp.asarray(radius)
-
-
-def _check_radius(radius: Number) -> None:
-    check_shape("radius", radius, ())
-    check_number("radius", radius, minimum=0)
 
 
 def _check_address(argument: str, address: Array, state: SDMState) -> None:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.recall_law import (
     Law,
     Rule,
@@ -221,8 +222,6 @@ def _entry(config: Config, rule: Rule, dim: int, half: list[float] | None) -> st
 
 
 def _draw_recall(config: Config, results: _Results, reporter: Reporter, data: str) -> None:
-    from jaxlab.experiments import plotting
-
     looks = _looks(config)
     figure, panels = plotting.new_figure(1, len(config.dims), panel=(4.2, 3.6), sharey=True)
     for ax, dim in zip(np.ravel(panels), config.dims, strict=True):
@@ -250,8 +249,6 @@ def _draw_recall(config: Config, results: _Results, reporter: Reporter, data: st
 
 
 def _draw_laws(config: Config, results: _Results, reporter: Reporter, data: str) -> None:
-    from jaxlab.experiments import plotting
-
     looks = _looks(config)
     figure, (left, right) = plotting.new_figure(1, 2, panel=(5.0, 4.2), sharey=True)
     for rule in results.main:
@@ -281,8 +278,6 @@ def _draw_laws(config: Config, results: _Results, reporter: Reporter, data: str)
 
 
 def _draw_law(ax: Any, label: str, law: Law, look: Mapping[str, Any]) -> None:
-    from jaxlab.experiments import plotting
-
     dims, halves = law.inside
     if len(dims) == 0:
         return
@@ -292,8 +287,6 @@ def _draw_law(ax: Any, label: str, law: Law, look: Mapping[str, Any]) -> None:
 
 
 def _looks(config: Config) -> dict[str, dict[str, Any]]:
-    from jaxlab.experiments import plotting
-
     return plotting.styles([*[f"power {power}" for power in config.powers], "exponential"])
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.classical_one_step import Loads, pattern_counts
 from jaxlab.experiments.hopfield.study import Count, Fraction
 from jaxlab.experiments.interface import Reporter, config
@@ -106,8 +107,6 @@ def report(
     reporter: Reporter,
 ) -> None:
     """Figure, table and verdict."""
-    from jaxlab.experiments import plotting
-
     figure, (left, right) = plotting.new_figure(1, 2, panel=(4.6, 3.7))
     names = ["Hebb, asynchronous", "Hebb, one step", "Storkey, asynchronous", "Storkey, one step"]
     looks = plotting.styles(names)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 from pydantic import Field
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.comparison import (
     Comparison,
     compare,
@@ -77,24 +78,12 @@ def measure(
     for dim in one.dims:
         counts = pattern_counts(dim, one.loads)
         for zero_diagonal in (False, True):
-
-            def rates(dim: int = dim, zero_diagonal: bool = zero_diagonal) -> list[list[float]]:
-                keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), dim), one.seeds)
-                measured = jax.lax.map(
-                    lambda key: one_step_rates(
-                        key,
-                        jnp.asarray(pattern_counts(dim, one.loads)),
-                        dim=dim,
-                        max_count=max(pattern_counts(dim, one.loads)),
-                        zero_diagonal=zero_diagonal,
-                    ),
-                    keys,
-                )
-                return np.asarray(measured, np.float64).round(9).T.tolist()
-
             diagonal = "zero diagonal" if zero_diagonal else "with diagonal"
             name = f"d = {dim}, {diagonal}"
-            values = reporter.cell(f"one step/{name}", rates)
+            values = reporter.cell(
+                f"one step/{name}",
+                functools.partial(_rates, one, seed, counts, dim=dim, zero_diagonal=zero_diagonal),
+            )
             found[dim, zero_diagonal] = [
                 compare(
                     name,
@@ -108,6 +97,21 @@ def measure(
     return found
 
 
+def _rates(
+    one: OneStep, seed: int, counts: list[int], *, dim: int, zero_diagonal: bool
+) -> list[list[float]]:
+    """The rates of every network, one list per number of patterns."""
+    rates = functools.partial(
+        one_step_rates,
+        counts=jnp.asarray(counts),
+        dim=dim,
+        max_count=max(counts),
+        zero_diagonal=zero_diagonal,
+    )
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), dim), one.seeds)
+    return np.asarray(jax.lax.map(rates, keys), np.float64).round(9).T.tolist()
+
+
 def report(
     one: OneStep,
     seed: int,
@@ -115,8 +119,6 @@ def report(
     reporter: Reporter,
 ) -> None:
     """Figure, table and verdict."""
-    from jaxlab.experiments import plotting
-
     figure, axes = plotting.new_figure(1, 2, panel=(4.6, 3.7), sharey=True)
     looks = plotting.styles([f"d = {dim}" for dim in one.dims])
     for zero_diagonal, ax in zip((False, True), axes, strict=True):

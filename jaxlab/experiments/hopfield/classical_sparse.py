@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Key
 from pydantic import Field
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.classical_theory import sdm_read_error
 from jaxlab.experiments.hopfield.comparison import (
     Comparison,
@@ -124,8 +125,6 @@ def report(
     reporter: Reporter,
 ) -> None:
     """Figure, table and verdicts."""
-    from jaxlab.experiments import plotting
-
     figure, (left, right) = plotting.new_figure(1, 2, panel=(4.6, 3.7))
     distances = np.arange(max(sparse.overlap_distances) + 1)
     curve = [sdm_overlap_probability(sparse.dim, sparse.radius, int(D)) for D in distances]

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxlab.data
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.energy_networks import (
     NAMES,
     Config,
@@ -132,8 +133,6 @@ def _report_table(
 def _draw_energies(
     config: Config, measured: Mapping[Network, Any], reporter: Reporter, caption: str
 ) -> None:
-    from jaxlab.experiments import plotting
-
     rows = [(similarity, False) for similarity in config.similarities]
     rows += [("dot_product", True)] if "dot_product" in config.similarities else []
     figure, axes = plotting.new_figure(
@@ -184,8 +183,6 @@ def _draw_frames(
     reporter: Reporter,
     caption: str,
 ) -> None:
-    from jaxlab.experiments import plotting
-
     steps = frame_steps(config)
     target = np.asarray(centred(jnp.asarray(images[:1])))[0]
     rows = {}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from jaxlab.experiments import plotting
-from jaxlab.experiments.hopfield.figures import pair, report_notes
+from jaxlab.experiments.hopfield.figures import mean_and_sd, pair, report_notes
 from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, published_memories
 from jaxlab.experiments.hopfield.study import (
     Common,
@@ -119,9 +119,8 @@ def _figure(
     looks = plotting.styles(config.similarities)
     for level, (ax, how) in enumerate(zip(np.ravel(axes), corruptions, strict=True)):
         for place, name in enumerate(config.similarities):
-            values = correct[place, level]
-            sd = values.std(axis=0, ddof=1) if len(values) > 1 else None
-            plotting.curves(ax, limits, values.mean(axis=0), sd, LABELS[name], style=looks[name])
+            mean, sd = mean_and_sd(correct[place, level])
+            plotting.curves(ax, limits, mean, sd, LABELS[name], style=looks[name])
         ax.axvline(study.threshold, color="#666666", linestyle="--", linewidth=1)
         ax.set_xscale("log")
         ax.set(ylim=(-0.03, 1.05), title=how.label, xlabel="threshold on the squared error")

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 import jaxlab.data
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.autoencoder import (
     Encoder,
     Trained,
@@ -236,8 +237,6 @@ def _report(
 def _draw(
     corruptions: list[Corruption], recalled: np.ndarray, reporter: Reporter, caption: str
 ) -> None:
-    from jaxlab.experiments import plotting
-
     kinds = {"noise": "noise σ", "rows": "share of rows masked", "pixels": "share of pixels masked"}
     shown = {kind: [i for i, how in enumerate(corruptions) if how.kind == kind] for kind in kinds}
     shown = {kind: levels for kind, levels in shown.items() if levels}
@@ -264,8 +263,6 @@ def _draw_recalls(
     reporter: Reporter,
     caption: str,
 ) -> None:
-    from jaxlab.experiments import plotting
-
     patterns, queries = study.patterns(0), study.queries(0, _HALF)
     few = min(10, config.count)
     pictures = {"stored": patterns[:few], f"query, {_HALF.label}": queries[:few]}

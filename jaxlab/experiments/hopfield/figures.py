@@ -19,6 +19,7 @@ from jaxlab.hopfield import metrics, retrieve
 
 __all__ = [
     "curve_figure",
+    "mean_and_sd",
     "pair",
     "panel_tables",
     "recall_caption",
@@ -72,11 +73,11 @@ def curve_figure(
         for row, values in enumerate((measured.correct, measured.recalled)):
             ax = axes[row, column]
             for name, curve in zip(names, values, strict=True):
-                mean, sd = _mean_and_sd(curve)
+                mean, sd = mean_and_sd(curve)
                 plotting.curves(ax, x, mean, sd, labels[name], style=looks[name])
             if row == 0 and baselines is not None:
                 for name, curve in baselines[heading].items():
-                    mean, sd = _mean_and_sd(curve)
+                    mean, sd = mean_and_sd(curve)
                     plotting.curves(ax, x, mean, sd, LABELS[name], style=_BASELINES[name])
             ax.set_ylim(-0.03, 1.05)
             if counts_axis:
@@ -197,7 +198,7 @@ def panel_tables(
 
 def pair(values: np.ndarray) -> str:
     """Mean and sample standard deviation over repetitions, such as ``"0.968 ± 0.004"``."""
-    mean, sd = _mean_and_sd(values[:, None])
+    mean, sd = mean_and_sd(values[:, None])
     return f"{mean[0]:.3f}" if sd is None else f"{mean[0]:.3f} ± {sd[0]:.3f}"
 
 
@@ -217,7 +218,7 @@ def _ordered_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _mean_and_sd(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def mean_and_sd(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Over the first axis; no deviation from a single repetition."""
     sd = values.std(axis=0, ddof=1) if len(values) > 1 else None
     return values.mean(axis=0), sd

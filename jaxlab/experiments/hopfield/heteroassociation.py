@@ -31,6 +31,7 @@ from jaxlab.experiments.hopfield.study import (
 )
 from jaxlab.experiments.interface import Claim, Reporter, config
 from jaxlab.hopfield import separation, similarity
+from jaxlab.hopfield.models import bipolar_sign
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -180,16 +181,12 @@ def _bipolar(images: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
     return jnp.where(images > 0.5, 1.0, -1.0)
 
 
-def _sign(field: Float[Array, "*b p"]) -> Float[Array, "*b p"]:
-    return jnp.where(field >= 0, 1.0, -1.0)
-
-
 def _published_sign(field: Float[Array, "*b p"]) -> Float[Array, "*b p"]:
     return jnp.sign(jnp.sign(field) - 0.5)
 
 
 def _classical_memory() -> Memory:
-    return Memory(similarity.dot_product, separation.identity, activation=_sign)
+    return Memory(similarity.dot_product, separation.identity, activation=bipolar_sign)
 
 
 def _published_classical_memory() -> Memory:

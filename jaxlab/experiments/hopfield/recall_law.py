@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from jaxlab.hopfield.corruption import flip_bits
+from jaxlab.hopfield.models import bipolar_sign
+from jaxlab.hopfield.patterns import random_bipolar
 from jaxlab.hopfield.retrieval import Separation, retrieve
 from jaxlab.hopfield.separation import exponential, polynomial, rectified_polynomial
 from jaxlab.hopfield.similarity import dot_product
@@ -119,7 +121,7 @@ def exact_recall(
     All counts share patterns, queries and flips: query ``j`` is a corrupted pattern ``j mod N``.
     """
     of_patterns, of_flips = jax.random.split(key)
-    patterns = jax.random.rademacher(of_patterns, (max_count, dim), jnp.float32)
+    patterns = random_bipolar(of_patterns, n=max_count, d=dim)
     flips = flip_bits(of_flips, jnp.ones((queries, dim), jnp.float32), flip)
 
     def at(count: Array) -> Array:
@@ -136,7 +138,7 @@ def exact_recall(
                 separation=rule.separation,
                 mask=stored,
             ).output
-        return jnp.mean(jnp.all(jnp.where(field >= 0, 1.0, -1.0) == target, axis=-1))
+        return jnp.mean(jnp.all(bipolar_sign(field) == target, axis=-1))
 
     return jax.lax.map(at, counts)
 

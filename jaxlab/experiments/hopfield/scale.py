@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.scale_measures import (
     Call,
     Config,
@@ -162,8 +163,6 @@ def _draw(
     reporter: Reporter,
     caption: str,
 ) -> None:
-    from jaxlab.experiments import plotting
-
     figure, axes = plotting.new_figure(2, 2, panel=(4.6, 3.0), sharex=True)
     for row in axes:
         row[1].sharey(row[0])

@@ -322,7 +322,8 @@ def measure(
     """
     steps = study.counts if counts is None else tuple(counts)
     limits = jnp.asarray([study.threshold] if thresholds is None else thresholds, jnp.float32)
-    task = study.task if task is None else task
+    # every memory of a cell's row meets the same draw: make it once
+    task = functools.lru_cache(maxsize=1)(study.task if task is None else task)
 
     def cell(name: str, corruption: Corruption, repetition: int) -> dict[str, Any]:
         arrays = [array[: max(steps)] for array in task(repetition, corruption)]
