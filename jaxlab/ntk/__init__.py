@@ -1,0 +1,1 @@
+"""Fast finite-width neural tangent kernels (front door under construction)."""

@@ -1,0 +1,310 @@
+"""A kernel to be computed, in the one form that every implementation takes.
+
+``prepare`` turns ``(apply_fn, x1, x2, params, axes)`` into a :class:`Problem` per output leaf: a
+function of the differentiable leaves alone, and a :class:`Layout` that says how output axes pair.
+"""
+
+import math
+import string
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxlab.checks import check_integer, require
+from jaxlab.ntk.types import VmapAxes
+
+__all__ = ["Layout", "Problem", "normalise_axes", "prepare"]
+
+
+class Layout(NamedTuple):
+    """How the axes of two outputs pair up in the kernel.
+
+    Attributes:
+        ndim: axes of the output of the network, examples included.
+        trace: axes that are contracted; the kernel is divided by their size.
+        diagonal: axes that appear once.
+        batch: axis that enumerates independent examples, or None when examples may interact.
+    """
+
+    ndim: int
+    trace: tuple[int, ...] = ()
+    diagonal: tuple[int, ...] = ()
+    batch: int | None = None
+
+    @property
+    def left(self) -> str:
+        """One letter for each output axis of the first side: ``abc…``."""
+        return string.ascii_lowercase[: self.ndim]
+
+    @property
+    def right(self) -> str:
+        """The same for the second side, ``ABC…``; a shared letter where the axes are shared."""
+        shared = {*self.trace, *self.diagonal}
+        return "".join(
+            letter if axis in shared else letter.upper() for axis, letter in enumerate(self.left)
+        )
+
+    @property
+    def result(self) -> str:
+        """Letters of the kernel: axes zipped, first side first."""
+        kept = ""
+        for axis, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
+            if axis not in self.trace:
+                kept += left if left == right else left + right
+        return kept
+
+    def traced_size(self, shape: tuple[int, ...]) -> int:
+        """Number of entries that the trace averages over."""
+        return math.prod(shape[axis] for axis in self.trace)
+
+    def kernel_shape(self, shape1: tuple[int, ...], shape2: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the kernel between outputs of these shapes."""
+        sizes = dict(zip(self.left, shape1, strict=True)) | dict(
+            zip(self.right, shape2, strict=True)
+        )
+        return tuple(sizes[letter] for letter in self.result)
+
+
+class Problem(NamedTuple):
+    """One array-valued output, its differentiable leaves and two batches.
+
+    Attributes:
+        apply: ``(leaves, x) -> output`` on a whole batch.
+        leaves: the parameters of inexact dtype, flattened.
+        paths: name of each leaf.
+        x1: first batch.
+        x2: second batch; the same object as ``x1`` when the kernel is symmetric.
+        symmetric: whether the kernel is that of one batch with itself.
+        in_axes: axis of the examples in each leaf of ``x`` (a PyTree prefix); None when examples
+            may interact.
+        layout: how the output axes pair.
+        shape1: shape of ``apply(leaves, x1)``.
+        shape2: shape of ``apply(leaves, x2)``.
+    """
+
+    apply: Callable[[list[Array], Any], Array]
+    leaves: list[Array]
+    paths: list[str]
+    x1: Any
+    x2: Any
+    symmetric: bool
+    in_axes: Any
+    layout: Layout
+    shape1: tuple[int, ...]
+    shape2: tuple[int, ...]
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """Shape of the kernel."""
+        return self.layout.kernel_shape(self.shape1, self.shape2)
+
+    def one_example(self, leaves: list[Array], example: Any) -> Array:
+        """The network on one example: no example axis in ``example`` nor in the output."""
+        axes = _axes_of_leaves(self.in_axes, example)
+        values, structure = jax.tree.flatten(example)
+        batch = jax.tree.unflatten(
+            structure,
+            [
+                value if axis is None else jnp.expand_dims(value, axis)
+                for value, axis in zip(values, axes, strict=True)
+            ],
+        )
+        return jnp.squeeze(self.apply(leaves, batch), self.layout.batch)
+
+    def over_examples(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function(leaves, example)`` mapped over a batch; results lead with the example axis."""
+        return jax.vmap(function, in_axes=(None, self.in_axes))
+
+    @property
+    def dtype(self) -> Any:
+        """In what the kernel accumulates: float32, or float64 for float64 parameters."""
+        return jnp.promote_types(jnp.result_type(*self.leaves), jnp.float32)
+
+
+def prepare(
+    apply_fn: Callable[..., Any],
+    x1: Any,
+    x2: Any,
+    params: Any,
+    *,
+    trace_axes: tuple[int, ...],
+    diagonal_axes: tuple[int, ...],
+    vmap_axes: int | VmapAxes | None,
+) -> tuple[list[Problem], Any]:
+    """One :class:`Problem` per leaf of the output, and the structure of the output.
+
+    Raises:
+        ValueError: parameters without a leaf of inexact dtype or with complex ones, outputs that
+            are not real arrays, axes out of range, in both tuples or of unequal sizes, example
+            axes that do not fit ``x`` or the output.
+    """
+    with_paths, structure = jax.tree_util.tree_flatten_with_path(params)
+    values = [value for _, value in with_paths]
+    names = [jax.tree_util.keystr(path) or "params" for path, _ in with_paths]
+    dtypes = [jnp.result_type(value) for value in values]
+    for name, value, dtype in zip(names, values, dtypes, strict=True):
+        require(
+            not jnp.issubdtype(dtype, jnp.complexfloating),
+            f"params{name}",
+            value,
+            "real parameters: complex ones are not supported",
+        )
+    chosen = [i for i, dtype in enumerate(dtypes) if jnp.issubdtype(dtype, jnp.floating)]
+    require(bool(chosen), "params", params, "at least one leaf of floating dtype")
+    leaves = [jnp.asarray(values[i]) for i in chosen]
+    paths = [names[i] for i in chosen]
+
+    def on_leaves(leaves: list[Array], x: Any) -> Any:
+        merged = list(values)
+        for i, leaf in zip(chosen, leaves, strict=True):
+            merged[i] = leaf
+        return apply_fn(jax.tree.unflatten(structure, merged), x)
+
+    symmetric = x2 is None
+    x2 = x1 if symmetric else x2
+    axes = _vmap_axes(vmap_axes)
+    out1 = _output_shapes(on_leaves, leaves, x1)
+    out2 = out1 if symmetric else _output_shapes(on_leaves, leaves, x2)
+    shapes1, tree = jax.tree.flatten(out1)
+    shapes2, tree2 = jax.tree.flatten(out2)
+    require(
+        tree == tree2, "x2", tree2, f"a batch on which the network returns the structure {tree}"
+    )
+    problems = []
+    for index, (one, two) in enumerate(zip(shapes1, shapes2, strict=True)):
+        layout = _layout(one.shape, two.shape, trace_axes, diagonal_axes, axes)
+        if axes is not None:
+            _check_examples(axes, x1, one.shape, layout, "x1")
+            _check_examples(axes, x2, two.shape, layout, "x2")
+
+        def apply(leaves: list[Array], x: Any, index: int = index) -> Array:
+            return jax.tree.leaves(on_leaves(leaves, x))[index]
+
+        problems.append(
+            Problem(
+                apply=apply,
+                leaves=leaves,
+                paths=paths,
+                x1=x1,
+                x2=x2,
+                symmetric=symmetric,
+                in_axes=None if axes is None else axes.in_axes,
+                layout=layout,
+                shape1=one.shape,
+                shape2=two.shape,
+            )
+        )
+    return problems, tree
+
+
+def normalise_axes(argument: str, axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """``axes`` as sorted non-negative integers, refused when out of range or repeated."""
+    found = []
+    for axis in axes:
+        check_integer(argument, axis)
+        require(
+            -ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes"
+        )
+        found.append(axis % ndim)
+    require(len(set(found)) == len(found), argument, tuple(axes), "each axis at most once")
+    return tuple(sorted(found))
+
+
+def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:
+    if vmap_axes is None:
+        return None
+    if isinstance(vmap_axes, VmapAxes):
+        check_integer("vmap_axes.out_axes", vmap_axes.out_axes)
+        return vmap_axes
+    check_integer("vmap_axes", vmap_axes)
+    return VmapAxes(vmap_axes, vmap_axes)
+
+
+def _output_shapes(apply: Callable[..., Any], leaves: list[Array], x: Any) -> Any:
+    shapes = jax.eval_shape(apply, leaves, x)
+    outputs = jax.tree.leaves(shapes)
+    require(bool(outputs), "apply_fn", shapes, "a function that returns at least one array")
+    for output in outputs:
+        require(
+            jnp.issubdtype(output.dtype, jnp.floating),
+            "apply_fn",
+            output,
+            "a function whose outputs are real floating-point arrays",
+        )
+    return shapes
+
+
+def _layout(
+    shape1: tuple[int, ...],
+    shape2: tuple[int, ...],
+    trace_axes: tuple[int, ...],
+    diagonal_axes: tuple[int, ...],
+    axes: VmapAxes | None,
+) -> Layout:
+    require(
+        len(shape1) == len(shape2),
+        "x2",
+        shape2,
+        f"a batch on which the output has {len(shape1)} axes, as on x1",
+    )
+    ndim = len(shape1)
+    trace = normalise_axes("trace_axes", trace_axes, ndim)
+    diagonal = normalise_axes("diagonal_axes", diagonal_axes, ndim)
+    both = set(trace) & set(diagonal)
+    require(not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too")
+    for name, chosen in (("trace_axes", trace), ("diagonal_axes", diagonal)):
+        for axis in chosen:
+            require(
+                shape1[axis] == shape2[axis],
+                name,
+                (shape1, shape2),
+                f"outputs of equal size along axis {axis}",
+            )
+    batch = None
+    if axes is not None:
+        require(
+            -ndim <= axes.out_axes < ndim,
+            "vmap_axes",
+            axes.out_axes,
+            f"an axis of the examples in an output with {ndim} axes",
+        )
+        batch = axes.out_axes % ndim
+    return Layout(ndim, trace, diagonal, batch)
+
+
+def _axes_of_leaves(in_axes: Any, x: Any) -> list[int | None]:
+    """Axis of the examples in each leaf of ``x``, from a prefix as ``jax.vmap`` takes it."""
+    found: list[int | None] = []
+
+    def spread(axis: int | None, part: Any) -> None:
+        found.extend([axis] * len(jax.tree.leaves(part)))
+
+    jax.tree.map(spread, in_axes, x, is_leaf=lambda axis: axis is None)
+    return found
+
+
+def _check_examples(
+    axes: VmapAxes, x: Any, shape: tuple[int, ...], layout: Layout, argument: str
+) -> None:
+    assert layout.batch is not None
+    size = shape[layout.batch]
+    for value, axis in zip(jax.tree.leaves(x), _axes_of_leaves(axes.in_axes, x), strict=True):
+        if axis is None:
+            continue
+        ndim = jnp.ndim(value)
+        require(
+            -ndim <= axis < ndim,
+            "vmap_axes",
+            axis,
+            f"an axis of the examples in a leaf of {argument} with {ndim} axes",
+        )
+        require(
+            jnp.shape(value)[axis] == size,
+            "vmap_axes",
+            jnp.shape(value)[axis],
+            f"{size} examples in every leaf of {argument} along axis {axis}, as in the output "
+            f"along axis {layout.batch}",
+        )
