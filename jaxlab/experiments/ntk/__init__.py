@@ -1,0 +1,1 @@
+"""Experiments on finite-width neural tangent kernels."""

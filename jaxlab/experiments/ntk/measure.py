@@ -1,0 +1,99 @@
+"""Wall clock, temporary memory and agreement of compiled kernels."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+__all__ = [
+    "Compiled",
+    "compile_call",
+    "max_relative_difference",
+    "median_seconds",
+    "seconds_text",
+    "shape_structs",
+]
+
+
+class Compiled(NamedTuple):
+    """A compiled call.
+
+    Attributes:
+        call: takes the arguments it was compiled for.
+        seconds: time of tracing and compiling it; a call found in jax's compilation cache is fast.
+        temporary_bytes: XLA's account of the temporary memory of one call; None where it keeps
+            none.
+    """
+
+    call: Callable[..., Any]
+    seconds: float
+    temporary_bytes: int | None
+
+
+def compile_call(function: Callable[..., Any], *arguments: Any) -> Compiled:
+    """Compile ``jit(function)`` for arguments of these shapes.
+
+    Args:
+        function: a function of arrays.
+        *arguments: arrays, or ``jax.ShapeDtypeStruct`` in their place.
+
+    Example:
+        >>> compiled = compile_call(lambda x: x @ x, jax.numpy.eye(3))
+        >>> compiled.call(jax.numpy.eye(3)).shape
+        (3, 3)
+    """
+    began = time.perf_counter()
+    compiled = jax.jit(function).lower(*arguments).compile()
+    seconds = time.perf_counter() - began
+    memory = compiled.memory_analysis()
+    return Compiled(compiled, seconds, None if memory is None else int(memory.temp_size_in_bytes))
+
+
+def median_seconds(call: Callable[..., Any], *arguments: Any, repeats: int) -> float:
+    """Median wall time of ``call(*arguments)`` over ``repeats`` calls, after one warm-up."""
+    jax.block_until_ready(call(*arguments))
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        jax.block_until_ready(call(*arguments))
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))
+
+
+def max_relative_difference(kernels: Mapping[str, Array], reference: str) -> dict[str, float]:
+    """Largest difference of every kernel from ``reference``, over the reference's largest entry.
+
+    A kernel with an entry that is not finite has difference infinity.
+
+    Example:
+        >>> kernels = {"a": jax.numpy.ones(2), "b": jax.numpy.array([1.0, 1.5])}
+        >>> max_relative_difference(kernels, "a")
+        {'b': 0.5}
+    """
+    exact = np.asarray(kernels[reference], np.float64)
+    scale = np.abs(exact).max()
+    found = {}
+    for name, kernel in kernels.items():
+        if name != reference:
+            difference = np.abs(np.asarray(kernel, np.float64) - exact).max() / scale
+            found[name] = float(difference) if math.isfinite(difference) else math.inf
+    return found
+
+
+def seconds_text(seconds: float) -> str:
+    """A time to three digits, in the unit that suits it.
+
+    Example:
+        >>> seconds_text(0.00346), seconds_text(2.5)
+        ('3.46 ms', '2.5 s')
+    """
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def shape_structs(tree: Any) -> Any:
+    """The arrays of ``tree`` as ``jax.ShapeDtypeStruct``."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
