@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 __all__ = ["Network", "Parametrisation", "cnn", "mlp", "parameter_count", "parameter_shapes"]
@@ -54,7 +53,7 @@ def mlp(
     Example:
         >>> network = mlp((3, 16, 2), bias_std=0.1)
         >>> params = network.init(jax.random.key(0))
-        >>> network.apply(params, jnp.ones((5, 3))).shape
+        >>> network.apply(params, jax.numpy.ones((5, 3))).shape
         (5, 2)
     """
     widths = tuple(sizes)
