@@ -16,7 +16,7 @@ from jaxtyping import Array
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk.types import VmapAxes
 
-__all__ = ["Layout", "Problem", "normalise_axes", "prepare"]
+__all__ = ["Layout", "Problem", "differentiable", "normalise_axes", "prepare"]
 
 
 class Layout(NamedTuple):
@@ -114,6 +114,18 @@ class Problem(NamedTuple):
         )
         return jnp.squeeze(self.apply(leaves, batch), self.layout.batch)
 
+    def example(self, x: Any, index: int | Array) -> Any:
+        """Example number ``index`` of the batch ``x``, as :meth:`one_example` takes it."""
+        values, structure = jax.tree.flatten(x)
+        axes = _axes_of_leaves(self.in_axes, x)
+        return jax.tree.unflatten(
+            structure,
+            [
+                value if axis is None else jnp.take(value, index, axis)
+                for value, axis in zip(values, axes, strict=True)
+            ],
+        )
+
     def over_examples(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function(leaves, example)`` mapped over a batch; results lead with the example axis."""
         return jax.vmap(function, in_axes=(None, self.in_axes))
@@ -141,27 +153,10 @@ def prepare(
             are not real arrays, axes out of range, in both tuples or of unequal sizes, example
             axes that do not fit ``x`` or the output.
     """
-    with_paths, structure = jax.tree_util.tree_flatten_with_path(params)
-    values = [value for _, value in with_paths]
-    names = [jax.tree_util.keystr(path) or "params" for path, _ in with_paths]
-    dtypes = [jnp.result_type(value) for value in values]
-    for name, value, dtype in zip(names, values, dtypes, strict=True):
-        require(
-            not jnp.issubdtype(dtype, jnp.complexfloating),
-            f"params{name}",
-            value,
-            "real parameters: complex ones are not supported",
-        )
-    chosen = [i for i, dtype in enumerate(dtypes) if jnp.issubdtype(dtype, jnp.floating)]
-    require(bool(chosen), "params", params, "at least one leaf of floating dtype")
-    leaves = [jnp.asarray(values[i]) for i in chosen]
-    paths = [names[i] for i in chosen]
+    leaves, paths, merge = differentiable(params)
 
     def on_leaves(leaves: list[Array], x: Any) -> Any:
-        merged = list(values)
-        for i, leaf in zip(chosen, leaves, strict=True):
-            merged[i] = leaf
-        return apply_fn(jax.tree.unflatten(structure, merged), x)
+        return apply_fn(merge(leaves), x)
 
     symmetric = x2 is None
     x2 = x1 if symmetric else x2
@@ -200,14 +195,39 @@ def prepare(
     return problems, tree
 
 
+def differentiable(
+    params: Any,
+) -> tuple[list[Array], list[str], Callable[[list[Array]], Any]]:
+    """The leaves of floating dtype, their names, and how to put new values in their place.
+
+    Raises:
+        ValueError: no leaf of floating dtype, or a complex one.
+    """
+    with_paths, structure = jax.tree_util.tree_flatten_with_path(params)
+    values = [value for _, value in with_paths]
+    names = ["params" + jax.tree_util.keystr(path) for path, _ in with_paths]
+    dtypes = [jnp.result_type(value) for value in values]
+    for name, value, dtype in zip(names, values, dtypes, strict=True):
+        real = not jnp.issubdtype(dtype, jnp.complexfloating)
+        require(real, name, value, "real parameters: complex ones are not supported")
+    chosen = [i for i, dtype in enumerate(dtypes) if jnp.issubdtype(dtype, jnp.floating)]
+    require(bool(chosen), "params", params, "at least one leaf of floating dtype")
+
+    def merge(leaves: list[Array]) -> Any:
+        merged = list(values)
+        for i, leaf in zip(chosen, leaves, strict=True):
+            merged[i] = leaf
+        return jax.tree.unflatten(structure, merged)
+
+    return [jnp.asarray(values[i]) for i in chosen], [names[i] for i in chosen], merge
+
+
 def normalise_axes(argument: str, axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """``axes`` as sorted non-negative integers, refused when out of range or repeated."""
     found = []
     for axis in axes:
         check_integer(argument, axis)
-        require(
-            -ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes"
-        )
+        require(-ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes")
         found.append(axis % ndim)
     require(len(set(found)) == len(found), argument, tuple(axes), "each axis at most once")
     return tuple(sorted(found))

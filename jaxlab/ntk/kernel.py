@@ -1,0 +1,374 @@
+"""Kernel functions of a network: neural tangent kernel and NNGP kernel.
+
+:func:`ntk_fn` turns ``apply_fn(params, x)`` into ``kernel(x1, x2, params)``. Where the network's
+outputs have shape ``(N, o₁, …)``, a kernel has shape ``(N₁, N₂, o₁, o₁, …)``: the axes of both
+sides zipped, first batch first. :func:`flatten_kernel` makes the matrix of it.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.ntk._problem import Layout, Problem, prepare
+from jaxlab.ntk.jacobian import jacobian_contraction
+from jaxlab.ntk.types import (
+    ApplyFn,
+    Implementation,
+    KernelFn,
+    Kernels,
+    StructuredOptions,
+    VmapAxes,
+)
+from jaxlab.ntk.vector_products import ntk_vector_products
+
+__all__ = ["flatten_kernel", "kernel_fn", "nngp_fn", "ntk_fn", "unflatten_kernel"]
+
+
+def _structured(problem: Problem, options: StructuredOptions) -> Array:
+    from jaxlab.ntk.structured import structured_derivatives
+
+    return structured_derivatives(problem, options)
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Problem, StructuredOptions], Array]] = {
+    "jacobian": lambda problem, options: jacobian_contraction(problem),
+    "vector_products": lambda problem, options: ntk_vector_products(
+        problem, column_batch=options.column_batch
+    ),
+    "structured": _structured,
+}
+
+
+def ntk_fn(
+    apply_fn: ApplyFn,
+    *,
+    trace_axes: tuple[int, ...] = (),
+    diagonal_axes: tuple[int, ...] = (),
+    vmap_axes: int | VmapAxes | None = None,
+    implementation: Implementation = "structured",
+    precision: str | None = "highest",
+    options: StructuredOptions = StructuredOptions(),  # noqa: B008 (immutable)
+) -> KernelFn:
+    """The finite-width neural tangent kernel ``Θ(x₁, x₂) = ∂f(θ,x₁)/∂θ (∂f(θ,x₂)/∂θ)ᵀ``.
+
+    Args:
+        apply_fn: ``(params, x) -> outputs``, a network on a batch. ``x`` and the outputs may be
+            PyTrees; each output array has a kernel of its own, without cross terms.
+        trace_axes: axes of the output that are contracted; the kernel is divided by their size, so
+            that it is a mean over them.
+        diagonal_axes: axes of the output that appear once: entries off that diagonal are not
+            computed. Negative axes count from the end; axis 0 is usually the examples.
+        vmap_axes: axis of the examples in ``x`` and in the outputs, where examples do not interact
+            (:func:`jaxlab.ntk.independence.check_independence` tests that); cheaper. None makes no
+            assumption.
+        implementation: "structured", "vector_products", "jacobian", or "auto" for the one with
+            fewest operations; they differ in cost only.
+        precision: of matrix products, as in ``jax.default_matmul_precision``; with less than
+            "highest" the kernel need not be positive semi-definite. None leaves it to jax.
+        options: how much work and memory a kernel may take.
+
+    Returns:
+        ``kernel(x1, x2, params)``; ``x2=None`` means ``x2 = x1`` and makes the kernel exactly
+        symmetric. Shape ``(N₁, N₂, o₁, o₁, …)`` for outputs of shape ``(N, o₁, …)``; float32, or
+        float64 where parameters are. Leaves of ``params`` that are not floating are constants.
+
+    Raises:
+        ValueError: an unknown implementation or precision; and when the kernel is traced: axes out
+            of range, in both tuples or of unequal sizes, example axes that do not fit, parameters
+            that cannot be differentiated, outputs that are not real arrays, an estimated peak of
+            memory above ``options.memory_limit``, a network that reverse mode cannot
+            differentiate.
+
+    Cost: see :mod:`jaxlab.ntk.jacobian`, :mod:`jaxlab.ntk.vector_products` and
+    :mod:`jaxlab.ntk.structured`. Section 3 of the paper.
+
+    Example:
+        >>> def linear(w, x):
+        ...     return x @ w
+        >>> x1, x2 = jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 3.0], [1.0, 1.0]])
+        >>> kernel = ntk_fn(linear, trace_axes=(-1,), vmap_axes=0)
+        >>> kernel(x1, x2, jnp.ones((2, 5))).tolist()
+        [[6.0, 3.0]]
+    """
+    check_choice("implementation", implementation, ("auto", *IMPLEMENTATIONS))
+    _check_precision(precision)
+
+    def kernel(x1: Any, x2: Any, params: Any) -> Any:
+        with _precision(precision):
+            problems, structure = prepare(
+                apply_fn,
+                x1,
+                x2,
+                params,
+                trace_axes=trace_axes,
+                diagonal_axes=diagonal_axes,
+                vmap_axes=vmap_axes,
+            )
+            kernels = [_ntk(problem, implementation, options) for problem in problems]
+        return jax.tree.unflatten(structure, kernels)
+
+    return kernel
+
+
+def nngp_fn(
+    apply_fn: ApplyFn,
+    *,
+    trace_axes: tuple[int, ...] = (),
+    diagonal_axes: tuple[int, ...] = (),
+    precision: str | None = "highest",
+) -> KernelFn:
+    """The kernel of the outputs themselves, ``f(θ, x₁) f(θ, x₂)ᵀ``.
+
+    Its mean over random parameters is the NNGP kernel of the network.
+
+    Args:
+        apply_fn: ``(params, x) -> outputs``, a network on a batch.
+        trace_axes: axes of the output that are averaged over.
+        diagonal_axes: axes of the output that appear once.
+        precision: of matrix products.
+
+    Returns:
+        ``kernel(x1, x2, params)`` with the conventions of :func:`ntk_fn`.
+
+    Raises:
+        ValueError: as :func:`ntk_fn`.
+
+    Cost: two forward passes and ``N²O²`` operations.
+
+    Example:
+        >>> def linear(w, x):
+        ...     return x @ w
+        >>> x = jnp.array([[1.0, 2.0], [0.0, 3.0]])
+        >>> nngp_fn(linear, trace_axes=(-1,))(x, None, jnp.ones((2, 5))).tolist()
+        [[9.0, 9.0], [9.0, 9.0]]
+    """
+    _check_precision(precision)
+
+    def outer(problem: Problem) -> Array:
+        layout = problem.layout
+        left = problem.apply(problem.leaves, problem.x1).astype(problem.dtype)
+        right = left
+        if not problem.symmetric:
+            right = problem.apply(problem.leaves, problem.x2).astype(problem.dtype)
+        product = jnp.einsum(f"{layout.left},{layout.right}->{layout.result}", left, right)
+        product = product / max(1, layout.traced_size(problem.shape1))
+        return _symmetrised(product, layout) if problem.symmetric else product
+
+    def kernel(x1: Any, x2: Any, params: Any) -> Any:
+        with _precision(precision):
+            problems, structure = prepare(
+                apply_fn,
+                x1,
+                x2,
+                params,
+                trace_axes=trace_axes,
+                diagonal_axes=diagonal_axes,
+                vmap_axes=None,
+            )
+            kernels = [outer(problem) for problem in problems]
+        return jax.tree.unflatten(structure, kernels)
+
+    return kernel
+
+
+def kernel_fn(
+    apply_fn: ApplyFn,
+    *,
+    get: tuple[str, ...] = ("nngp", "ntk"),
+    trace_axes: tuple[int, ...] = (),
+    diagonal_axes: tuple[int, ...] = (),
+    vmap_axes: int | VmapAxes | None = None,
+    implementation: Implementation = "structured",
+    precision: str | None = "highest",
+    options: StructuredOptions = StructuredOptions(),  # noqa: B008 (immutable)
+) -> Callable[..., Kernels]:
+    """Both kernels of a network in one function.
+
+    Args:
+        apply_fn: ``(params, x) -> outputs``, a network on a batch.
+        get: which kernels to compute: "nngp", "ntk" or both.
+        trace_axes: axes of the output that are averaged over, in both kernels.
+        diagonal_axes: axes of the output that appear once, in both kernels.
+        vmap_axes: as in :func:`ntk_fn`.
+        implementation: as in :func:`ntk_fn`.
+        precision: as in :func:`ntk_fn`.
+        options: as in :func:`ntk_fn`.
+
+    Returns:
+        ``kernels(x1, x2, params)``, which returns :class:`~jaxlab.ntk.types.Kernels`; the kernel
+        that was not asked for is None.
+
+    Raises:
+        ValueError: an unknown or no kernel in ``get``; as :func:`ntk_fn`.
+
+    Cost: that of :func:`ntk_fn` and :func:`nngp_fn`.
+
+    Example:
+        >>> def linear(w, x):
+        ...     return x @ w
+        >>> x = jnp.array([[1.0, 2.0]])
+        >>> kernels = kernel_fn(linear, trace_axes=(-1,), vmap_axes=0)(x, None, jnp.ones((2, 5)))
+        >>> kernels.nngp.tolist(), kernels.ntk.tolist()
+        ([[9.0]], [[5.0]])
+    """
+    require(len(get) > 0, "get", get, "at least one of 'nngp', 'ntk'")
+    for name in get:
+        check_choice("get", name, ("nngp", "ntk"))
+    nngp = nngp_fn(
+        apply_fn, trace_axes=trace_axes, diagonal_axes=diagonal_axes, precision=precision
+    )
+    ntk = ntk_fn(
+        apply_fn,
+        trace_axes=trace_axes,
+        diagonal_axes=diagonal_axes,
+        vmap_axes=vmap_axes,
+        implementation=implementation,
+        precision=precision,
+        options=options,
+    )
+
+    def kernels(x1: Any, x2: Any, params: Any) -> Kernels:
+        return Kernels(
+            nngp=nngp(x1, x2, params) if "nngp" in get else None,
+            ntk=ntk(x1, x2, params) if "ntk" in get else None,
+        )
+
+    return kernels
+
+
+def flatten_kernel(kernel: Float[Array, "..."]) -> Float[Array, "rows columns"]:
+    """A kernel as a matrix: ``(N₁, N₂, o₁, o₁, …)`` becomes ``(N₁·o₁·…, N₂·o₁·…)``.
+
+    Axes 0, 2, 4, … belong to the rows and axes 1, 3, 5, … to the columns, in this order: all
+    outputs of the first example come first. Traced axes are absent from a kernel and so from the
+    matrix. An axis in ``diagonal_axes`` appears once and belongs to neither: there is one matrix
+    for each of its entries, ``jax.vmap(flatten_kernel, in_axes=axis)``.
+
+    Args:
+        kernel: array from :func:`ntk_fn` or :func:`nngp_fn` without diagonal axes.
+
+    Returns:
+        The matrix.
+
+    Raises:
+        ValueError: an odd number of axes, which a kernel with a diagonal axis has.
+
+    Cost: one copy of the kernel.
+
+    Example:
+        >>> flatten_kernel(jnp.zeros((2, 3, 5, 5))).shape
+        (10, 15)
+    """
+    shape = jnp.shape(kernel)
+    require(
+        len(shape) % 2 == 0,
+        "kernel",
+        kernel,
+        "an even number of axes, two for each axis of the output (map over diagonal axes)",
+    )
+    order = (*range(0, len(shape), 2), *range(1, len(shape), 2))
+    return jnp.transpose(kernel, order).reshape(math.prod(shape[::2]), math.prod(shape[1::2]))
+
+
+def unflatten_kernel(
+    matrix: Float[Array, "rows columns"],
+    shape1: Sequence[int],
+    shape2: Sequence[int] | None = None,
+) -> Float[Array, "..."]:
+    """The kernel of which ``matrix`` is the matrix: the inverse of :func:`flatten_kernel`.
+
+    Args:
+        matrix: ``(N₁·o₁·…, N₂·o₁·…)``.
+        shape1: ``(N₁, o₁, …)``, the shape of the outputs on the first batch without traced axes.
+        shape2: the same for the second batch; None means ``shape1``.
+
+    Returns:
+        Array of shape ``(N₁, N₂, o₁, o₁, …)``.
+
+    Raises:
+        ValueError: shapes of different lengths, or that do not multiply to those of ``matrix``.
+
+    Cost: one copy of the kernel.
+
+    Example:
+        >>> unflatten_kernel(jnp.zeros((10, 15)), (2, 5), (3, 5)).shape
+        (2, 3, 5, 5)
+    """
+    shape1 = tuple(shape1)
+    shape2 = shape1 if shape2 is None else tuple(shape2)
+    require(len(shape1) == len(shape2), "shape2", shape2, f"{len(shape1)} sizes, as in shape1")
+    for size in (*shape1, *shape2):
+        check_integer("shape1 and shape2", size, minimum=0)
+    check_shape("matrix", matrix, (math.prod(shape1), math.prod(shape2)))
+    ndim = len(shape1)
+    order = [axis for pair in zip(range(ndim), range(ndim, 2 * ndim), strict=True) for axis in pair]
+    return jnp.reshape(matrix, shape1 + shape2).transpose(order)
+
+
+def _ntk(problem: Problem, implementation: str, options: StructuredOptions) -> Array:
+    """The kernel of one output array."""
+    if 0 in problem.shape1 + problem.shape2:
+        return jnp.zeros(problem.kernel_shape, problem.dtype)
+    try:
+        implementation = _chosen(problem, implementation, options)
+        kernel = IMPLEMENTATIONS[implementation](problem, options)
+    except ValueError as error:
+        if "Reverse-mode differentiation does not work" not in str(error):
+            raise
+        raise ValueError(
+            "apply_fn: expected a network that reverse mode can differentiate, got the primitive "
+            "while_loop on values that depend on parameters; use jax.lax.scan, or "
+            "jax.lax.fori_loop with a static number of trips"
+        ) from error
+    return _symmetrised(kernel, problem.layout) if problem.symmetric else kernel
+
+
+def _chosen(problem: Problem, implementation: str, options: StructuredOptions) -> str:
+    """The implementation to run, after a look at what it would take."""
+    if implementation == "auto":
+        from jaxlab.ntk import cost
+
+        return cost.cheapest(problem, options)
+    if options.memory_limit is not None:
+        from jaxlab.ntk import cost
+
+        peak = cost.kernel_estimate(problem, implementation, options).peak_bytes
+        require(
+            peak <= options.memory_limit,
+            "options.memory_limit",
+            options.memory_limit,
+            f"at least the {peak} bytes that implementation {implementation!r} is estimated to "
+            f"need at its peak for a kernel of shape {problem.kernel_shape} between outputs of "
+            f"shapes {problem.shape1} and {problem.shape2}",
+        )
+    return implementation
+
+
+def _symmetrised(kernel: Array, layout: Layout) -> Array:
+    """``(K + Kᵀ)/2``, where the transpose swaps the two sides."""
+    letters = layout.result
+    order = [
+        letters.index(letter.swapcase() if letter.swapcase() in letters else letter)
+        for letter in letters
+    ]
+    return (kernel + jnp.transpose(kernel, order)) / 2
+
+
+def _check_precision(precision: str | None) -> None:
+    try:
+        with _precision(precision):
+            pass
+    except ValueError as error:
+        raise ValueError(f"precision: {error}") from error
+
+
+def _precision(precision: str | None) -> contextlib.AbstractContextManager[Any]:
+    return (
+        contextlib.nullcontext() if precision is None else jax.default_matmul_precision(precision)
+    )
