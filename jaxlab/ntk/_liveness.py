@@ -69,10 +69,9 @@ def peak(jaxpr: Any, needed: Sequence[bool] | None = None, *, outermost: bool = 
         }
         total = sum(results.values())
         highest = max(highest, live + need.running - min(taken_over, total))
-        held |= {out: n for out, n in results.items() if out in last or out in kept}
-        for value in dying:
-            del held[value]
-        live = sum(held.values())
+        stored = {out: n for out, n in results.items() if out in last or out in kept}
+        live += sum(stored.values()) - sum(held.pop(value) for value in dying)
+        held |= stored
     if outermost:
         counted: set[int | None] = set()
         for value, aval in zip(flat.results, flat.avals, strict=True):
@@ -98,9 +97,11 @@ def _need(step: Step) -> _Need:
         # The carry that goes in lies in the memory of the carry that comes out at the end.
         slices = sum(_bytes(var) for var in body.invars[constants + carried :])
         used = [i < carried or keep for i, keep in enumerate(step.needed)]
+        results = sum(_bytes(out) for out, keep in zip(eqn.outvars, used, strict=True) if keep)
         running = results + slices + peak(body, used, outermost=False)
         return _Need(running, step.inputs[constants : constants + carried])
     if name == "while":
+        results = sum(_bytes(out) for out in eqn.outvars)
         parts = (peak(body, outermost=False) for body in bodies)
         return _Need(results + max(parts), step.inputs[-len(eqn.outvars) :])
     if name == "cond":
