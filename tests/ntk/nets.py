@@ -166,7 +166,7 @@ def _(draw):
 
     def apply_fn(params, x):
         for w in params[:-1]:
-            x = jax.nn.relu(x @ w)
+            x = jax.nn.leaky_relu(x @ w, 0.2)
         return x @ params[-1]
 
     return apply_fn, params
