@@ -1,0 +1,169 @@
+"""Training with any loss in function space, as an ordinary differential equation."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.ntk._dormand_prince import integrate
+from jaxlab.ntk._factor import NOT_CONVERGED, NOT_FINITE, OK
+from jaxlab.ntk._mse import Predictions, check_times
+from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
+
+__all__ = ["gradient_descent"]
+
+
+def gradient_descent(
+    loss: Callable[[Array, Array], Array],
+    k_train_train: Float[Array, "..."],
+    y_train: Shaped[Array, "..."],
+    t: int | float | Shaped[Array, "..."],
+    *,
+    f_train_0: int | float | Float[Array, "..."] = 0.0,
+    f_test_0: int | float | Float[Array, "..."] | None = None,
+    k_test_train: Float[Array, "..."] | None = None,
+    learning_rate: int | float | Float[Array, ""] = 1.0,
+    momentum: int | float | Float[Array, ""] | None = None,
+    trace_axes: tuple[int, ...] = (-1,),
+    rtol: int | float = 1e-6,
+    atol: int | float = 1e-6,
+    max_steps: int = 10_000,
+) -> Predictions:
+    """Outputs after ``t`` steps of gradient descent on any loss, in the limit of small steps.
+
+    ``df/dt = −η Θ ∂L/∂f``; with momentum ``μ``, in the time ``s = √η t``:
+
+        df/ds = q,    dq/ds = −Θ ∂L/∂f + ((μ − 1)/√η) q,    q(0) = 0.
+
+    Only the train outputs and ``∫ ∂L/∂f`` are integrated (Dormand–Prince, adaptive); the test
+    outputs follow from the latter, so that test examples cost nothing per step. Differentiable in
+    forward mode.
+
+    Args:
+        loss: ``(outputs, targets) -> scalar``, both of the shape of ``y_train``; static.
+        k_train_train: kernel ``[N, N, o, o, ...]`` without the ``trace_axes``.
+        y_train: targets, ``[N, ...]``.
+        t: numbers of steps, >= 0, finite and in any order; need not be whole.
+        f_train_0: outputs on the training set at ``t = 0``; a number stands for all.
+        f_test_0: the same on the test set; None is 0 where ``k_test_train`` is given.
+        k_test_train: kernel ``[M, N, o, o, ...]``; None predicts no test outputs.
+        learning_rate: ``η``, > 0.
+        momentum: ``μ``, or None for plain gradient descent.
+        trace_axes: axes of ``y_train`` that the kernels lack: they are ``K ⊗ I`` there; static.
+        rtol: error allowed per step, relative to the state; static.
+        atol: the same in the units of the outputs; static.
+        max_steps: most steps of the integrator for all times together; static.
+
+    Returns:
+        Train and test outputs with the axes of ``t`` in front, and a status for each time:
+        ``OK``, ``NOT_CONVERGED`` (the outputs are then those of the last time reached) or
+        ``NOT_FINITE``.
+
+    Raises:
+        ValueError: kernels and targets do not fit; ``f_test_0`` without ``k_test_train``; a time is
+            negative or infinite, ``learning_rate <= 0``, ``rtol`` or ``atol`` < 0 or
+            ``max_steps < 1``; ``loss`` does not return a real scalar.
+
+    Cost:
+        Six gradients of the loss and six products ``K v`` a step, ``O(n² c)``. Steps are no longer
+        than a few ``1/(λ_max ℓ)`` in units of ``η t``, with ``ℓ`` the curvature of the loss, so
+        that long times need many. ``O(T n c)`` memory.
+
+    Source:
+        Lee et al. 2019, *Wide neural networks of any depth evolve as linear models under gradient
+        descent*, section 2.2; with momentum the appendix on the dynamics of momentum.
+
+    Example:
+        >>> cross_entropy = lambda f, y: -jnp.mean(y * jax.nn.log_softmax(f))
+        >>> after = gradient_descent(cross_entropy, jnp.eye(2), jnp.eye(2), 100.0)
+        >>> bool(after.train[0, 0] > after.train[0, 1]), after.status.item() == OK
+        (True, True)
+    """
+    kernel = as_matrix("k_train_train", k_train_train)
+    check_square("k_train_train", jnp.asarray(k_train_train))
+    dtype = kernel.dtype
+    rows, targets = Rows.of(y_train, trace_axes, kernel.shape[0], dtype)
+    times = check_times(t, dtype, finite=True)
+    check_scalar("learning_rate", learning_rate, above=0)
+    if momentum is not None:
+        check_scalar("momentum", momentum)
+    check_scalar("rtol", rtol, minimum=0)
+    check_scalar("atol", atol, minimum=0)
+    check_integer("max_steps", max_steps, minimum=1)
+    y = rows.restore(targets)
+    value = jax.eval_shape(loss, y, y)
+    scalar = getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.floating)
+    require(scalar, "loss", value, "a function that returns one real number")
+
+    start = rows.initial("f_train_0", f_train_0, dtype)
+    rate = jnp.asarray(learning_rate, dtype)
+    friction = None
+    if momentum is not None:
+        rate = jnp.sqrt(rate)
+        friction = (jnp.asarray(momentum, dtype) - 1) / rate
+    order = jnp.argsort(times.reshape(-1))
+    ascending = times.reshape(-1)[order] * rate
+    train, pushes, reached = _flow(
+        loss, rows, kernel, targets, start, ascending, friction, rtol, atol, max_steps
+    )
+    back = jnp.argsort(order)
+    train, pushes, reached = train[back], pushes[back], reached[back]
+    finite = jnp.all(jnp.isfinite(train) & jnp.isfinite(pushes), axis=(1, 2))
+    test = None
+    if k_test_train is not None or f_test_0 is not None:
+        kept, across = rows.test_matrix("k_test_train", k_test_train, dtype)
+        first = rows.initial("f_test_0", 0.0 if f_test_0 is None else f_test_0, dtype, kept)
+        outputs = first - matmul(across, pushes)
+        finite &= jnp.all(jnp.isfinite(outputs), axis=(1, 2))
+        test = rows.restore(outputs, kept, times.shape)
+    status = jnp.where(finite, jnp.where(reached, OK, NOT_CONVERGED), NOT_FINITE)
+    return Predictions(rows.restore(train, None, times.shape), test, status.reshape(times.shape))
+
+
+@functools.partial(jax.jit, static_argnames=("loss", "rows", "rtol", "atol", "max_steps"))
+def _flow(
+    loss: Callable[[Array, Array], Array],
+    rows: Rows,
+    kernel: Array,
+    targets: Array,
+    f_train: Array,
+    times: Array,
+    friction: Array | None,
+    rtol: int | float,
+    atol: int | float,
+    max_steps: int,
+) -> tuple[Array, Array, Array]:
+    """Train outputs, ``∫ ∂L/∂f`` and whether it got there, at ascending times."""
+    y = rows.restore(targets)
+    # the integral is carried in the units of the outputs, in which the tolerances are given
+    unit = jnp.mean(jnp.diagonal(kernel))
+    unit = jnp.where(unit > 0, unit, 1)
+
+    def force(outputs: Array) -> Array:
+        gradient = rows.flatten(jax.grad(loss)(rows.restore(outputs), y))
+        return jnp.stack([-matmul(kernel, gradient), unit * gradient])
+
+    start = jnp.stack([f_train, jnp.zeros_like(f_train)])
+    if friction is None:
+        states, reached = integrate(
+            lambda state: force(state[0]), start, times, rtol=rtol, atol=atol, max_steps=max_steps
+        )
+    else:
+
+        def derivative(state: Array) -> Array:
+            position, velocity = state
+            return jnp.stack([velocity, force(position[0]) + friction * velocity])
+
+        states, reached = integrate(
+            derivative,
+            jnp.stack([start, jnp.zeros_like(start)]),
+            times,
+            rtol=rtol,
+            atol=atol,
+            max_steps=max_steps,
+        )
+        states = states[:, 0]
+    return states[:, 0], states[:, 1] / unit, reached
