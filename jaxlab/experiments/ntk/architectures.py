@@ -30,6 +30,7 @@ __all__ = [
     "ResNet",
     "VisionTransformer",
     "image_network",
+    "small_resnet",
 ]
 
 ImageModel = Literal["resnet18", "resnet34", "resnet50", "resnet101", "vit_s16", "mixer_b16"]
@@ -116,7 +117,7 @@ class ResNet(nn.Module):
 
     Attributes:
         block: ``_Basic`` or ``_Bottleneck``.
-        stages: blocks in each of the four stages, of 64, 128, 256 and 512 channels.
+        stages: blocks in each of the stages, of 64, 128, 256 and 512 channels.
         outputs: units of the head.
     """
 
@@ -257,12 +258,28 @@ def image_network(name: str, *, image: int = 224, outputs: int = 1000) -> Networ
         11689512
     """
     check_choice("name", name, tuple(ARCHITECTURES))
-    module = ARCHITECTURES[name].make(outputs=outputs)
+    return _pure(ARCHITECTURES[name].make(outputs=outputs), image)
+
+
+def small_resnet(blocks: Sequence[int], *, image: int, outputs: int) -> Network:
+    """The beginning of a ResNet-18: ``blocks`` in each of the first stages, then the head.
+
+    Example:
+        >>> network = small_resnet((1,), image=16, outputs=3)
+        >>> params = network.init(jax.random.key(0))
+        >>> network.apply(params, jnp.ones((2, 16, 16, 3))).shape
+        (2, 3)
+    """
+    return _pure(ResNet(_Basic, tuple(blocks), outputs=outputs), image)
+
+
+def _pure(module: nn.Module, image: int) -> Network:
+    """``module`` without state, for images of side ``image``."""
 
     def init(key: Array) -> Any:
         return module.init(key, jnp.zeros((1, image, image, 3)))["params"]
 
-    def apply(params: Any, x: Float[Array, "n h w c"]) -> Float[Array, "n o"]:
+    def apply(params: Any, x: Float[Array, "n h w c"]) -> Any:
         return module.apply({"params": params}, x)
 
     return Network(jax.jit(init), apply)

@@ -13,6 +13,7 @@ __all__ = [
     "Compiled",
     "compile_call",
     "max_relative_difference",
+    "mebibytes",
     "median_seconds",
     "seconds_text",
     "shape_structs",
@@ -64,7 +65,7 @@ def median_seconds(call: Callable[..., Any], *arguments: Any, repeats: int) -> f
     return float(np.median(times))
 
 
-def max_relative_difference(kernels: Mapping[str, Array], reference: str) -> dict[str, float]:
+def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dict[Any, float]:
     """Largest difference of every kernel from ``reference``, over the reference's largest entry.
 
     A kernel with an entry that is not finite has difference infinity.
@@ -92,6 +93,11 @@ def seconds_text(seconds: float) -> str:
         ('3.46 ms', '2.5 s')
     """
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def mebibytes(count: int | None) -> float | None:
+    """Bytes as MiB to three digits."""
+    return None if count is None else float(f"{count / 2**20:.3g}")
 
 
 def shape_structs(tree: Any) -> Any:

@@ -1,0 +1,179 @@
+"""The three ways to compute one kernel: operations counted, calls compared and timed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxlab.experiments import plotting
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.ntk.measure import (
+    Compiled,
+    compile_call,
+    max_relative_difference,
+    mebibytes,
+    median_seconds,
+    shape_structs,
+)
+from jaxlab.experiments.ntk.networks import Network, parameter_shapes
+from jaxlab.ntk.cost import count_flops
+from jaxlab.ntk.kernel import ntk_fn
+
+__all__ = [
+    "METHODS",
+    "Method",
+    "at_least",
+    "compare",
+    "compile_methods",
+    "jacobian_flops",
+    "kernel_call",
+    "kernel_flops",
+    "looks",
+    "report_cost",
+    "time_methods",
+]
+
+Method = Literal["jacobian", "vector_products", "structured"]
+
+METHODS: Mapping[Method, str] = {
+    "jacobian": "Jacobian contraction",
+    "vector_products": "NTK-vector products",
+    "structured": "structured derivatives",
+}
+
+
+def kernel_call(network: Network, method: Method) -> Callable[[Any, Array, Array], Array]:
+    """``(params, x1, x2) -> kernel [n, m, o, o]`` of independent examples, by one method."""
+    kernel = ntk_fn(network.apply, vmap_axes=0, implementation=method)
+    return lambda params, x1, x2: kernel(x1, x2, params)
+
+
+def kernel_flops(network: Network, method: Method, shape: tuple[int, ...]) -> int:
+    """Floating-point operations of the kernel of two batches of ``shape``; nothing is run."""
+    batch = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return int(count_flops(kernel_call(network, method), parameter_shapes(network), batch, batch))
+
+
+def jacobian_flops(network: Network, shape: tuple[int, ...]) -> int:
+    """Floating-point operations of the Jacobians of two batches of ``shape``; nothing is run."""
+
+    def of_one(params: Any, example: Array) -> Array:
+        return network.apply(params, example[None])[0]
+
+    jacobian = jax.vmap(jax.jacrev(of_one), in_axes=(None, 0))
+    batch = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return 2 * int(count_flops(jacobian, parameter_shapes(network), batch))
+
+
+def compile_methods(
+    network: Network, params: Any, x1: Array, x2: Array, methods: Sequence[Method] = tuple(METHODS)
+) -> dict[Method, Compiled]:
+    """The kernel of ``x1`` and ``x2`` compiled for every one of ``methods``."""
+    arguments = shape_structs((params, x1, x2))
+    return {method: compile_call(kernel_call(network, method), *arguments) for method in methods}
+
+
+def compare(calls: Mapping[Method, Compiled], *arguments: Any) -> dict[str, Any]:
+    """What is reproducible about compiled kernels.
+
+    Returns:
+        ``"bytes"``: temporary memory of each method; ``"differences"``: largest difference of each
+        from the kernel by Jacobian contraction, over that kernel's largest entry.
+    """
+    kernels = {method: call.call(*arguments) for method, call in calls.items()}
+    differences = max_relative_difference(kernels, "jacobian")
+    return {
+        "bytes": {method: call.temporary_bytes for method, call in calls.items()},
+        "differences": {method: float(f"{value:.1e}") for method, value in differences.items()},
+    }
+
+
+def time_methods(
+    reporter: Reporter,
+    label: str,
+    calls: Mapping[Method, Compiled],
+    *arguments: Any,
+    repeats: int,
+) -> dict[Method, float]:
+    """Median seconds of every method, reported under ``label``."""
+    seconds = {}
+    for method, call in calls.items():
+        seconds[method] = median_seconds(call.call, *arguments, repeats=repeats)
+        reporter.timing(f"seconds, {METHODS[method]}, {label}", seconds[method])
+    return seconds
+
+
+def report_cost(
+    reporter: Reporter,
+    first: str,
+    calls: Mapping[Any, Mapping[Method, Compiled]],
+    seconds: Mapping[Any, Mapping[Method, float]],
+    compared: Mapping[Any, Mapping[str, Any]],
+    caption: str,
+) -> None:
+    """The table ``cost``: one row for every case and method.
+
+    Args:
+        reporter: takes the table.
+        first: heading of the column that tells the cases.
+        calls: by case and method.
+        seconds: results of :func:`time_methods` by case.
+        compared: results of :func:`compare` by case.
+        caption: what was timed.
+    """
+    rows = []
+    for case, by_method in calls.items():
+        for method, call in by_method.items():
+            rows.append(
+                [
+                    case,
+                    METHODS[method],
+                    float(f"{1000 * seconds[case][method]:.3g}"),
+                    float(f"{seconds[case]['jacobian'] / seconds[case][method]:.3g}"),
+                    mebibytes(compared[case]["bytes"][method]),
+                    float(f"{call.seconds:.2g}"),
+                    compared[case]["differences"].get(method),
+                ]
+            )
+    columns = [
+        first,
+        "method",
+        "ms",
+        "× faster than Jacobian contraction",
+        "temporary MiB",
+        "compile s",
+        "relative difference",
+    ]
+    reporter.table(
+        "cost",
+        columns,
+        rows,
+        f"{caption}; {jax.device_count()} × {jax.devices()[0].device_kind}. Relative difference: "
+        "the largest, from the kernel by Jacobian contraction, over its largest entry.",
+        timed=True,
+    )
+
+
+def at_least(ratio: float) -> str:
+    """The next lower of 1, 2, 5, 10, … in words: a ratio of times that repeats.
+
+    Example:
+        >>> at_least(347.0), at_least(1.3), at_least(0.4)
+        ('at least 200×', 'at least 1×', 'less than 1×')
+    """
+    if ratio < 1:
+        return "less than 1×"
+    step, found = 1, 1
+    while step <= ratio:
+        found = max(factor * step for factor in (1, 2, 5) if factor * step <= ratio)
+        step *= 10
+    return f"at least {found}×"
+
+
+def looks() -> dict[str, dict[str, Any]]:
+    """Colour, marker and line of every method, and of ``"jacobians alone"``."""
+    styles = plotting.styles([*METHODS, "jacobians alone"])
+    styles["jacobians alone"] |= {"color": "#4D4D4D", "linestyle": ":"}
+    return styles
