@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# neural-tangents imports with old versions only: it lives apart, under Python 3.11.
+REFERENCE        ?= .venv-reference
+REFERENCE_PYTHON ?= python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint format bench notebooks experiment list report clean
+.PHONY: help setup test test-slow lint format bench reference notebooks experiment list report clean
 
 # One stamp per set of extras: make re-installs when pyproject.toml changes.
 $(VENV)/.core: pyproject.toml
@@ -43,6 +46,15 @@ format: $(VENV)/.dev ## rewrite the sources the way lint wants them
 
 bench: $(VENV)/.bench ## jaxlab against its peers in one process: ratios printed and saved
 	$(BIN)/python -m tests.benchmarks
+
+$(REFERENCE)/.installed: tests/golden/ntk/reference_requirements.txt
+	@test -x $(REFERENCE)/bin/python || $(REFERENCE_PYTHON) -m venv $(REFERENCE)
+	$(REFERENCE)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
+reference: $(REFERENCE)/.installed ## outputs and times of neural-tangents, into tests/golden and tests/benchmarks
+	$(REFERENCE)/bin/python tests/golden/ntk/make_reference.py empirical predict analytic
+	$(REFERENCE)/bin/python tests/golden/ntk/make_reference.py timings
 
 notebooks: $(VENV)/.dev ## run every notebook from top to bottom
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -p no:xdist -m "" notebooks
