@@ -103,7 +103,7 @@ class Problem(NamedTuple):
 
     def one_example(self, leaves: list[Array], example: Any) -> Array:
         """The network on one example: no example axis in ``example`` nor in the output."""
-        axes = _axes_of_leaves(self.in_axes, example)
+        axes = axes_of_leaves(self.in_axes, example)
         values, structure = jax.tree.flatten(example)
         batch = jax.tree.unflatten(
             structure,
@@ -115,13 +115,13 @@ class Problem(NamedTuple):
         return jnp.squeeze(self.apply(leaves, batch), self.layout.batch)
 
     def example(self, x: Any, index: int | Array) -> Any:
-        """Example number ``index`` of the batch ``x``, as :meth:`one_example` takes it."""
+        """Example number ``index`` of ``x``, as :meth:`one_example` takes it; or several."""
         values, structure = jax.tree.flatten(x)
-        axes = _axes_of_leaves(self.in_axes, x)
+        axes = axes_of_leaves(self.in_axes, x)
         return jax.tree.unflatten(
             structure,
             [
-                value if axis is None else jnp.take(value, index, axis)
+                value if axis is None else jnp.take(value, index, axis, mode="clip")
                 for value, axis in zip(values, axes, strict=True)
             ],
         )
@@ -295,7 +295,7 @@ def _layout(
     return Layout(ndim, trace, diagonal, batch)
 
 
-def _axes_of_leaves(in_axes: Any, x: Any) -> list[int | None]:
+def axes_of_leaves(in_axes: Any, x: Any) -> list[int | None]:
     """Axis of the examples in each leaf of ``x``, from a prefix as ``jax.vmap`` takes it."""
     found: list[int | None] = []
 
@@ -311,7 +311,7 @@ def _check_examples(
 ) -> None:
     assert layout.batch is not None
     size = shape[layout.batch]
-    for value, axis in zip(jax.tree.leaves(x), _axes_of_leaves(axes.in_axes, x), strict=True):
+    for value, axis in zip(jax.tree.leaves(x), axes_of_leaves(axes.in_axes, x), strict=True):
         if axis is None:
             continue
         ndim = jnp.ndim(value)

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._problem import Layout, Problem, prepare
-from jaxlab.ntk.jacobian import jacobian_contraction
 from jaxlab.ntk.types import (
     ApplyFn,
     Implementation,
@@ -25,24 +25,8 @@ from jaxlab.ntk.types import (
     StructuredOptions,
     VmapAxes,
 )
-from jaxlab.ntk.vector_products import ntk_vector_products
 
 __all__ = ["flatten_kernel", "kernel_fn", "nngp_fn", "ntk_fn", "unflatten_kernel"]
-
-
-def _structured(problem: Problem, options: StructuredOptions) -> Array:
-    from jaxlab.ntk.structured import structured_derivatives
-
-    return structured_derivatives(problem, options)
-
-
-IMPLEMENTATIONS: dict[str, Callable[[Problem, StructuredOptions], Array]] = {
-    "jacobian": lambda problem, options: jacobian_contraction(problem),
-    "vector_products": lambda problem, options: ntk_vector_products(
-        problem, column_batch=options.column_batch
-    ),
-    "structured": _structured,
-}
 
 
 def ntk_fn(
@@ -110,7 +94,10 @@ def ntk_fn(
                 diagonal_axes=diagonal_axes,
                 vmap_axes=vmap_axes,
             )
-            kernels = [_ntk(problem, implementation, options) for problem in problems]
+            kernels = [
+                _ntk(problem, implementation, options, apply_fn, output)
+                for output, problem in enumerate(problems)
+            ]
         return jax.tree.unflatten(structure, kernels)
 
     return kernel
@@ -311,12 +298,23 @@ def unflatten_kernel(
     return jnp.reshape(matrix, shape1 + shape2).transpose(order)
 
 
-def _ntk(problem: Problem, implementation: str, options: StructuredOptions) -> Array:
-    """The kernel of one output array."""
+def _ntk(
+    problem: Problem,
+    implementation: str,
+    options: StructuredOptions,
+    apply_fn: ApplyFn,
+    output: int,
+) -> Array:
+    """The kernel of one output array, number ``output`` of ``apply_fn``."""
     if 0 in problem.shape1 + problem.shape2:
         return jnp.zeros(problem.kernel_shape, problem.dtype)
     try:
-        implementation = _chosen(problem, implementation, options)
+        if implementation == "auto":
+            from jaxlab.ntk.cost import cheapest  # which imports this module
+
+            implementation = cheapest(problem, options, apply_fn=apply_fn, output=output)
+        elif options.memory_limit is not None:
+            _check_memory(problem, implementation, options)
         kernel = IMPLEMENTATIONS[implementation](problem, options)
     except ValueError as error:
         if "Reverse-mode differentiation does not work" not in str(error):
@@ -329,25 +327,19 @@ def _ntk(problem: Problem, implementation: str, options: StructuredOptions) -> A
     return _symmetrised(kernel, problem.layout) if problem.symmetric else kernel
 
 
-def _chosen(problem: Problem, implementation: str, options: StructuredOptions) -> str:
-    """The implementation to run, after a look at what it would take."""
-    if implementation == "auto":
-        from jaxlab.ntk import cost
+def _check_memory(problem: Problem, implementation: str, options: StructuredOptions) -> None:
+    from jaxlab.ntk.cost import kernel_estimate  # which imports this module
 
-        return cost.cheapest(problem, options)
-    if options.memory_limit is not None:
-        from jaxlab.ntk import cost
-
-        peak = cost.kernel_estimate(problem, implementation, options).peak_bytes
-        require(
-            peak <= options.memory_limit,
-            "options.memory_limit",
-            options.memory_limit,
-            f"at least the {peak} bytes that implementation {implementation!r} is estimated to "
-            f"need at its peak for a kernel of shape {problem.kernel_shape} between outputs of "
-            f"shapes {problem.shape1} and {problem.shape2}",
-        )
-    return implementation
+    assert options.memory_limit is not None
+    peak = kernel_estimate(problem, implementation, options).peak_bytes
+    require(
+        peak <= options.memory_limit,
+        "options.memory_limit",
+        options.memory_limit,
+        f"at least the {peak} bytes that implementation {implementation!r} is estimated to need "
+        f"at its peak for a kernel of shape {problem.kernel_shape} between outputs of shapes "
+        f"{problem.shape1} and {problem.shape2}",
+    )
 
 
 def _symmetrised(kernel: Array, layout: Layout) -> Array:
