@@ -1,0 +1,185 @@
+"""For every leaf: contract at its sites, or materialise its Jacobian.
+
+Structured contraction of a leaf is priced with the cheapest order of its einsum plus what bringing
+its operands into form writes; weight space with forming the Jacobian and contracting it. Structured
+derivatives therefore never count more operations than Jacobian contraction.
+"""
+
+import math
+from collections.abc import Hashable
+from typing import Literal, NamedTuple
+
+from jaxlab.ntk._contraction import Order, best_order, subscripts
+from jaxlab.ntk._plan import Box, Survey, Use
+from jaxlab.ntk._problem import Layout
+
+__all__ = ["Choice", "Group", "choose"]
+
+
+class Group(NamedTuple):
+    """All uses of one part of a leaf; they are contracted together, side by side along ``X``.
+
+    Attributes:
+        leaf: which leaf.
+        box: which part of it.
+        kind: dense or lookup.
+    """
+
+    leaf: int
+    box: Box
+    kind: Literal["dense", "lookup"]
+
+
+class Choice(NamedTuple):
+    """What happens to one leaf.
+
+    Attributes:
+        strategy: ``"structured"``, ``"materialised"``, or ``"unused"``.
+        reason: why, in words.
+        sites: number of sites on each side.
+        groups: what is contracted, when structured.
+        structured_flops: price of contracting it at its sites; None where that is impossible.
+        weight_flops: price of materialising its Jacobian; None where its sites are not known.
+        orders: order of the contraction of each group.
+    """
+
+    strategy: Literal["structured", "materialised", "unused"]
+    reason: str
+    sites: tuple[int, int]
+    groups: tuple[Group, ...] = ()
+    structured_flops: int | None = None
+    weight_flops: int | None = None
+    orders: tuple[Order, ...] = ()
+
+
+def choose(
+    one: Survey,
+    two: Survey,
+    layout: Layout,
+    shape1: tuple[int, ...],
+    shape2: tuple[int, ...],
+    *,
+    symmetric: bool,
+    limit: int | None = None,
+) -> list[Choice]:
+    """A choice for every leaf, the same for both sides.
+
+    Args:
+        one: the first side's program.
+        two: the second side's.
+        layout: how output axes pair.
+        shape1: output of the first side, with its examples.
+        shape2: output of the second side.
+        symmetric: both sides are one batch, whose Jacobians are formed once.
+        limit: largest intermediate of a contraction, entries.
+    """
+    return [
+        _choose(leaf, one, two, layout, shape1, shape2, symmetric, limit)
+        for leaf in range(len(one.shapes))
+    ]
+
+
+def _choose(
+    leaf: int,
+    one: Survey,
+    two: Survey,
+    layout: Layout,
+    shape1: tuple[int, ...],
+    shape2: tuple[int, ...],
+    symmetric: bool,
+    limit: int | None,
+) -> Choice:
+    parts1 = {box: uses for (of, box), uses in one.uses.items() if of == leaf}
+    parts2 = {box: uses for (of, box), uses in two.uses.items() if of == leaf}
+    sites = (sum(map(len, parts1.values())), sum(map(len, parts2.values())))
+    obstacle = one.obstacles.get(leaf) or two.obstacles.get(leaf)
+    if obstacle:
+        return Choice("materialised", obstacle, sites)
+    if not parts1 and not parts2:
+        return Choice("unused", "enters no output", sites)
+    if _signatures(parts1) != _signatures(parts2):
+        return Choice("materialised", "is used in several ways", sites)
+    groups = tuple(Group(leaf, box, uses[0].site.kind) for box, uses in parts1.items())
+    outputs1, outputs2 = math.prod(shape1), math.prod(shape2)
+    structured, weight, orders = 0, 0, []
+    for group in groups:
+        uses1, uses2 = parts1[group.box], parts2[group.box]
+        order = _order(group, uses1, uses2, layout, shape1, shape2, limit)
+        orders.append(order)
+        structured += order.flops + _moved(uses1, layout, shape1)
+        weight += outputs1 * _formed(uses1)
+        if not symmetric:
+            structured += _moved(uses2, layout, shape2)
+            weight += outputs2 * _formed(uses2)
+    size = math.prod(one.shapes[leaf])
+    weight += best_order(
+        subscripts(layout, "weights"),
+        ((*_leading(layout, shape1), size), (*_leading(layout, shape2), size)),
+    ).flops
+    better = structured < weight
+    return Choice(
+        "structured" if better else "materialised",
+        "contracted at its sites" if better else "cheaper in weight space",
+        sites,
+        groups if better else (),
+        structured,
+        weight,
+        tuple(orders),
+    )
+
+
+def _signatures(parts: dict[Box, list[Use]]) -> dict[Box, Hashable]:
+    return {box: uses[0].signature for box, uses in parts.items()}
+
+
+def _leading(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Leading axes of a cotangent: examples first, when they are independent."""
+    if layout.batch is None:
+        return shape
+    return (shape[layout.batch], *shape[: layout.batch], *shape[layout.batch + 1 :])
+
+
+def _examples(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return () if layout.batch is None else (shape[layout.batch],)
+
+
+def _order(
+    group: Group,
+    uses1: list[Use],
+    uses2: list[Use],
+    layout: Layout,
+    shape1: tuple[int, ...],
+    shape2: tuple[int, ...],
+    limit: int | None,
+) -> Order:
+    site = uses1[0].site
+    x, y = (sum(use.site.shared for use in uses) for uses in (uses1, uses2))
+    lead1, lead2 = _leading(layout, shape1), _leading(layout, shape2)
+    n, m = _examples(layout, shape1), _examples(layout, shape2)
+    if group.kind == "lookup":
+        shared = (
+            layout.batch is not None and layout.left[layout.batch] == layout.right[layout.batch]
+        )
+        pair = n if shared else (*n, *m)
+        shapes = [(*lead1, x, site.kept), (*pair, x, y), (*lead2, y, site.kept)]
+    else:
+        b, i, j = site.blocks, site.contracted, site.kept
+        shapes = [(*lead1, b, x, j), (*n, b, x, i), (*m, b, y, i), (*lead2, b, y, j)]
+    return best_order(subscripts(layout, group.kind), tuple(shapes), limit)
+
+
+def _formed(uses: list[Use]) -> int:
+    """Operations per output of forming the Jacobian of a part from its uses."""
+    total = 0
+    for use in uses:
+        site = use.site
+        if site.kind == "lookup":
+            total += site.shared * site.kept
+        else:
+            total += 2 * site.blocks * site.shared * site.contracted * site.kept
+    return total
+
+
+def _moved(uses: list[Use], layout: Layout, shape: tuple[int, ...]) -> int:
+    """Entries written to bring the operands of these uses into form."""
+    return math.prod(_examples(layout, shape)) * sum(use.site.moved for use in uses)

@@ -1,0 +1,287 @@
+"""Where a parameter enters a network through a structured primitive: the site rules.
+
+At a site ``y = contract(x, θ)`` the derivative with respect to the parameter needs no Jacobian: the
+cotangent ``C = ∂f/∂y`` and the other operand ``x`` say it all. A rule brings both into one form::
+
+    x [B, X, I]        C [outputs…, B, X, J]        ∂f/∂θ [outputs…, B, I, J] = Σ_X x ⊗ C
+
+``B`` are batch axes of the parameter (groups of a convolution), ``I`` axes it contracts, ``J`` axes
+it hands on, ``X`` everything that shares it (examples, pixels, tokens). A row lookup (embedding)
+has indices instead of ``x``: there ``x xᵀ`` is the matrix of equal indices.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+from jaxtyping import Array
+
+from jaxlab.checks import require
+
+__all__ = ["Call", "Site", "register_site_rule", "site_of"]
+
+
+class Call(NamedTuple):
+    """An equation with one parameter among its inputs, shapes only.
+
+    Attributes:
+        params: the primitive's static parameters.
+        position: which input is the parameter.
+        inputs: shape and dtype of every input.
+        output: shape and dtype of the output.
+    """
+
+    params: dict[str, Any]
+    position: int
+    inputs: tuple[Any, ...]
+    output: Any
+
+    @property
+    def parameter(self) -> Any:
+        """Shape and dtype of the parameter."""
+        return self.inputs[self.position]
+
+
+class Site(NamedTuple):
+    """How one equation uses its parameter.
+
+    Attributes:
+        kind: ``"dense"`` (``x`` is an array) or ``"lookup"`` (``x`` is a pair: row index and
+            whether it is valid, ``[X]`` each).
+        blocks: size of ``B``.
+        shared: size of ``X``.
+        contracted: size of ``I``; for a lookup, the number of rows.
+        kept: size of ``J``.
+        signature: equal for two uses iff they index the parameter's ``B``, ``I`` and ``J`` alike;
+            built from the parameter's own axes.
+        operand: ``(other inputs) -> x [B, X, I]``, or the pair of a lookup.
+        cotangent: ``C [k, output shape] -> [k, B, X, J]`` (lookup: ``[k, X, J]``).
+        moved: entries written to bring ``x`` into its form, beyond those it has.
+    """
+
+    kind: Literal["dense", "lookup"]
+    blocks: int
+    shared: int
+    contracted: int
+    kept: int
+    signature: Hashable
+    operand: Callable[[Sequence[Array]], Any]
+    cotangent: Callable[[Array], Array]
+    moved: int = 0
+
+
+SiteRule = Callable[[Call], Site | None]
+_RULES: dict[str, SiteRule] = {}
+
+
+def register_site_rule(primitive: core.Primitive, rule: SiteRule) -> None:
+    """Teach structured derivatives a primitive.
+
+    Args:
+        primitive: a primitive with one output that is linear in its parameter.
+        rule: ``(Call) -> Site``, or None for a use that has no such structure, whose parameter is
+            then treated in weight space.
+
+    Raises:
+        ValueError: the primitive has several outputs or ``rule`` is not callable.
+
+    Example:
+        A product along the last axis that some library defines as its own primitive would be
+        ``register_site_rule(its_primitive, rule)`` with a rule that returns a :class:`Site`.
+    """
+    require(
+        isinstance(primitive, core.Primitive) and not primitive.multiple_results,
+        "primitive",
+        primitive,
+        "a jax primitive with a single output",
+    )
+    require(callable(rule), "rule", rule, "a function of a Call")
+    _RULES[primitive.name] = rule
+
+
+def site_of(name: str, call: Call) -> Site | None:
+    """The site that primitive ``name`` makes of ``call``, if a rule knows one."""
+    rule = _RULES.get(name)
+    return None if rule is None else rule(call)
+
+
+def _sizes(shape: Sequence[int], axes: Sequence[int]) -> int:
+    return math.prod(shape[axis] for axis in axes)
+
+
+def _dot_general(call: Call) -> Site:
+    (left, right), (left_batch, right_batch) = call.params["dimension_numbers"]
+    of_parameter = (left, left_batch) if call.position == 0 else (right, right_batch)
+    of_other = (right, right_batch) if call.position == 0 else (left, left_batch)
+    shape = call.parameter.shape
+    other = call.inputs[1 - call.position].shape
+    # axes in the parameter's own order, so that different uses agree
+    contracting = sorted(range(len(of_parameter[0])), key=lambda i: of_parameter[0][i])
+    batching = sorted(range(len(of_parameter[1])), key=lambda i: of_parameter[1][i])
+    contracted = tuple(of_parameter[0][i] for i in contracting)
+    blocks = tuple(of_parameter[1][i] for i in batching)
+    other_contracted = [of_other[0][i] for i in contracting]
+    other_blocks = [of_other[1][i] for i in batching]
+    kept = tuple(axis for axis in range(len(shape)) if axis not in contracted + blocks)
+    free = [a for a in range(len(other)) if a not in {*other_contracted, *other_blocks}]
+    b, i, j = _sizes(shape, blocks), _sizes(shape, contracted), _sizes(shape, kept)
+    x = _sizes(other, free)
+
+    def operand(known: Sequence[Array]) -> Array:
+        return known[0].transpose(other_blocks + free + other_contracted).reshape(b, x, i)
+
+    def cotangent(c: Array) -> Array:
+        # the output has batch axes as given, then free axes of the left, of the right operand
+        k, nb = c.shape[0], len(batching)
+        c = c.transpose([0, *(1 + a for a in batching), *range(1 + nb, c.ndim)])
+        if call.position == 1:
+            return c.reshape(k, b, x, j)
+        return c.reshape(k, b, j, x).swapaxes(2, 3)
+
+    return Site("dense", b, x, i, j, ("dot", contracted, blocks), operand, cotangent)
+
+
+def _conv_general_dilated(call: Call) -> Site | None:
+    params = call.params
+    if call.position != 1 or params["batch_group_count"] != 1:
+        return None
+    image_spec, kernel_spec, out_spec = params["dimension_numbers"]
+    groups = params["feature_group_count"]
+    kernel = [call.parameter.shape[axis] for axis in kernel_spec]
+    taps = kernel[2:]
+    channels = kernel[1]
+    kept = kernel[0] // groups
+    out = [call.output.shape[axis] for axis in out_spec]
+    shared = out[0] * math.prod(out[2:])
+    contracted = channels * math.prod(taps)
+
+    def operand(known: Sequence[Array]) -> Array:
+        image = known[0].transpose(image_spec)  # batch, channels, pixels
+        patches = _patches(
+            image,
+            taps,
+            out[2:],
+            params["window_strides"],
+            params["padding"],
+            params["lhs_dilation"],
+            params["rhs_dilation"],
+        )
+        patches = patches.reshape(out[0], groups, channels, *out[2:], math.prod(taps))
+        patches = jnp.moveaxis(patches, (1, 2), (0, -2))  # groups, batch, pixels, channels, taps
+        return patches.reshape(groups, shared, contracted)
+
+    def cotangent(c: Array) -> Array:
+        c = c.transpose([0, *(1 + axis for axis in out_spec)])
+        c = c.reshape(c.shape[0], out[0], groups, kept, *out[2:])
+        c = jnp.moveaxis(c, (2, 3), (1, -1))
+        return c.reshape(c.shape[0], groups, shared, kept)
+
+    return Site(
+        "dense",
+        groups,
+        shared,
+        contracted,
+        kept,
+        ("conv", tuple(kernel_spec), groups),
+        operand,
+        cotangent,
+        moved=groups * shared * contracted if math.prod(taps) > 1 else 0,
+    )
+
+
+def _patches(
+    image: Array,
+    taps: Sequence[int],
+    out: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    image_dilation: Sequence[int],
+    kernel_dilation: Sequence[int],
+) -> Array:
+    """What each tap of a convolution sees: ``[batch, channels, pixels…, taps]``.
+
+    By slicing: exact at any matmul precision, and free of multiplications.
+    """
+    config = [(0, 0, 0), (0, 0, 0)] + [
+        (low, high, dilation - 1)
+        for (low, high), dilation in zip(padding, image_dilation, strict=True)
+    ]
+    padded = jax.lax.pad(image, jnp.zeros((), image.dtype), config)
+    seen = []
+    for tap in _grid(taps):
+        start = [t * dilation for t, dilation in zip(tap, kernel_dilation, strict=True)]
+        limit = [s + (n - 1) * stride + 1 for s, n, stride in zip(start, out, strides, strict=True)]
+        seen.append(
+            jax.lax.slice(padded, (0, 0, *start), (*image.shape[:2], *limit), (1, 1, *strides))
+        )
+    return jnp.stack(seen, axis=-1)
+
+
+def _grid(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """All index tuples below ``sizes``, last axis fastest."""
+    grid: list[tuple[int, ...]] = [()]
+    for size in sizes:
+        grid = [(*index, i) for index in grid for i in range(size)]
+    return grid
+
+
+def _gather(call: Call) -> Site | None:
+    """Rows of a table: ``table[indices]``."""
+    numbers, table = call.params["dimension_numbers"], call.parameter.shape
+    is_lookup = (
+        call.position == 0
+        and tuple(numbers.collapsed_slice_dims) == (0,)
+        and tuple(numbers.start_index_map) == (0,)
+        and not numbers.operand_batching_dims
+        and not numbers.start_indices_batching_dims
+        and tuple(call.params["slice_sizes"]) == (1, *table[1:])
+    )
+    if not is_lookup:
+        return None
+    rows, kept = table[0], math.prod(table[1:])
+    shared = math.prod(call.inputs[1].shape[:-1])
+    offsets = tuple(numbers.offset_dims)
+    places = [axis for axis in range(len(call.output.shape)) if axis not in offsets]
+    mode = jax.lax.GatherScatterMode.from_any(call.params["mode"])
+
+    def operand(known: Sequence[Array]) -> tuple[Array, Array]:
+        index = known[0].reshape(shared)
+        if mode == jax.lax.GatherScatterMode.CLIP:
+            index = jnp.clip(index, 0, rows - 1)
+        return index, (index >= 0) & (index < rows)
+
+    def cotangent(c: Array) -> Array:
+        c = c.transpose([0, *(1 + axis for axis in places), *(1 + axis for axis in offsets)])
+        return c.reshape(c.shape[0], shared, kept)
+
+    return Site("lookup", 1, shared, rows, kept, ("lookup",), operand, cotangent)
+
+
+def _dynamic_slice(call: Call) -> Site | None:
+    """One row of a table, at an index that is not static."""
+    table = call.parameter.shape
+    if call.position != 0 or tuple(call.params["slice_sizes"]) != (1, *table[1:]):
+        return None
+    kept = math.prod(table[1:])
+
+    def operand(known: Sequence[Array]) -> tuple[Array, Array]:
+        index = jnp.clip(known[0], 0, table[0] - 1).reshape(1)
+        return index, jnp.ones_like(index, dtype=bool)
+
+    def cotangent(c: Array) -> Array:
+        return c.reshape(c.shape[0], 1, kept)
+
+    return Site("lookup", 1, 1, table[0], kept, ("lookup",), operand, cotangent)
+
+
+for _name, _rule in (
+    ("dot_general", _dot_general),
+    ("conv_general_dilated", _conv_general_dilated),
+    ("gather", _gather),
+    ("dynamic_slice", _dynamic_slice),
+):
+    _RULES[_name] = _rule
+del _name, _rule
