@@ -16,7 +16,7 @@ _MOVEMENT = """
     convert_element_type copy copy_p create_token device_put dynamic_slice dynamic_update_slice
     empty empty2 expand_dims gather imag iota name optimization_barrier pad pcast ppermute pvary
     random_unwrap random_wrap real reshape rev scatter sharding_constraint slice split squeeze
-    stop_gradient transpose
+    stack stop_gradient tile transpose unstack
 """
 
 

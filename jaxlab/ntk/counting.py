@@ -79,7 +79,8 @@ def breakdown(fn: Callable[..., Any], *args: Any, while_trips: int | None = None
 def peak_bytes(fn: Callable[..., Any], *args: Any) -> int:
     """Bytes that ``fn(*args)`` holds at once, in temporaries and results.
 
-    Every value lives from the equation that makes it to the last one that reads it. Arguments and
+    Every value lives from the equation that makes it to the last one that reads it, in the order of
+    the program or that in which results ask for operands, whichever needs less. Arguments and
     constants exist before the call and are not counted. Reshapes and broadcasts take no memory,
     elementwise operations and loop carries reuse that of operands nobody reads later, a ``scan``
     takes its stacked results, one slice of what it scans over and the peak of its body. Fusion

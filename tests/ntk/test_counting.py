@@ -139,6 +139,8 @@ def test_a_while_loop_needs_its_number_of_trips(bad_input):
         (lambda x: x.at[jnp.array([[1, 2, 4]]), 0].add(1.0, mode="drop"), 3),
         (lambda x: jnp.transpose(x).reshape(-1)[::2], 0),
         (lambda x: jnp.concatenate([x, x])[:, ::-1], 0),
+        (lambda x: jnp.stack([x, x]), 0),
+        (lambda x: jnp.tile(x, 3), 0),
         (lambda x: lax.pad(x, 0.0, ((1, 1, 0), (2, 2, 1))).astype(jnp.bfloat16), 0),
         (lambda x: lax.dynamic_slice(x, (2, 0), (2, 40)), 0),
         (lambda x: jnp.broadcast_to(x, (9, 6, 40)), 0),
