@@ -119,7 +119,8 @@ def survey(program: Program) -> Survey:
 
 
 def _shape(program: Program, value: Value) -> tuple[int, ...]:
-    return tuple((value.aval if isinstance(value, core.Literal) else program.types[value]).shape)
+    kind: Any = value.aval if isinstance(value, core.Literal) else program.types[value]
+    return tuple(kind.shape)
 
 
 def _advance(

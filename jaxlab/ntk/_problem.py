@@ -166,7 +166,10 @@ def prepare(
     shapes1, tree = jax.tree.flatten(out1)
     shapes2, tree2 = jax.tree.flatten(out2)
     require(
-        tree == tree2, "x2", tree2, f"a batch on which the network returns the structure {tree}"
+        tree == tree2,
+        "x2",
+        tree2,
+        f"a batch on which the network returns the structure {tree}",  # type: ignore[operator]
     )
     problems = []
     for index, (one, two) in enumerate(zip(shapes1, shapes2, strict=True)):
@@ -237,6 +240,8 @@ def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:
     if vmap_axes is None:
         return None
     if isinstance(vmap_axes, VmapAxes):
+        for axis in jax.tree.leaves(vmap_axes.in_axes):
+            check_integer("vmap_axes.in_axes", axis)
         check_integer("vmap_axes.out_axes", vmap_axes.out_axes)
         return vmap_axes
     check_integer("vmap_axes", vmap_axes)
@@ -244,17 +249,20 @@ def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:
 
 
 def _output_shapes(apply: Callable[..., Any], leaves: list[Array], x: Any) -> Any:
-    shapes = jax.eval_shape(apply, leaves, x)
-    outputs = jax.tree.leaves(shapes)
-    require(bool(outputs), "apply_fn", shapes, "a function that returns at least one array")
-    for output in outputs:
-        require(
-            jnp.issubdtype(output.dtype, jnp.floating),
-            "apply_fn",
-            output,
-            "a function whose outputs are real floating-point arrays",
-        )
-    return shapes
+    def checked(leaves: list[Array], x: Any) -> Any:
+        outputs = apply(leaves, x)
+        found = jax.tree.leaves(outputs)
+        require(bool(found), "apply_fn", outputs, "a function that returns at least one array")
+        for output in found:
+            require(
+                jnp.issubdtype(getattr(output, "dtype", bool), jnp.floating),
+                "apply_fn",
+                output,
+                "a function whose outputs are real floating-point arrays",
+            )
+        return outputs
+
+    return jax.eval_shape(checked, leaves, x)
 
 
 def _layout(
@@ -311,7 +319,19 @@ def _check_examples(
 ) -> None:
     assert layout.batch is not None
     size = shape[layout.batch]
-    for value, axis in zip(jax.tree.leaves(x), axes_of_leaves(axes.in_axes, x), strict=True):
+    try:
+        found = axes_of_leaves(axes.in_axes, x)
+    except ValueError as error:
+        raise ValueError(
+            f"vmap_axes: expected a prefix of {argument}, got {axes.in_axes!r}: {error}"
+        ) from error
+    require(
+        any(axis is not None for axis in found),
+        "vmap_axes",
+        axes.in_axes,
+        f"an axis of the examples in at least one leaf of {argument}",
+    )
+    for value, axis in zip(jax.tree.leaves(x), found, strict=True):
         if axis is None:
             continue
         ndim = jnp.ndim(value)

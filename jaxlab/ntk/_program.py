@@ -154,7 +154,7 @@ class _Builder:
 
     def apply(self, function: Callable[..., Array], *inputs: Value) -> Value:
         """Add the equations of a jnp function of these values."""
-        avals = [
+        avals: list[Any] = [
             value.aval if isinstance(value, core.Literal) else self.types[value] for value in inputs
         ]
         shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
@@ -162,8 +162,9 @@ class _Builder:
 
     def unrolled(self, params: dict[str, Any], inputs: list[Value]) -> list[Value]:
         """A scan, iteration by iteration."""
-        first, second = params["num_consts"], params["num_consts"] + params["num_carry"]
-        constants, carry, sequences = inputs[:first], inputs[first:second], inputs[second:]
+        num_constants, num_carry = _scan_inputs(params)
+        constants, rest = inputs[:num_constants], inputs[num_constants:]
+        carry, sequences = rest[:num_carry], rest[num_carry:]
         length = params["length"]
         order = range(length - 1, -1, -1) if params["reverse"] else range(length)
         rows: dict[int, list[Value]] = {}
@@ -173,11 +174,19 @@ class _Builder:
                 for xs in sequences
             ]
             results = self.closed(params["jaxpr"], [*constants, *carry, *slices])
-            carry, rows[index] = results[: params["num_carry"]], results[params["num_carry"] :]
+            carry, rows[index] = results[:num_carry], results[num_carry:]
         if length == 0:
             return list(carry)
         columns = zip(*(rows[index] for index in range(length)), strict=True)
         return list(carry) + [self.apply(lambda *ys: jnp.stack(ys), *ys) for ys in columns]
+
+
+def _scan_inputs(params: dict[str, Any]) -> tuple[int, int]:
+    """How many inputs of a scan are constants and how many are carried."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    constants, carry, _ = params["ft_in"].unpack()  # newer jax: a tree of the inputs
+    return len(list(constants)), len(list(carry))
 
 
 def linear_program(

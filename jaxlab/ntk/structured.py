@@ -133,12 +133,13 @@ def factors(
     x: PyTree,
     *,
     vmap_axes: int | VmapAxes | None = None,
+    like: Factors | None = None,
     options: StructuredOptions = StructuredOptions(),  # noqa: B008 (immutable)
 ) -> Factors:
     """Cotangents and operands of one batch, from which :func:`contract` makes kernels.
 
-    What is contracted at its sites and what in weight space is chosen for the kernel of the batch
-    with itself; two batches of one size and one kind of example therefore go together.
+    Factors that are to be contracted with each other must have one form. Without ``like`` the form
+    is the one that is cheapest for the kernel of the batch with itself.
 
     Args:
         apply_fn: ``(params, x) -> array``.
@@ -146,10 +147,12 @@ def factors(
         x: a batch, a PyTree.
         vmap_axes: axis of the examples in ``x`` and the output, when the network does not let them
             interact; None when it may.
+        like: factors of another batch of the same network, whose form is taken over.
         options: see :class:`StructuredOptions`.
 
     Raises:
-        ValueError: as for :func:`jaxlab.ntk.ntk_fn`; ``apply_fn`` returns more than one array.
+        ValueError: as for :func:`jaxlab.ntk.ntk_fn`; ``apply_fn`` returns more than one array; the
+            batch cannot take the form of ``like``.
 
     Cost: one forward pass and one reverse pass per output; memory as the arrays that come back,
     ``N O Σ (cotangents of the sites)``.
@@ -159,7 +162,7 @@ def factors(
         >>> apply_fn = lambda params, x: jnp.tanh(x @ params["w"]) @ params["v"]
         >>> params = {"w": jnp.ones((2, 4)), "v": jnp.ones((4, 1))}
         >>> one = factors(apply_fn, params, jnp.array([[1.0, 0.0], [0.0, 2.0]]), vmap_axes=0)
-        >>> two = factors(apply_fn, params, jnp.array([[0.5, 1.0]]), vmap_axes=0)
+        >>> two = factors(apply_fn, params, jnp.array([[0.5, 1.0]]), vmap_axes=0, like=one)
         >>> contract(one, two).shape
         (2, 1, 1, 1)
     """
@@ -168,8 +171,9 @@ def factors(
     )
     require(len(problems) == 1, "apply_fn", len(problems), "a function that returns one array")
     problem = problems[0]
+    choices = None if like is None else _in_form_of(like, _survey(problem, x, options))
     limit = _limit(options, problem.dtype)
-    return _side(problem, x, problem.shape1, options, None, limit, None)
+    return _side(problem, x, problem.shape1, options, choices, limit, None)
 
 
 def contract(
@@ -199,7 +203,7 @@ def contract(
         left.terms == right.terms and left.batch == right.batch,
         "right",
         right.terms,
-        "factors of the same network in the same form as left's (batches of equal size make them)",
+        "factors of the same network in the form of left's (argument like of factors)",
     )
     ndim = len(left.output_shape)
     trace = normalise_axes("trace_axes", trace_axes, ndim)
@@ -320,6 +324,27 @@ def _terms(choices: Sequence[Choice]) -> tuple[Term, ...]:
     )
 
 
+def _in_form_of(like: Factors, found: Survey) -> list[Choice]:
+    """The choices that lead to the terms of ``like``."""
+    choices = []
+    for leaf in range(len(found.shapes)):
+        own = [term for term in like.terms if term.leaf == leaf]
+        if not own:
+            used = leaf in found.obstacles or any(of == leaf for of, _ in found.uses)
+            require(not used, "like", leaf, "factors of a network that uses the same parameters")
+            choices.append(Choice("unused", "enters no output", (0, 0)))
+        elif own[0].kind == "weights":
+            choices.append(Choice("materialised", "as in the other factors", (0, 0)))
+        else:
+            fits = leaf not in found.obstacles and all(
+                (leaf, term.part) in found.uses for term in own
+            )
+            require(fits, "like", own, "factors of a network that uses its parameters alike")
+            groups = tuple(Group(leaf, term.part, term.kind) for term in own)  # type: ignore[arg-type]
+            choices.append(Choice("structured", "as in the other factors", (0, 0), groups))
+    return choices
+
+
 def _contract(
     left: Factors, right: Factors, layout: Layout, dtype: Any, limit: int | None
 ) -> Array:
@@ -340,10 +365,10 @@ def _joined(problem: Problem) -> Any:
     """Both batches as one, where their examples are alike; None where they are not."""
     if problem.layout.batch is None:
         return None
-    one, structure = jax.tree.flatten(problem.x1)
-    two, other = jax.tree.flatten(problem.x2)
-    if structure != other:
+    if jax.tree.structure(problem.x1) != jax.tree.structure(problem.x2):  # type: ignore[operator]
         return None
+    one, structure = jax.tree.flatten(problem.x1)
+    two = jax.tree.leaves(problem.x2)
     values = []
     for a, b, axis in zip(one, two, axes_of_leaves(problem.in_axes, problem.x1), strict=True):
         if axis is None:
