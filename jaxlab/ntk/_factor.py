@@ -1,5 +1,6 @@
 """Train kernels decomposed once, for every prediction that is made with them."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -110,6 +111,11 @@ def factorize(
     """
     check_choice("method", method, ("eigh", "cholesky"))
     check_scalar("diag_reg", diag_reg, minimum=0)
+    return _factorize(k_train_train, diag_reg, absolute=absolute, method=method)
+
+
+@functools.partial(jax.jit, static_argnames=("absolute", "method"))
+def _factorize(k_train_train: Array, diag_reg: Any, *, absolute: bool, method: str) -> Factor:
     kernel = as_matrix("k_train_train", k_train_train)
     check_square("k_train_train", jnp.asarray(k_train_train))
     n, dtype = kernel.shape[0], kernel.dtype

@@ -1,13 +1,15 @@
 """Distributions over outputs: Gaussian processes, and ensembles of trained networks."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
 from jaxlab.checks import require
 from jaxlab.ntk._factor import Factor, gain, solve, whiten
-from jaxlab.ntk._mse import scaled_times, status_at
+from jaxlab.ntk._mse import check_times, status_at
 from jaxlab.ntk._rows import Rows, as_kernels, matmul
 
 __all__ = ["Gaussian", "Prior", "gp_inference", "gradient_descent_mse_ensemble"]
@@ -91,8 +93,24 @@ def gp_inference(
         >>> gp_inference(factor, jnp.array([[2.0], [4.0]]), jnp.ones((1, 2)), jnp.array([[3.0]]))
         Gaussian(mean=Array([[3.]], dtype=float32), covariance=Array([[2.]], dtype=float32), ...)
     """
+    times = check_times(factor, t, learning_rate)
+    return _gp_inference(
+        factor, y_train, k_test_train, k_test_test, times, learning_rate, tuple(trace_axes)
+    )
+
+
+@functools.partial(jax.jit, static_argnames="trace_axes")
+def _gp_inference(
+    factor: Factor,
+    y_train: Array,
+    k_test_train: Array,
+    k_test_test: Array | None,
+    times: Array,
+    learning_rate: Any,
+    trace_axes: tuple[int, ...],
+) -> Gaussian:
     rows, targets = Rows.of(y_train, trace_axes, factor.size, factor.dtype)
-    times, tau = scaled_times(factor, t, learning_rate, targets.size)
+    tau = times.reshape(-1) * learning_rate / targets.size
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:
         dual, white = solve(factor, targets)[None], whiten(factor, across.T)[None]
@@ -160,8 +178,22 @@ def gradient_descent_mse_ensemble(
         >>> after.mean, after.covariance
         (Array([[0.5]], dtype=float32), Array([[0.25]], dtype=float32))
     """
+    times = check_times(factor, t, learning_rate)
+    return _ensemble(factor, y_train, k_test_train, prior, times, learning_rate, tuple(trace_axes))
+
+
+@functools.partial(jax.jit, static_argnames="trace_axes")
+def _ensemble(
+    factor: Factor,
+    y_train: Array,
+    k_test_train: Array,
+    prior: Prior | None,
+    times: Array,
+    learning_rate: Any,
+    trace_axes: tuple[int, ...],
+) -> Gaussian:
     rows, targets = Rows.of(y_train, trace_axes, factor.size, factor.dtype)
-    times, tau = scaled_times(factor, t, learning_rate, targets.size)
+    tau = times.reshape(-1) * learning_rate / targets.size
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:
         pull = solve(factor, across.T).T[None]

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float, Shaped
 from jaxlab.checks import check_integer, check_scalar, require
 from jaxlab.ntk._dormand_prince import integrate
 from jaxlab.ntk._factor import NOT_CONVERGED, NOT_FINITE, OK
-from jaxlab.ntk._mse import Predictions, check_times
+from jaxlab.ntk._mse import Predictions, as_times
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 
 __all__ = ["gradient_descent"]
@@ -82,17 +83,50 @@ def gradient_descent(
         >>> bool(after.train[0, 0] > after.train[0, 1]), after.status.item() == OK
         (True, True)
     """
-    kernel = as_matrix("k_train_train", k_train_train)
-    check_square("k_train_train", jnp.asarray(k_train_train))
-    dtype = kernel.dtype
-    rows, targets = Rows.of(y_train, trace_axes, kernel.shape[0], dtype)
-    times = check_times(t, dtype, finite=True)
+    dtype = as_matrix("k_train_train", k_train_train).dtype
+    times = as_times(t, dtype, finite=True)
     check_scalar("learning_rate", learning_rate, above=0)
     if momentum is not None:
         check_scalar("momentum", momentum)
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("atol", atol, minimum=0)
     check_integer("max_steps", max_steps, minimum=1)
+    return _predict(
+        loss,
+        k_train_train,
+        y_train,
+        times,
+        f_train_0,
+        f_test_0,
+        k_test_train,
+        learning_rate,
+        momentum,
+        trace_axes=tuple(trace_axes),
+        rtol=float(rtol),
+        atol=float(atol),
+        max_steps=max_steps,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("loss", "trace_axes", "rtol", "atol", "max_steps"))
+def _predict(
+    loss: Callable[[Array, Array], Array],
+    k_train_train: Array,
+    y_train: Array,
+    times: Array,
+    f_train_0: Any,
+    f_test_0: Any,
+    k_test_train: Array | None,
+    learning_rate: Any,
+    momentum: Any,
+    *,
+    trace_axes: tuple[int, ...],
+    **integrator: Any,
+) -> Predictions:
+    kernel = as_matrix("k_train_train", k_train_train)
+    check_square("k_train_train", k_train_train)
+    dtype = kernel.dtype
+    rows, targets = Rows.of(y_train, trace_axes, kernel.shape[0], dtype)
     y = rows.restore(targets)
     value = jax.eval_shape(loss, y, y)
     scalar = getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.floating)
@@ -105,12 +139,18 @@ def gradient_descent(
         rate = jnp.sqrt(rate)
         friction = (jnp.asarray(momentum, dtype) - 1) / rate
     order = jnp.argsort(times.reshape(-1))
-    ascending = times.reshape(-1)[order] * rate
-    train, pushes, reached = _flow(
-        loss, rows, kernel, targets, start, ascending, friction, rtol, atol, max_steps
-    )
     back = jnp.argsort(order)
-    train, pushes, reached = train[back], pushes[back], reached[back]
+    train, pushes, reached = (
+        part[back]
+        for part in _flow(
+            lambda outputs: rows.flatten(jax.grad(loss)(rows.restore(outputs), y)),
+            kernel,
+            start,
+            times.reshape(-1)[order] * rate,
+            friction,
+            **integrator,
+        )
+    )
     finite = jnp.all(jnp.isfinite(train) & jnp.isfinite(pushes), axis=(1, 2))
     test = None
     if k_test_train is not None or f_test_0 is not None:
@@ -123,47 +163,35 @@ def gradient_descent(
     return Predictions(rows.restore(train, None, times.shape), test, status.reshape(times.shape))
 
 
-@functools.partial(jax.jit, static_argnames=("loss", "rows", "rtol", "atol", "max_steps"))
 def _flow(
-    loss: Callable[[Array, Array], Array],
-    rows: Rows,
+    slope: Callable[[Array], Array],
     kernel: Array,
-    targets: Array,
-    f_train: Array,
+    start: Array,
     times: Array,
     friction: Array | None,
-    rtol: int | float,
-    atol: int | float,
-    max_steps: int,
+    **integrator: Any,
 ) -> tuple[Array, Array, Array]:
     """Train outputs, ``∫ ∂L/∂f`` and whether it got there, at ascending times."""
-    y = rows.restore(targets)
     # the integral is carried in the units of the outputs, in which the tolerances are given
     unit = jnp.mean(jnp.diagonal(kernel))
     unit = jnp.where(unit > 0, unit, 1)
 
     def force(outputs: Array) -> Array:
-        gradient = rows.flatten(jax.grad(loss)(rows.restore(outputs), y))
+        gradient = slope(outputs)
         return jnp.stack([-matmul(kernel, gradient), unit * gradient])
 
-    start = jnp.stack([f_train, jnp.zeros_like(f_train)])
+    def plain(state: Array) -> Array:
+        return force(state[0])
+
+    def with_momentum(state: Array) -> Array:
+        position, velocity = state
+        return jnp.stack([velocity, force(position[0]) + friction * velocity])
+
+    state = jnp.stack([start, jnp.zeros_like(start)])
     if friction is None:
-        states, reached = integrate(
-            lambda state: force(state[0]), start, times, rtol=rtol, atol=atol, max_steps=max_steps
-        )
+        states, reached = integrate(plain, state, times, **integrator)
     else:
-
-        def derivative(state: Array) -> Array:
-            position, velocity = state
-            return jnp.stack([velocity, force(position[0]) + friction * velocity])
-
-        states, reached = integrate(
-            derivative,
-            jnp.stack([start, jnp.zeros_like(start)]),
-            times,
-            rtol=rtol,
-            atol=atol,
-            max_steps=max_steps,
-        )
+        state = jnp.stack([state, jnp.zeros_like(state)])
+        states, reached = integrate(with_momentum, state, times, **integrator)
         states = states[:, 0]
     return states[:, 0], states[:, 1] / unit, reached

@@ -1,11 +1,14 @@
 """Training with the mean squared error: closed forms in the eigenbasis of the kernel."""
 
+import functools
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
-from jaxlab.checks import check_integer, check_number, check_scalar, require
+from jaxlab.checks import check_integer, check_number, check_scalar, concrete, require
 from jaxlab.ntk._factor import (
     NOT_FINITE,
     OK,
@@ -21,11 +24,11 @@ from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 __all__ = [
     "Predictions",
     "Ridge",
+    "as_times",
     "check_times",
     "gradient_descent_mse",
     "kernel_ridge",
     "max_learning_rate",
-    "scaled_times",
     "status_at",
 ]
 
@@ -113,9 +116,26 @@ def gradient_descent_mse(
         >>> after.train
         Array([[1.]], dtype=float32)
     """
+    times = check_times(factor, t, learning_rate)
+    return _gradient_descent_mse(
+        factor, y_train, times, f_train_0, f_test_0, k_test_train, learning_rate, tuple(trace_axes)
+    )
+
+
+@functools.partial(jax.jit, static_argnames="trace_axes")
+def _gradient_descent_mse(
+    factor: Factor,
+    y_train: Array,
+    times: Array,
+    f_train_0: Any,
+    f_test_0: Any,
+    k_test_train: Array | None,
+    learning_rate: Any,
+    trace_axes: tuple[int, ...],
+) -> Predictions:
     dtype = factor.dtype
     rows, targets = Rows.of(y_train, trace_axes, factor.size, dtype)
-    times, tau = scaled_times(factor, t, learning_rate, targets.size)
+    tau = times.reshape(-1) * learning_rate / targets.size
     rest = targets - rows.initial("f_train_0", f_train_0, dtype)
     if factor.cholesky is not None:
         train, dual = targets[None], solve(factor, rest)[None]
@@ -133,6 +153,7 @@ def gradient_descent_mse(
     return Predictions(train, test, status_at(factor, times, train, test))
 
 
+@functools.partial(jax.jit, static_argnames="trace_axes")
 def kernel_ridge(
     factor: Factor,
     y_train: Shaped[Array, "..."],
@@ -211,38 +232,40 @@ def max_learning_rate(
         >>> max_learning_rate(jnp.diag(jnp.array([1.0, 4.0])))
         Array(1., dtype=float32)
     """
-    kernel = as_matrix("k_train_train", k_train_train)
-    check_square("k_train_train", jnp.asarray(k_train_train))
     check_scalar("momentum", momentum, minimum=0, maximum=1)
     if y_size is not None:
         check_integer("y_size", y_size, minimum=1)
+    return _max_learning_rate(k_train_train, momentum, y_size)
+
+
+@functools.partial(jax.jit, static_argnames="y_size")
+def _max_learning_rate(k_train_train: Array, momentum: Any, y_size: int | None) -> Array:
+    kernel = as_matrix("k_train_train", k_train_train)
+    check_square("k_train_train", jnp.asarray(k_train_train))
     require(kernel.shape[0] > 0, "k_train_train", k_train_train, "at least one training example")
     largest = jnp.maximum(jnp.linalg.eigvalsh(kernel)[-1], 0)
     return 2 * (1 + jnp.asarray(momentum, kernel.dtype)) * (y_size or kernel.shape[0]) / largest
 
 
-def check_times(t: int | float | Array, dtype: Any, *, finite: bool = False) -> Float[Array, "..."]:
-    """Times as an array, refused when known and negative (or not finite)."""
-    times = jnp.asarray(t)
-    real = jnp.issubdtype(times.dtype, jnp.floating) or jnp.issubdtype(times.dtype, jnp.integer)
-    require(real, "t", times, "real numbers >= 0")
-    # infinity is a time like any other unless it would have to be integrated to
-    check_number("t", times if finite else jnp.where(times == jnp.inf, 0, times), minimum=0)
-    return times.astype(dtype)
-
-
-def scaled_times(
-    factor: Factor,
-    t: int | float | Array | None,
-    learning_rate: int | float | Array,
-    size: int,
-) -> tuple[Array, Array]:
-    """Times, and ``ηt/n`` for each of them in one row; infinite ones need no eigenvalues."""
+def check_times(
+    factor: Factor, t: int | float | Array | None, learning_rate: int | float | Array
+) -> Float[Array, "..."]:
+    """Times as an array, None as infinity; what is known of them and the rate is checked."""
     check_scalar("learning_rate", learning_rate, above=0)
     if factor.cholesky is not None:
         require(t is None, "factor", "a Cholesky factor", "method='eigh' for finite times")
-    times = check_times(jnp.inf if t is None else t, factor.dtype)
-    return times, times.reshape(-1) * jnp.asarray(learning_rate, factor.dtype) / size
+    return as_times(np.inf if t is None else t, factor.dtype, finite=False)
+
+
+def as_times(t: int | float | Array, dtype: Any, *, finite: bool) -> Float[Array, "..."]:
+    """Times as an array, refused when known and negative, NaN or, if ``finite``, infinite."""
+    known = concrete(t)
+    if known is not None:
+        real = np.issubdtype(known.dtype, np.floating) or np.issubdtype(known.dtype, np.integer)
+        require(real, "t", t, "real numbers >= 0")
+        allowed = known if finite else known[known != np.inf]
+        check_number("t", allowed, minimum=0)
+    return jnp.asarray(t, dtype)
 
 
 def status_at(factor: Factor, times: Array, *outputs: Array | None) -> Int[Array, "..."]:

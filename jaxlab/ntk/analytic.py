@@ -9,6 +9,7 @@ With ``q`` the variances of the pre-activations and ``K`` their covariance, a la
 one is linear, ``K = Θ = σ_w² x·x'/d + σ_b²``.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -95,6 +96,19 @@ def fully_connected(
     _check(x1, x2, depth, activation, get)
     check_scalar("sigma_w", sigma_w, minimum=0)
     check_scalar("sigma_b", sigma_b, minimum=0)
+    return _kernels(x1, x2, sigma_w, sigma_b, depth, activation, tuple(get))
+
+
+@functools.partial(jax.jit, static_argnames=("depth", "activation", "get"))
+def _kernels(
+    x1: Array,
+    x2: Array | None,
+    sigma_w: Any,
+    sigma_b: Any,
+    depth: int,
+    activation: str,
+    get: tuple[str, ...],
+) -> Kernels:
     dtype = jnp.promote_types(x1.dtype if x2 is None else jnp.result_type(x1, x2), jnp.float32)
     weight, bias = (jnp.square(jnp.asarray(sigma, dtype)) for sigma in (sigma_w, sigma_b))
     first = x1.astype(dtype)

@@ -9,8 +9,10 @@ Example:
     (Array(3., dtype=float32), Array(1.6, dtype=float32))
 """
 
+import functools
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
@@ -45,6 +47,7 @@ class ConditionNumber(NamedTuple):
     smallest: Float[Array, ""]
 
 
+@jax.jit
 def eigenvalues(kernel: Float[Array, "..."]) -> Float[Array, " n"]:
     """Eigenvalues of the kernel's matrix, largest first.
 
@@ -68,6 +71,7 @@ def eigenvalues(kernel: Float[Array, "..."]) -> Float[Array, " n"]:
     return jnp.linalg.eigvalsh(_symmetric("kernel", kernel))[::-1]
 
 
+@jax.jit
 def condition_number(kernel: Float[Array, "..."]) -> ConditionNumber:
     """Condition number ``κ = λ_max/λ_min``, and whether it can be believed.
 
@@ -101,6 +105,7 @@ def condition_number(kernel: Float[Array, "..."]) -> ConditionNumber:
     return ConditionNumber(value, reliable, largest, smallest)
 
 
+@jax.jit
 def effective_rank(kernel: Float[Array, "..."]) -> Float[Array, ""]:
     """Participation ratio of the spectrum, ``(Σλ)²/Σλ²``; no decomposition is needed for it.
 
@@ -125,6 +130,7 @@ def effective_rank(kernel: Float[Array, "..."]) -> Float[Array, ""]:
     return jnp.square(jnp.trace(matrix)) / jnp.sum(jnp.square(matrix))
 
 
+@jax.jit
 def entropy_rank(kernel: Float[Array, "..."]) -> Float[Array, ""]:
     """Exponential of the spectrum's entropy, ``exp(−Σ p log p)`` with ``p = λ/Σλ``.
 
@@ -154,6 +160,7 @@ def entropy_rank(kernel: Float[Array, "..."]) -> Float[Array, ""]:
     return jnp.exp(-jnp.sum(terms))
 
 
+@functools.partial(jax.jit, static_argnames=("trace_axes", "centered"))
 def target_alignment(
     kernel: Float[Array, "..."],
     y: Shaped[Array, "..."],
@@ -201,6 +208,7 @@ def target_alignment(
     return jnp.sum(targets * matmul(_unit(matrix), targets)) / jnp.linalg.norm(gram)
 
 
+@jax.jit
 def kernel_distance(kernel1: Float[Array, "..."], kernel2: Float[Array, "..."]) -> Float[Array, ""]:
     """One less the cosine between two kernels, ``1 − ⟨K, K'⟩/(‖K‖ ‖K'‖)``.
 
