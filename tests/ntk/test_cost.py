@@ -14,7 +14,14 @@ from jax import lax
 
 from jaxlab.ntk import cost
 from jaxlab.ntk._problem import prepare
-from jaxlab.ntk.cost import breakdown, cheapest, compare, format_table, kernel_estimate
+from jaxlab.ntk.cost import (
+    ImplementationCost,
+    breakdown,
+    cheapest,
+    compare,
+    format_table,
+    kernel_estimate,
+)
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import StructuredOptions
 
@@ -101,12 +108,11 @@ def test_advantage_of_structure_on_wide_networks():
 
 def test_advantage_of_vector_products_over_jacobians_grows_with_outputs():
     ratios = []
-    for o in (1, 16, 128):
+    for o in (1, 64):
         network = (mlp, 1, (512,), layers(512, 512, o))
         ratios.append(flops("jacobian", *network) / flops("vector_products", *network))
     assert 0.7 < ratios[0] < 2
-    assert ratios[1] > 3 * ratios[0]
-    assert ratios[2] > 5 * ratios[1]
+    assert ratios[1] > 10 * ratios[0]
 
 
 def convolutions(params, x):
@@ -180,9 +186,9 @@ def test_peak_agrees_with_the_compiler(implementation):
 @pytest.mark.parametrize(
     ("n", "widths", "expected"),
     [
-        (1, (16, 16, 16, 16, 64), "vector_products"),  # more outputs than width
+        (1, (16, 16, 16, 96), "vector_products"),  # more outputs than width
         (1, (64, 64, 64, 8), "structured"),
-        (4, (16, 16, 16, 16, 8), "structured"),
+        (4, (16, 16, 8), "structured"),
     ],
 )
 def test_choice_follows_the_theory(n, widths, expected):
@@ -190,10 +196,11 @@ def test_choice_follows_the_theory(n, widths, expected):
     assert cheapest(problem, StructuredOptions()) == expected
 
 
-def test_memory_limit_discards_and_refuses(bad_input):
+def test_memory_limit_discards_and_refuses(bad_input, monkeypatch):
     problem = small(4, (64, 64, 64, 4))
     found = {name: kernel_estimate(problem, name, StructuredOptions()) for name in NAMES}
     peaks = {name: one.peak_bytes for name, one in found.items()}
+    monkeypatch.setattr(cost, "kernel_estimate", lambda problem, name, options: found[name])
     fewest = min(found, key=lambda name: found[name].flops)
     assert cheapest(problem, StructuredOptions()) == fewest
     assert peaks["structured"] < peaks["jacobian"]
@@ -217,42 +224,59 @@ def test_automatic_kernel_is_the_kernel():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_choice_is_remembered_while_the_network_lives():
-    traces = []
+def test_choice_is_remembered_while_the_network_lives(monkeypatch):
+    made = []
+
+    def counted(problem, options):
+        made.append(options)
+        return "structured"
+
+    monkeypatch.setattr(cost, "_cheapest", counted)
 
     def network(weights, x):
-        traces.append(1)
         return x @ weights
 
-    def choose(problem, **remember):
-        before = len(traces)
-        cheapest(problem, StructuredOptions(), **remember)
-        return len(traces) - before
+    def choices(problem, options=StructuredOptions(), **remember):  # noqa: B008
+        before = len(made)
+        assert cheapest(problem, options, **remember) == "structured"
+        return len(made) - before
 
     params = jnp.ones((3, 2))
     first = problem_of(network, params, jnp.ones((2, 3)))
-    again = problem_of(network, params, jnp.zeros((2, 3)))
+    again = problem_of(network, params, np.zeros((2, 3), np.float32))
     larger = problem_of(network, params, jnp.ones((5, 3)))
-    assert choose(first, apply_fn=network) > 0
-    assert choose(again, apply_fn=network) == 0
-    assert choose(larger, apply_fn=network) > 0
-    assert choose(again, apply_fn=network, output=1) > 0
-    assert choose(again) > 0  # without a network to remember it by
+    assert choices(first, apply_fn=network) == 1
+    assert choices(again, apply_fn=network) == 0
+    assert choices(larger, apply_fn=network) == 1
+    assert choices(problem_of(network, params, jnp.ones((2, 3)), first.x1), apply_fn=network) == 1
+    assert choices(again, apply_fn=network, output=1) == 1
+    assert choices(again, StructuredOptions(memory_limit=10), apply_fn=network) == 1
+    assert choices(again, apply_fn=lambda weights, x: x @ weights) == 1
+    assert choices(again) == 1  # without a network to remember it by
 
+    gc.collect()
+    kept = len(cost._CHOICES)
+    passing = functools.partial(network)
+    assert choices(first, apply_fn=passing) == 1
+    assert len(cost._CHOICES) == kept + 1
+    del passing
+    gc.collect()
+    assert len(cost._CHOICES) == kept
+
+
+def test_a_network_that_cannot_be_remembered_is_priced_each_time(monkeypatch):
     class Unhashable:
         __hash__ = None
 
         def __call__(self, weights, x):
             return x @ weights
 
-    assert cheapest(first, StructuredOptions(), apply_fn=Unhashable()) in NAMES
-    kept = len(cost._CHOICES)
-    passing = functools.partial(network)
-    choose(first, apply_fn=passing)
-    assert len(cost._CHOICES) == kept + 1
-    del passing
-    gc.collect()
-    assert len(cost._CHOICES) == kept
+    monkeypatch.setattr(cost, "_cheapest", lambda problem, options: "jacobian")
+    network = Unhashable()
+    problem = problem_of(network, jnp.ones((3, 2)), jnp.ones((2, 3)))
+    assert cheapest(problem, StructuredOptions(), apply_fn=network) == "jacobian"
+    monkeypatch.setattr(cost, "_cheapest", lambda problem, options: "structured")
+    assert cheapest(problem, StructuredOptions(), apply_fn=network) == "structured"
 
 
 def test_one_batch_with_itself_costs_less():
@@ -275,9 +299,9 @@ def test_rows_are_those_of_the_problem():
     assert [row.flops for row in rows] == sorted(row.flops for row in rows)
     assert {row.implementation for row in rows} == set(NAMES)
     for row in rows:
-        found = kernel_estimate(problem, row.implementation, StructuredOptions())
-        assert (row.flops, row.peak_bytes) == tuple(found)
         assert row.flops_per_entry == row.flops / (2 * 2 * 4 * 4)
+    found = {row.implementation: (row.flops, row.peak_bytes) for row in rows}
+    assert found["jacobian"] == kernel_estimate(problem, "jacobian", StructuredOptions())
 
 
 def test_rows_of_several_outputs_and_constant_parameters():
@@ -313,11 +337,13 @@ def test_networks_with_loops_of_unknown_length_are_refused(bad_input):
 
 
 def test_table_is_aligned():
-    rows = compare(mlp, shape(8, 64), None, layers(64, 64, 10), vmap_axes=0)
-    lines = format_table(rows).splitlines()
-    assert len(lines) == 4
-    assert len({len(line) for line in lines}) == 1
-    assert [line.split()[0] for line in lines[1:]] == [row.implementation for row in rows]
-    assert [int(line.split()[1].replace(",", "")) for line in lines[1:]] == [
-        row.flops for row in rows
+    rows = [
+        ImplementationCost("structured", 19_563_720, 638_480, 3_056.83),
+        ImplementationCost("jacobian", 503_924_880, 25_313_280, 78_738.3),
     ]
+    assert format_table(rows).splitlines() == [
+        "implementation        FLOPs  peak bytes  FLOPs per entry",
+        "structured       19,563,720     638,480          3,056.8",
+        "jacobian        503,924,880  25,313,280         78,738.3",
+    ]
+    assert format_table([]) == "implementation  FLOPs  peak bytes  FLOPs per entry"
