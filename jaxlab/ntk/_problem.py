@@ -165,12 +165,8 @@ def prepare(
     out2 = out1 if symmetric else _output_shapes(on_leaves, leaves, x2)
     shapes1, tree = jax.tree.flatten(out1)
     shapes2, tree2 = jax.tree.flatten(out2)
-    require(
-        tree == tree2,
-        "x2",
-        tree2,
-        f"a batch on which the network returns the structure {tree}",  # type: ignore[operator]
-    )
+    same = bool(tree == tree2)  # type: ignore[operator]
+    require(same, "x2", tree2, f"a batch on which the network returns the structure {tree}")
     problems = []
     for index, (one, two) in enumerate(zip(shapes1, shapes2, strict=True)):
         layout = _layout(one.shape, two.shape, trace_axes, diagonal_axes, axes)

@@ -92,6 +92,7 @@ def check_independence(
         apply_fn, x, None, params, trace_axes=(), diagonal_axes=(), vmap_axes=vmap_axes
     )
     first = problems[0]
+    assert first.layout.batch is not None
     number = first.shape1[first.layout.batch]
     require(number > 0, "x", x, "at least one example")
     if tolerance is None:
@@ -101,7 +102,7 @@ def check_independence(
     def outputs(x: Any) -> list[Array]:
         """One row for each example, from each output."""
         return [
-            jnp.moveaxis(each.apply(each.leaves, x), each.layout.batch, 0).reshape(number, -1)
+            jnp.moveaxis(each.apply(each.leaves, x), each.layout.batch or 0, 0).reshape(number, -1)
             for each in problems
         ]
 

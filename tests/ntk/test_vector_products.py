@@ -1,0 +1,106 @@
+"""NTK-vector products: batches of columns, memory, and the product with any vector."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.ntk._problem import prepare
+from jaxlab.ntk.vector_products import ntk_vector_products, ntk_vp
+from tests.ntk.nets import NETS
+from tests.ntk.oracle import brute_force, to_matrix
+
+# The programs are tiny and run once: most of their time is the compiler's.
+jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def network(params, x):
+    return jnp.tanh(x @ params[0]) @ params[1]
+
+
+@pytest.fixture(scope="module")
+def data():
+    draw = np.random.default_rng(0)
+    params = [draw.standard_normal((3, 4)), draw.standard_normal((4, 5))]
+    return draw.standard_normal((2, 3)), draw.standard_normal((3, 3)), params
+
+
+def problem_of(x1, x2, params, vmap_axes=0, trace_axes=()):
+    (problem,), _ = prepare(
+        network, x1, x2, params, trace_axes=trace_axes, diagonal_axes=(), vmap_axes=vmap_axes
+    )
+    return problem
+
+
+@pytest.mark.parametrize("vmap_axes", [0, None])
+def test_columns_at_once_change_nothing(x64, data, vmap_axes):
+    """One column, a part of an example, several examples with a remainder, all."""
+    problem = problem_of(*data, vmap_axes)
+    kernels = jit(
+        lambda: [ntk_vector_products(problem, column_batch=columns) for columns in (1, 2, 11, 100)]
+    )()
+    expected = brute_force(network, *data)
+    for kernel in kernels:
+        np.testing.assert_allclose(kernel, expected, atol=1e-12)
+
+
+def test_memory_is_that_of_the_columns_at_once():
+    """Temporary memory grows with ``column_batch``, not with the number of columns."""
+    params = [jnp.zeros((512, 512)), jnp.zeros((512, 40))]
+    size = sum(leaf.size for leaf in params) * 4
+
+    def temporary(columns):
+        def kernel(x, params):
+            return ntk_vector_products(problem_of(x, None, params), column_batch=columns)
+
+        lowered = jit(kernel).lower(jnp.zeros((4, 512)), params)
+        return lowered.compile().memory_analysis().temp_size_in_bytes
+
+    assert temporary(1) < 4 * size
+    assert temporary(8) < 4 * 8 * size < 4 * 40 * size
+
+
+def test_column_batch_is_checked(bad_input, data):
+    for wrong in (0, 1.5):
+        with pytest.raises(ValueError, match="column_batch"):
+            ntk_vector_products(problem_of(*data), column_batch=wrong)
+
+
+def test_product_is_the_kernel_times_the_vector(x64, data):
+    x1, x2, params = data
+    v = np.random.default_rng(1).standard_normal((3, 5))
+    matrix = to_matrix(brute_force(network, x1, x2, params))
+    got, own = jit(
+        lambda: (ntk_vp(network, x1, x2, params)(v), ntk_vp(network, x2, None, params)(v))
+    )()
+    np.testing.assert_allclose(got, (matrix @ v.ravel()).reshape(2, 5), atol=1e-12)
+    matrix = to_matrix(brute_force(network, x2, None, params))
+    np.testing.assert_allclose(own.ravel(), matrix @ v.ravel(), atol=1e-12)
+
+
+def test_product_without_forward_mode(x64):
+    """A custom reverse-mode rule counts as the derivative, on both sides."""
+    net = NETS["custom_vjp"]
+    v = np.ones((2, 2))
+    got = jit(lambda: ntk_vp(net.apply_fn, net.x1, net.x2, net.params)(v))()
+    expected = to_matrix(brute_force(net.apply_fn, net.x1, net.x2, net.params)) @ v.ravel()
+    np.testing.assert_allclose(got.ravel(), expected, atol=1e-12)
+
+
+def test_product_of_several_outputs_has_their_cross_terms():
+    def two(w, x):
+        return {"a": x @ w, "b": 2 * (x @ w)}
+
+    x, w = jnp.ones((1, 3)), jnp.ones((3, 1))
+    got = ntk_vp(two, x, None, w)({"a": jnp.ones((1, 1)), "b": jnp.ones((1, 1))})
+    assert got["a"].tolist() == [[9.0]]  # 3·1 + 3·2·1
+    assert got["b"].tolist() == [[18.0]]
+
+
+@pytest.mark.parametrize("v", [np.ones((2, 5)), np.ones(15), {"v": np.ones((3, 5))}])
+def test_vector_of_another_shape_is_refused(bad_input, data, v):
+    matvec = ntk_vp(network, *data)
+    with pytest.raises(ValueError, match="v: expected the shapes"):
+        matvec(v)
