@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, require
+from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import VmapAxes
 
 __all__ = ["Layout", "Problem", "differentiable", "normalise_axes", "prepare"]
@@ -153,13 +154,15 @@ def prepare(
             are not real arrays, axes out of range, in both tuples or of unequal sizes, example
             axes that do not fit ``x`` or the output.
     """
+    symmetric = x2 is None
+    axes_of_devices = varying((params, x1, x2))
+    params, x1 = vary((params, x1), axes_of_devices)
+    x2 = x1 if symmetric else vary(x2, axes_of_devices)
     leaves, paths, merge = differentiable(params)
 
     def on_leaves(leaves: list[Array], x: Any) -> Any:
         return apply_fn(merge(leaves), x)
 
-    symmetric = x2 is None
-    x2 = x1 if symmetric else x2
     axes = _vmap_axes(vmap_axes)
     out1 = _output_shapes(on_leaves, leaves, x1)
     out2 = out1 if symmetric else _output_shapes(on_leaves, leaves, x2)

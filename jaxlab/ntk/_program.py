@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.extend import core
 from jaxtyping import Array
 
-__all__ = ["Program", "Step", "Value", "linear_program", "vary", "varying"]
+__all__ = ["Program", "Step", "Value", "linear_program"]
 
 Value: TypeAlias = "int | core.Literal"
 """The number of a variable, or a constant written in the program."""
@@ -213,19 +213,3 @@ def linear_program(
         dependent=frozenset(builder.dependent),
     )
     return output, program
-
-
-def varying(value: Any) -> frozenset[str]:
-    """Axes of an enclosing ``shard_map`` over which ``value`` differs between devices."""
-    kind = jax.typeof(value)
-    manual = getattr(kind, "manual_axis_type", None)
-    return frozenset(manual.varying if manual is not None else getattr(kind, "vma", ()))
-
-
-def vary(value: Any, axes: frozenset[str]) -> Any:
-    """``value``, declared to differ between the devices along ``axes``.
-
-    Without it the derivative with respect to what all devices share is summed over them.
-    """
-    missing = tuple(sorted(axes - varying(value)))
-    return jax.lax.pcast(value, missing, to="varying") if missing else value

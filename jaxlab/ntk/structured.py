@@ -12,6 +12,7 @@ many batches; :func:`register_site_rule` teaches the method another primitive.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -355,10 +356,7 @@ def _contract(
     ]
     if not parts:
         return jnp.zeros(layout.kernel_shape(left.output_shape, right.output_shape), dtype)
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return functools.reduce(jnp.add, parts)
 
 
 def _joined(problem: Problem) -> Any:

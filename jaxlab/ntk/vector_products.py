@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._problem import Problem, differentiable
+from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import ApplyFn
 
 __all__ = ["ntk_vector_products", "ntk_vp"]
@@ -70,7 +71,7 @@ def ntk_vector_products(
 
         def column(number: Array) -> Array:
             unit = jnp.zeros(math.prod(outputs), dtype).at[number].set(1).reshape(outputs)
-            (product,) = push(pull(unit))
+            (product,) = push(pull(vary(unit, varying(leaves))))
             place = dict(zip(axes, jnp.unravel_index(number, outputs), strict=True))
             return product[tuple(place[axis] if axis in shared else slice(None) for axis in kept)]
 

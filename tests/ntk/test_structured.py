@@ -1,0 +1,322 @@
+"""Structured derivatives: every way a parameter can enter, forced and chosen, against brute force."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxlab.ntk import _choice, _sites
+from jaxlab.ntk.kernel import ntk_fn
+from jaxlab.ntk.structured import Site, contract, factors, register_site_rule
+from jaxlab.ntk.types import StructuredOptions
+from tests.ntk.nets import NETS
+from tests.ntk.oracle import brute_force, net_kernel
+
+# The programs are tiny and run once: most of their time is the compiler's.
+jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+# networks whose leaves would be cheaper in weight space at these sizes
+QUICK = (
+    "conv_strided",
+    "conv_dilated_average_pool",
+    "conv_grouped",
+    "conv_depthwise",
+    "conv_channels_first",
+    "embedding_clipped",
+    "embedding_filled",
+    "fused_projections",
+    "rnn_loop",
+    "rnn_scan_reversed",
+    "layers_indexed",
+)
+
+
+@pytest.fixture
+def at_sites(monkeypatch):
+    """Contract every leaf at its sites where that is possible, whatever it costs."""
+    monkeypatch.setattr(_choice, "_formed", lambda uses: 10**15)
+
+
+def assert_close(got, expected, tolerance=1e-10):
+    scale = max(np.abs(expected).max(initial=0), 1e-30)
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETS]
+)
+def test_contracted_at_every_site(x64, at_sites, name):
+    net = NETS[name]
+    kernel = ntk_fn(net.apply_fn, vmap_axes=0 if net.independent else None)
+    got = jit(kernel)(net.x1, net.x2, net.params)
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(net_kernel(name)), strict=True):
+        assert_close(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, net in NETS.items() if net.independent])
+def test_contracted_at_every_site_of_a_whole_batch(x64, at_sites, name):
+    net = NETS[name]
+    got = jit(ntk_fn(net.apply_fn))(net.x1, net.x2, net.params)
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(net_kernel(name)), strict=True):
+        assert_close(one, other)
+
+
+def test_examples_of_different_shapes(x64):
+    """Sequences of 5 and of 3: two programs, planned together."""
+    rng = np.random.default_rng(0)
+    params = {"w": rng.normal(size=(4, 6)), "b": rng.normal(size=6), "v": rng.normal(size=(6, 2))}
+
+    def apply_fn(params, x):
+        return jnp.tanh(x @ params["w"] + params["b"]).mean(1) @ params["v"]
+
+    x1, x2 = rng.normal(size=(3, 5, 4)), rng.normal(size=(2, 3, 4))
+    got = jit(ntk_fn(apply_fn, vmap_axes=0))(x1, x2, params)
+    assert_close(got, brute_force(apply_fn, x1, x2, params))
+
+
+def two_layers(params, x):
+    return jnp.tanh(x @ params["w"]).reshape(*x.shape[:-1], 5, 2) @ params["v"]
+
+
+TWO_LAYERS = {
+    "w": np.random.default_rng(1).normal(size=(4, 10)),
+    "v": np.random.default_rng(2).normal(size=(2, 3)),
+}
+BATCH = np.random.default_rng(3).normal(size=(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("axes", "output_batch", "vmap_axes"),
+    [
+        ({}, 4, 0),
+        ({"trace_axes": (1,)}, 6, 0),
+        ({"diagonal_axes": (1,), "trace_axes": (2,)}, 2, 0),
+        ({"trace_axes": (-1,)}, 7, None),
+    ],
+)
+def test_outputs_pulled_back_a_few_at_a_time(x64, axes, output_batch, vmap_axes):
+    options = StructuredOptions(output_batch=output_batch)
+    kernel = ntk_fn(two_layers, vmap_axes=vmap_axes, options=options, **axes)
+    other = BATCH[:2] if vmap_axes == 0 else None
+    got = jit(kernel)(BATCH, other, TWO_LAYERS)
+    assert_close(got, brute_force(two_layers, BATCH, other, TWO_LAYERS, **axes))
+
+
+def test_output_batch_is_checked(bad_input):
+    kernel = ntk_fn(two_layers, vmap_axes=0, options=StructuredOptions(output_batch=0))
+    with pytest.raises(ValueError, match=r"options\.output_batch: expected an integer >= 1"):
+        kernel(BATCH, None, TWO_LAYERS)
+
+
+def test_factors_are_kept_and_contracted(x64):
+    one = jit(lambda x: factors(two_layers, TWO_LAYERS, x, vmap_axes=0))(BATCH)
+    two = factors(two_layers, TWO_LAYERS, BATCH[:1], vmap_axes=0, like=one)
+    for axes in ({}, {"trace_axes": (1,), "diagonal_axes": (2,)}):
+        got = jit(functools.partial(contract, **axes))(one, two)
+        assert_close(got, brute_force(two_layers, BATCH, BATCH[:1], TWO_LAYERS, **axes))
+    with pytest.raises(ValueError, match="right: expected outputs of size 3 along axis 0"):
+        contract(one, two, diagonal_axes=(0,))
+
+
+def test_factors_refuse_each_other(bad_input):
+    one = factors(two_layers, TWO_LAYERS, BATCH, vmap_axes=0)
+    other = factors(two_layers, TWO_LAYERS, BATCH)
+    with pytest.raises(ValueError, match="right: expected factors of the same network"):
+        contract(one, other)
+
+    def unlike(params, x):
+        return jnp.tanh(x * params["w"][:, 0]) @ params["w"] + params["v"].sum()
+
+    with pytest.raises(ValueError, match="like: expected factors of a network that uses"):
+        factors(unlike, TWO_LAYERS, BATCH, vmap_axes=0, like=one)
+    with pytest.raises(ValueError, match="apply_fn: expected a function that returns one array"):
+        factors(lambda params, x: (x @ params["w"],) * 2, TWO_LAYERS, BATCH)
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def temporary_bytes(kernel, *arguments):
+    compiled = jax.jit(kernel).lower(*arguments).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+
+def test_memory_of_a_row_lookup_does_not_know_the_vocabulary():
+    def apply_fn(params, tokens):
+        return jnp.tanh(params["table"][tokens]).mean(1) @ params["head"]
+
+    f32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    params = {"table": f32((50_000, 64)), "head": f32((64, 8))}
+    tokens = jax.ShapeDtypeStruct((4, 32), jnp.int32)
+    used = {
+        name: temporary_bytes(
+            ntk_fn(apply_fn, vmap_axes=0, implementation=name), tokens, tokens, params
+        )
+        for name in ("structured", "jacobian")
+    }
+    assert used["structured"] < 0.01 * used["jacobian"]
+    small = {"table": f32((500, 64)), "head": f32((64, 8))}
+    kernel = ntk_fn(apply_fn, vmap_axes=0)
+    assert used["structured"] <= 1.1 * temporary_bytes(kernel, tokens, tokens, small)
+
+
+def test_memory_of_a_fully_connected_network():
+    """Cotangents of one layer at a time, whatever the depth, and no Jacobian."""
+    n, outputs, width = 8, 10, 512
+
+    def apply_fn(params, x):
+        for w in params[:-1]:
+            x = jax.nn.relu(x @ w)
+        return x @ params[-1]
+
+    f32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    x = f32((n, 784))
+
+    def used(depth):
+        sizes = [784] + [width] * depth + [outputs]
+        params = [f32(shape) for shape in itertools.pairwise(sizes)]
+        return temporary_bytes(ntk_fn(apply_fn, vmap_axes=0), x, x, params)
+
+    cotangents, kernel = 2 * n * outputs * width, (n * outputs) ** 2
+    activations = 2 * n * (784 + 3 * width)
+    assert used(3) <= 4 * (3 * cotangents + 2 * kernel + 2 * activations)
+    assert used(9) - used(3) <= 4 * 6 * (2 * n * width) * 1.1  # activations alone
+
+
+# --- extension ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outer_primitive():
+    """``y[i, j] = x[i] θ[j]``: linear in both, known to nobody."""
+    outer = Primitive("outer_of_the_test")
+    outer.def_impl(lambda x, w: x[:, None] * w[None, :])
+    outer.def_abstract_eval(lambda x, w: jax.core.ShapedArray((x.shape[0], w.shape[0]), x.dtype))
+    mlir.register_lowering(
+        outer, mlir.lower_fun(lambda x, w: x[:, None] * w[None, :], multiple_results=False)
+    )
+    ad.defbilinear(
+        outer, lambda c, x, w: (c * w[None, :]).sum(1), lambda c, x, w: (c * x[:, None]).sum(0)
+    )
+
+    def batch(arguments, axes):
+        x, w = (
+            a if axis is not None else jnp.broadcast_to(a, (1, *a.shape))
+            for a, axis in zip(arguments, axes, strict=True)
+        )
+        return x[:, :, None] * w[:, None, :], 0
+
+    batching.primitive_batchers[outer] = batch
+    yield outer
+    _sites._RULES.pop(outer.name, None)
+
+
+def test_a_primitive_of_the_users_own(x64, outer_primitive):
+    seen = []
+
+    def rule(call):
+        if call.position != 1:
+            return None
+        (x,), (w,) = call.inputs[0].shape, call.parameter.shape
+        seen.append((x, w))
+        return Site(
+            kind="dense",
+            blocks=1,
+            shared=x,
+            contracted=1,
+            kept=w,
+            signature="outer",
+            operand=lambda known: known[0].reshape(1, x, 1),
+            cotangent=lambda c: c.reshape(c.shape[0], 1, x, w),
+        )
+
+    register_site_rule(outer_primitive, rule)
+    w, x1, x2 = (np.random.default_rng(i).normal(size=shape) for i, shape in enumerate([4, 3, 3]))
+
+    def network(w, x):
+        return jnp.tanh(outer_primitive.bind(x, w)).sum(0) * 2.0
+
+    got = jit(ntk_fn(network))(x1, x2, w)
+    assert seen == [(3, 4)] * len(seen) and seen
+    expected = ntk_fn(lambda w, x: jnp.tanh(x[:, None] * w).sum(0) * 2.0)(x1, x2, w)
+    assert_close(got, np.asarray(expected))
+
+
+def test_registration_is_checked(bad_input, outer_primitive):
+    with pytest.raises(ValueError, match="primitive: expected a jax primitive"):
+        register_site_rule("dot_general", lambda call: None)
+    with pytest.raises(ValueError, match="rule: expected a function"):
+        register_site_rule(outer_primitive, None)
+
+
+# --- devices ------------------------------------------------------------------------------------
+
+
+def network(params, x):
+    h = jax.nn.relu(x @ params["w"] + params["b"])
+    return h @ params["v"]
+
+
+PARAMS = {
+    "w": np.random.default_rng(4).normal(size=(5, 16)).astype(np.float32),
+    "b": np.ones(16, np.float32),
+    "v": np.random.default_rng(5).normal(size=(16, 2)).astype(np.float32),
+}
+ROWS = np.random.default_rng(6).normal(size=(16, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("implementation", ["structured", "jacobian", "vector_products"])
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_rows_over_devices(devices, implementation, check_vma):
+    kernel = ntk_fn(network, vmap_axes=0, implementation=implementation)
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+    sharded = jax.shard_map(
+        kernel,
+        mesh=mesh,
+        in_specs=(split, whole, whole),
+        out_specs=split,
+        check_vma=check_vma,
+    )
+    single = jax.jit(kernel)(ROWS, ROWS[:3], PARAMS)
+    assert_close(jax.jit(sharded)(ROWS, ROWS[:3], PARAMS), np.asarray(single), 1e-5)
+
+
+def test_pmap(devices):
+    kernel = ntk_fn(network, vmap_axes=0)
+    mapped = jax.pmap(kernel, in_axes=(0, None, None))
+    got = mapped(ROWS.reshape(8, 2, 5), ROWS[:3], PARAMS)
+    single = jax.jit(kernel)(ROWS, ROWS[:3], PARAMS)
+    assert_close(got.reshape(single.shape), np.asarray(single), 1e-5)
+
+
+# --- cost ---------------------------------------------------------------------------------------
+
+
+def test_long_scans_are_left_alone_and_exact(x64):
+    net = NETS["rnn_scan"]
+    options = StructuredOptions(max_unroll=2)
+    got = jit(ntk_fn(net.apply_fn, vmap_axes=0, options=options))(net.x1, net.x2, net.params)
+    assert_close(got, net_kernel("rnn_scan"))
+
+
+def test_a_repeated_use_is_one_contraction():
+    """Ten uses of one matrix: one einsum, not a hundred."""
+
+    def apply_fn(w, x):
+        for _ in range(10):
+            x = jnp.tanh(x @ w)
+        return x
+
+    w, x = jnp.ones((8, 8)), jnp.ones((2, 8))
+    program = jax.make_jaxpr(ntk_fn(apply_fn, vmap_axes=0))(x, None, w)
+    contractions = str(program).count("dot_general")
+    once = str(jax.make_jaxpr(ntk_fn(lambda w, x: x @ w, vmap_axes=0))(x, None, w))
+    forward_and_back = 2 * 10
+    assert contractions <= 10 + forward_and_back + once.count("dot_general")
