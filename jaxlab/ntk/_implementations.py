@@ -6,6 +6,7 @@ from jaxtyping import Array
 
 from jaxlab.ntk._problem import Problem
 from jaxlab.ntk.jacobian import jacobian_contraction
+from jaxlab.ntk.structured import structured_derivatives
 from jaxlab.ntk.types import StructuredOptions
 from jaxlab.ntk.vector_products import ntk_vector_products
 
@@ -20,14 +21,8 @@ def _vector_products(problem: Problem, options: StructuredOptions) -> Array:
     return ntk_vector_products(problem, column_batch=options.column_batch)
 
 
-def _structured(problem: Problem, options: StructuredOptions) -> Array:
-    from jaxlab.ntk.structured import structured_derivatives
-
-    return structured_derivatives(problem, options)
-
-
 IMPLEMENTATIONS: dict[str, Callable[[Problem, StructuredOptions], Array]] = {
-    "structured": _structured,
+    "structured": structured_derivatives,
     "vector_products": _vector_products,
     "jacobian": _jacobian,
 }
