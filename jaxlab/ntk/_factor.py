@@ -19,6 +19,7 @@ __all__ = [
     "Factor",
     "decay",
     "factorize",
+    "forever",
     "gain",
     "null_space",
     "project",
@@ -140,36 +141,48 @@ def _factorize(k_train_train: Array, diag_reg: Any, *, absolute: bool, method: s
     return Factor(cholesky, eigenvalues, eigenvectors, shift, status)
 
 
+def _zero(factor: Factor) -> Array:
+    """What is zero to working precision among the eigenvalues."""
+    assert factor.eigenvalues is not None
+    rounding = factor.size * jnp.finfo(factor.dtype).eps
+    return rounding * jnp.max(jnp.abs(factor.eigenvalues))
+
+
 def null_space(factor: Factor) -> Array:
     """Which eigenvalues are zero to working precision."""
     assert factor.eigenvalues is not None
-    rounding = factor.size * jnp.finfo(factor.dtype).eps
-    return factor.eigenvalues <= rounding * jnp.max(jnp.abs(factor.eigenvalues))
+    return factor.eigenvalues <= _zero(factor)
+
+
+def _safe(factor: Factor) -> tuple[Array, Array]:
+    """Which eigenvalues are null, and the eigenvalues with 1 in their place."""
+    assert factor.eigenvalues is not None
+    null = null_space(factor)
+    return null, jnp.where(null, 1, factor.eigenvalues)
+
+
+def forever(factor: Factor, time: Array) -> Array:
+    """Which times tell a null eigenvalue from zero: infinity, and what is ``1/zero`` or more."""
+    if factor.cholesky is not None:
+        return jnp.ones(time.shape, bool)
+    return jnp.isinf(time) | (time * _zero(factor) >= 1)
 
 
 def decay(factor: Factor, time: Array) -> Array:
-    """``e^{−λτ}`` as ``[T, n]`` for times ``[T]``; at infinity the null space stays where it is."""
-    assert factor.eigenvalues is not None
-    forever = jnp.isinf(time)[:, None]
-    exponent = jnp.maximum(factor.eigenvalues, 0) * jnp.where(forever, 0, time[:, None])
-    return jnp.where(forever, null_space(factor).astype(exponent.dtype), jnp.exp(-exponent))
+    """``e^{−λτ}`` as ``[T, n]`` for times ``[T]``; the null space stays where it is."""
+    null, values = _safe(factor)
+    return jnp.where(null, 1, jnp.exp(-values * time[:, None]))
 
 
 def gain(factor: Factor, time: Array) -> Array:
-    """``(1 − e^{−λτ})/λ`` as ``[T, n]``: ``τ`` where ``λ = 0``, and the pseudo-inverse at infinity.
+    """``(1 − e^{−λτ})/λ`` as ``[T, n]``: ``τ`` where ``λ = 0``, and the pseudo-inverse forever.
 
-    At infinity the null space is left out: test kernels have no part in it, so that this is the
-    limit, where ``τ`` would multiply their rounding errors.
+    Forever the null space is left out: test kernels have no part in it, so that this is the limit,
+    where ``τ`` would multiply their rounding errors.
     """
-    assert factor.eigenvalues is not None
-    forever = jnp.isinf(time)[:, None]
-    finite = jnp.where(forever, 0, time[:, None])
-    values = jnp.maximum(factor.eigenvalues, 0)
-    exponent = values * finite
-    moves = exponent > 0
-    at = jnp.where(moves, -jnp.expm1(-exponent) / jnp.where(moves, values, 1), finite)
-    null = null_space(factor)
-    return jnp.where(forever, jnp.where(null, 0, 1 / jnp.where(null, 1, values)), at)
+    null, values = _safe(factor)
+    linear = jnp.where(forever(factor, time), 0, time)
+    return jnp.where(null, linear[:, None], -jnp.expm1(-values * time[:, None]) / values)
 
 
 def solve(factor: Factor, rows: Array) -> Array:

@@ -124,7 +124,7 @@ def _gp_inference(
         prior = rows.square_matrix("k_test_test", k_test_test, kept, factor.dtype)
         reduced = prior - matmul(jnp.swapaxes(white, -1, -2), white)
         covariance = as_kernels(reduced, times.shape, kept)
-    return Gaussian(mean, covariance, status_at(factor, times, mean, covariance))
+    return Gaussian(mean, covariance, status_at(factor, times, tau, mean, covariance))
 
 
 def gradient_descent_mse_ensemble(
@@ -211,4 +211,4 @@ def _ensemble(
         spread = matmul(matmul(pull, first), jnp.swapaxes(pull, -1, -2))
         total = last + spread - mixed - jnp.swapaxes(mixed, -1, -2)
         covariance = as_kernels(total, times.shape, kept)
-    return Gaussian(mean, covariance, status_at(factor, times, mean, covariance))
+    return Gaussian(mean, covariance, status_at(factor, times, tau, mean, covariance))

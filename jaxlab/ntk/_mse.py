@@ -15,6 +15,7 @@ from jaxlab.ntk._factor import (
     SINGULAR,
     Factor,
     decay,
+    forever,
     gain,
     project,
     solve,
@@ -82,7 +83,9 @@ def gradient_descent_mse(
 
     The second is ``U diag((1 − e^{−λτ})/λ) Uᵀ``, which is ``τ`` for ``λ = 0``: at finite time a
     singular kernel does no harm. At infinite time its null space keeps the initial outputs, and the
-    status is ``SINGULAR``; with a Cholesky factor there are no finite values then.
+    status is ``SINGULAR``; with a Cholesky factor there are no finite values then. From
+    ``τ = ηt/n >= 1/(n ε λ_max)`` on, rounding cannot tell a zero eigenvalue from one that has
+    decayed: such times count as infinite.
 
     Args:
         factor: of the train kernel ``[N, N, o, o, ...]`` without the ``trace_axes``
@@ -150,7 +153,7 @@ def _gradient_descent_mse(
         kept, across = rows.test_matrix("k_test_train", k_test_train, dtype)
         first = rows.initial("f_test_0", 0.0 if f_test_0 is None else f_test_0, dtype, kept)
         test = rows.restore(first + matmul(across, dual), kept, times.shape)
-    return Predictions(train, test, status_at(factor, times, train, test))
+    return Predictions(train, test, status_at(factor, times, tau, train, test))
 
 
 @functools.partial(jax.jit, static_argnames="trace_axes")
@@ -195,7 +198,8 @@ def kernel_ridge(
         kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
         test = rows.restore(matmul(across, dual), kept)
     train = rows.restore(project(factor, targets) - factor.shift * dual)
-    status = status_at(factor, jnp.asarray(jnp.inf), train, test)
+    infinity = jnp.asarray(jnp.inf, factor.dtype)
+    status = status_at(factor, infinity, infinity, train, test)
     return Ridge(rows.restore(dual), train, test, status)
 
 
@@ -268,9 +272,11 @@ def as_times(t: int | float | Array, dtype: Any, *, finite: bool) -> Float[Array
     return jnp.asarray(t, dtype)
 
 
-def status_at(factor: Factor, times: Array, *outputs: Array | None) -> Int[Array, "..."]:
-    """The factor's status at each time: a singular kernel only matters at infinity."""
-    harmless = (factor.status == SINGULAR) & jnp.isfinite(times)
+def status_at(
+    factor: Factor, times: Array, tau: Array, *outputs: Array | None
+) -> Int[Array, "..."]:
+    """The factor's status at each time: a singular kernel only matters forever."""
+    harmless = (factor.status == SINGULAR) & ~forever(factor, tau).reshape(times.shape)
     status = jnp.where(harmless, OK, factor.status)
     for output in outputs:
         if output is not None:
