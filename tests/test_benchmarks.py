@@ -45,6 +45,16 @@ def test_one_row_per_peer_with_ratio_and_target():
     assert (numpy_row.compile_seconds, numpy_row.temp_bytes) == (1.5, 2048)
 
 
+def test_a_peer_timed_in_its_own_process_is_marked():
+    apart = {"old": {"seconds": 0.5, "target": 1.0}, "other": {"seconds": 0.1}}
+    rows = rows_of([record("toy/sum", "jaxlab", 0.3, apart=apart)])
+    assert [(row.peer, row.target, row.met) for row in rows] == [
+        ("old (own process)", 1.0, True),
+        ("other (own process)", None, None),
+    ]
+    assert rows[0].ratio == pytest.approx(0.6)
+
+
 def test_markdown_states_medians_compile_time_memory_and_skips():
     text = markdown(rows_of(RECORDS), {"device": "1 × cpu"}, ["bench_toy.py::torch: no torch"])
     lines = text.splitlines()

@@ -71,9 +71,22 @@ def rows_of(records: Iterable[Mapping[str, Any]]) -> list[Row]:
     rows = []
     for case, group in groups.items():
         ours = group.pop("jaxlab", None)
+        group |= _measured_apart(ours)
         peers = list(group.items()) or [(None, None)]
         rows += [_row(case, ours, name, peer) for name, peer in peers]
     return rows
+
+
+def _measured_apart(ours: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    """Records of the peers that jaxlab's case says were timed in a process of their own."""
+    apart = ours["extra_info"].get("apart", {}) if ours else {}
+    return {
+        f"{name} (own process)": {
+            "extra_info": {"target": peer.get("target")},
+            "stats": {"median": peer["seconds"]},
+        }
+        for name, peer in apart.items()
+    }
 
 
 def _row(
@@ -129,8 +142,8 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, str], skipped: Sequence[
     measured = ", ".join(f"{key} {value}" for key, value in machine.items())
     lines.append(
         "\nMedian wall time of one call after warm-up, all implementations in one process on the "
-        "same data; below 1 jaxlab is faster. Compilation is apart; temporary memory is what XLA "
-        f"reports for jaxlab's compiled call.\nMeasured on: {measured}.\n"
+        "same data unless a peer is marked; below 1 jaxlab is faster. Compilation is apart; "
+        f"temporary memory is what XLA reports for jaxlab's compiled call.\nMeasured on: {measured}.\n"
     )
     lines += [f"\nNot measured: {line}\n" for line in skipped]
     return "".join(lines)

@@ -5,6 +5,8 @@ hands it to :func:`time_jaxlab` or :func:`time_peer` once. These set what the ra
 
 * ``benchmark.group = "<room>/<case>"``: rows of one group did the same work on the same data;
 * ``benchmark.extra_info["implementation"]``: ``"jaxlab"``, or the peer's name, once per group;
+* optional in ``extra_info`` of jaxlab's case: ``apart``, ``{peer: {"seconds", "target"}}``, for
+  peers that cannot run in this process;
 * optional in ``extra_info``: ``workload`` (sizes, dtype), ``package`` (the peer's distribution, so
   that its version is printed), ``target`` (largest ratio jaxlab / peer that the room aims at),
   ``compile_seconds`` and ``temp_bytes`` (jaxlab's; measured here).
