@@ -101,8 +101,16 @@ def test_frozen_batch_norm_is_batch_norm_in_evaluation_mode():
     np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-6)
 
 
+def drawn(rng, network):
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(rng.normal(size=leaf.shape).astype(np.float32)),
+        parameter_shapes(network),
+    )
+
+
 def test_a_perceptron_is_its_loop_over_layers():
-    x = jax.random.normal(jax.random.key(1), (4, 2, 3))
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(4, 2, 3)).astype(np.float32))
     for parametrisation, scale in (("standard", 1.0), ("ntk", 1.3 / math.sqrt(6))):
         network = mlp(
             (6, 6, 6, 2),
@@ -111,28 +119,44 @@ def test_a_perceptron_is_its_loop_over_layers():
             weight_std=1.3,
             bias_std=0.4,
         )
-        params = jax.jit(network.init)(jax.random.key(0))
+        params = drawn(rng, network)
         hidden = np.asarray(x, np.float64).reshape(4, 6)
         for index, layer in enumerate(params):
             shift = 0.4 if parametrisation == "ntk" else 1.0
             hidden = scale * hidden @ np.asarray(layer["w"]) + shift * np.asarray(layer["b"])
             if index < 2:
                 hidden = np.tanh(hidden)
-        np.testing.assert_allclose(jax.jit(network.apply)(params, x), hidden, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(network.apply(params, x), hidden, rtol=1e-5, atol=1e-5)
 
 
-def test_both_parametrisations_draw_the_same_function():
-    key = jax.random.key(3)
-    x = jax.random.normal(jax.random.key(1), (5, 8, 8, 2))
+def test_both_parametrisations_are_the_same_function_of_scaled_parameters():
+    rng = np.random.default_rng(0)
+    x = jax.random.normal(jax.random.key(1), (3, 4, 4, 2))
     for make in (
-        lambda kind: mlp((128, 16, 3), parametrisation=kind, bias_std=0.1),
-        lambda kind: cnn((8, 8, 2), (4, 4), 3, pool=4, parametrisation=kind, bias_std=0.1),
+        lambda kind: mlp((32, 8, 3), parametrisation=kind, weight_std=1.3, bias_std=0.1),
+        lambda kind: cnn((4, 4, 2), (4,), 3, parametrisation=kind, weight_std=1.3, bias_std=0.1),
     ):
-        outputs = [
-            np.asarray(jax.jit(lambda x, net=net: net.apply(net.init(key), x))(x))
-            for net in (make("standard"), make("ntk"))
+        ntk, standard = make("ntk"), make("standard")
+        unit = drawn(rng, ntk)
+        scaled = [
+            {"w": 1.3 / math.sqrt(math.prod(w.shape[:-1])) * w, "b": 0.1 * b}
+            for w, b in ((layer["w"], layer["b"]) for layer in unit)
         ]
-        np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-4, atol=1e-5)
+        outputs = standard.apply(scaled, x)
+        np.testing.assert_allclose(ntk.apply(unit, x), outputs, rtol=1e-4, atol=1e-5)
+
+
+def test_parameters_have_the_deviations_of_their_parametrisation():
+    draws = [
+        jax.jit(mlp((100, 400), parametrisation=kind, weight_std=1.3, bias_std=0.1).init)(
+            jax.random.key(0)
+        )[0]
+        for kind in ("ntk", "standard")
+    ]
+    for layer, (of_w, of_b) in zip(draws, ((1, 1), (0.13, 0.1)), strict=True):
+        assert float(layer["w"].std()) == pytest.approx(of_w, rel=0.02)
+        assert float(layer["b"].std()) == pytest.approx(of_b, rel=0.15)
+        assert abs(float(layer["w"].mean())) < 0.02 * of_w
 
 
 def test_pooling_windows():

@@ -15,7 +15,6 @@ __all__ = [
     "max_relative_difference",
     "mebibytes",
     "median_seconds",
-    "seconds_text",
     "shape_structs",
 ]
 
@@ -83,16 +82,6 @@ def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dic
             difference = np.abs(np.asarray(kernel, np.float64) - exact).max() / scale
             found[name] = float(difference) if math.isfinite(difference) else math.inf
     return found
-
-
-def seconds_text(seconds: float) -> str:
-    """A time to three digits, in the unit that suits it.
-
-    Example:
-        >>> seconds_text(0.00346), seconds_text(2.5)
-        ('3.46 ms', '2.5 s')
-    """
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
 def mebibytes(count: int | None) -> float | None:

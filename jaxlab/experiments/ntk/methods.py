@@ -156,7 +156,7 @@ def report_cost(
     )
 
 
-def at_least(ratio: float) -> str:
+def at_least(ratio: int | float) -> str:
     """The next lower of 1, 2, 5, 10, … in words: a ratio of times that repeats.
 
     Example:

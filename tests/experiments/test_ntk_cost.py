@@ -1,0 +1,144 @@
+"""Counted operations against formulas; measurements, images and small runs of the experiments."""
+
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.experiments.ntk.architectures import image_network
+from jaxlab.experiments.ntk.inputs import load_images
+from jaxlab.experiments.ntk.measure import (
+    compile_call,
+    max_relative_difference,
+    median_seconds,
+)
+from jaxlab.experiments.ntk.methods import METHODS, at_least, jacobian_flops, kernel_flops
+from jaxlab.experiments.ntk.networks import cnn, mlp
+from jaxlab.runner.execute import run
+
+
+@pytest.mark.parametrize(("batch", "outputs"), [(1, 1), (1, 128), (8, 16)])
+def test_operations_of_a_wide_network_follow_the_formulas(batch, outputs):
+    width, depth = 4096, 10
+    network = mlp((*[width] * depth, outputs))
+    n, o, weights = batch, outputs, (depth - 1) * width**2 + width * outputs
+    # cotangents pass all layers but the first
+    passed = weights - width**2
+    jacobians = 2 * n * (2 * weights + o * (2 * passed + 2 * weights))
+    expected = {
+        "jacobian": jacobians + 2 * (n * o) ** 2 * weights,
+        # per column: one backward pass and one forward pass of the batch with tangents
+        "vector_products": 2 * n * (2 * weights)
+        + n * o * (2 * passed + 2 * weights + n * (2 * weights + 2 * passed)),
+        "structured": 2 * n * (2 * weights + o * 2 * passed)
+        + 2 * depth * (n**2 * width + (n * o) ** 2 * width),
+    }
+    for method in METHODS:
+        counted = kernel_flops(network, method, (batch, width))
+        assert counted == pytest.approx(expected[method], rel=0.1), method
+    assert jacobian_flops(network, (batch, width)) == pytest.approx(jacobians, rel=0.1)
+
+
+def test_structured_derivatives_gain_with_channels():
+    gains, products = [], []
+    for channels in (16, 64, 1024):
+        network = cnn((8, 8, 3), [channels] * 4, 10)
+        flops = {method: kernel_flops(network, method, (4, 8, 8, 3)) for method in METHODS}
+        gains.append(flops["jacobian"] / flops["structured"])
+        products.append(flops["vector_products"] / flops["jacobian"])
+    assert 1 <= gains[0] < 1.1
+    assert 1.5 < gains[1] < gains[2]
+    assert min(products) > 2
+
+
+@pytest.mark.slow
+def test_operations_of_resnet18_are_ordered_as_the_official_times():
+    milliseconds = {
+        (8, 8): {"jacobian": 222.0, "vector_products": 311.0, "structured": 90.6},
+        (1, 128): {"jacobian": 454.0, "vector_products": 150.0, "structured": 113.0},
+    }
+    for (batch, outputs), times in milliseconds.items():
+        network = image_network("resnet18", outputs=outputs)
+        shape = (batch, 224, 224, 3)
+        flops = {method: kernel_flops(network, method, shape) for method in METHODS}
+        assert sorted(flops, key=flops.get) == sorted(times, key=times.get)
+
+
+def test_a_compiled_call_is_measured():
+    compiled = compile_call(lambda x: jnp.sin(x @ x) @ x, jax.ShapeDtypeStruct((64, 64), "float32"))
+    x = jnp.eye(64)
+    np.testing.assert_allclose(compiled.call(x), math.sin(1) * np.eye(64), rtol=1e-6)
+    assert compiled.seconds > 0
+    assert compiled.temporary_bytes >= 64 * 64 * 4
+    calls = []
+    seconds = median_seconds(lambda: calls.append(0), repeats=3)
+    assert len(calls) == 4
+    assert 0 <= seconds < 1
+
+
+def test_differences_are_relative_to_the_largest_entry():
+    kernels = {
+        "a": jnp.array([[4.0, 1.0]]),
+        "b": jnp.array([[4.0, 1.5]]),
+        "c": jnp.array([[jnp.nan, 1.0]]),
+    }
+    assert max_relative_difference(kernels, "a") == {"b": 0.125, "c": math.inf}
+
+
+def test_ratios_of_times_are_rounded_down():
+    floors = [at_least(ratio) for ratio in (0.99, 1, 1.99, 2, 4.9, 5, 9.9, 10, 4999)]
+    words = ["less than 1×", *[f"at least {n}×" for n in (1, 1, 2, 2, 5, 5, 10, 2000)]]
+    assert floors == words
+
+
+def test_images_are_standardised_and_disjoint():
+    images = load_images("digits", 1000, 500, seed=1)
+    assert images.x.shape == (1000, 8, 8, 1)
+    assert images.x.dtype == np.float32
+    assert abs(images.x.mean()) < 1e-5
+    assert images.x.std() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(images.targets_test.sum(axis=1), 0, atol=1e-6)
+    assert (images.targets.argmax(axis=1) == images.labels).all()
+    seen = {image.tobytes() for image in images.x}
+    assert not any(image.tobytes() in seen for image in images.x_test)
+    again, other = load_images("digits", 10, seed=1), load_images("digits", 10, seed=2)
+    np.testing.assert_array_equal(again.labels, images.labels[:10])
+    assert not np.array_equal(other.x, again.x)
+    with pytest.raises(ValueError, match="train: expected at most 1797 images of digits"):
+        load_images("digits", 1798)
+    with pytest.raises(ValueError, match="test: expected at most 797 images of digits"):
+        load_images("digits", 1000, 798)
+
+
+def finished(outcome):
+    results = json.loads((outcome.path / "results.json").read_text())
+    assert results["status"] == "finished", results["error"]
+    for figure in results["figures"]:
+        assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
+    assert all(claim["ours"] for claim in results["claims"])
+    assert "operations" in results["tables"]
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held["methods-agree"] is True
+    return results
+
+
+TINY = {
+    "ntk-fcn-cost": ["batch=[2] widths_time=[8]"],
+    "ntk-conv-cost": ["layers=1 channels_time=[4]"],
+    "ntk-imagenet-models": [],
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_small_run_reports(name, tmp_path):
+    finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_the_smoke_preset_runs_and_repeats(name, tmp_path):
+    first = finished(run(name, preset="smoke", runs=tmp_path / "a"))
+    assert first == finished(run(name, preset="smoke", runs=tmp_path / "b"))
