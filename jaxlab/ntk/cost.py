@@ -14,10 +14,10 @@ import jax.numpy as jnp
 
 from jaxlab.checks import check_choice
 from jaxlab.ntk._flops import tally
+from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._liveness import peak
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk.counting import breakdown, count_flops, peak_bytes
-from jaxlab.ntk.kernel import IMPLEMENTATIONS
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
 
 __all__ = [

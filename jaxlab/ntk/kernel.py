@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from jaxlab.checks import check_choice, check_integer, check_shape, require
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._problem import Layout, Problem, prepare
+from jaxlab.ntk.cost import cheapest, kernel_estimate
 from jaxlab.ntk.types import (
     ApplyFn,
     Implementation,
@@ -310,8 +311,6 @@ def _ntk(
         return jnp.zeros(problem.kernel_shape, problem.dtype)
     try:
         if implementation == "auto":
-            from jaxlab.ntk.cost import cheapest  # which imports this module
-
             implementation = cheapest(problem, options, apply_fn=apply_fn, output=output)
         elif options.memory_limit is not None:
             _check_memory(problem, implementation, options)
@@ -328,8 +327,6 @@ def _ntk(
 
 
 def _check_memory(problem: Problem, implementation: str, options: StructuredOptions) -> None:
-    from jaxlab.ntk.cost import kernel_estimate  # which imports this module
-
     assert options.memory_limit is not None
     peak = kernel_estimate(problem, implementation, options).peak_bytes
     require(

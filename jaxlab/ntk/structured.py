@@ -108,8 +108,12 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
         assert problem.layout.batch is not None
         count = problem.shape1[problem.layout.batch]
         both = side(joined, _with_batch(problem, count + problem.shape2[problem.layout.batch]))
-        left = dataclasses.replace(both, arrays=jax.tree.map(lambda a: a[:count], both.arrays))
-        right = dataclasses.replace(both, arrays=jax.tree.map(lambda a: a[count:], both.arrays))
+        left = dataclasses.replace(
+            both, arrays=jax.tree.map(lambda a: a[:count], both.arrays), output_shape=problem.shape1
+        )
+        right = dataclasses.replace(
+            both, arrays=jax.tree.map(lambda a: a[count:], both.arrays), output_shape=problem.shape2
+        )
         kernel = _contract(left, right, problem.layout, problem.dtype, limit)
     elif axis is None:
         left = side(problem.x1, problem.shape1)

@@ -143,7 +143,8 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, str], skipped: Sequence[
     lines.append(
         "\nMedian wall time of one call after warm-up, all implementations in one process on the "
         "same data unless a peer is marked; below 1 jaxlab is faster. Compilation is apart; "
-        f"temporary memory is what XLA reports for jaxlab's compiled call.\nMeasured on: {measured}.\n"
+        "temporary memory is what XLA reports for jaxlab's compiled call.\n"
+        f"Measured on: {measured}.\n"
     )
     lines += [f"\nNot measured: {line}\n" for line in skipped]
     return "".join(lines)
