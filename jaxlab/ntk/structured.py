@@ -12,9 +12,8 @@ many batches; :func:`register_site_rule` teaches the method another primitive.
 """
 
 import dataclasses
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,12 +21,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
-from jaxlab.ntk._choice import Choice, Group, choose
-from jaxlab.ntk._contraction import Kind, contract_factors
-from jaxlab.ntk._factors import basis_of, factors_of
-from jaxlab.ntk._plan import Survey, survey
+from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._problem import Layout, Problem, axes_of_leaves, normalise_axes, prepare
-from jaxlab.ntk._program import linear_program
+from jaxlab.ntk._sides import (
+    Factors,
+    Term,
+    choose_for,
+    contract_sides,
+    in_form_of,
+    limit_of,
+    output_shape,
+    side_of,
+    survey_of,
+    with_batch,
+)
 from jaxlab.ntk._sites import Call, Site, register_site_rule
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
 
@@ -44,41 +51,6 @@ __all__ = [
 ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """One summand of the kernel.
-
-    Attributes:
-        leaf: index of the parameter leaf.
-        kind: ``"dense"``, ``"lookup"``, or ``"weights"`` for a materialised Jacobian.
-        part: first and last-plus-one index along each axis of the part of the leaf, or None for
-            all of it.
-    """
-
-    leaf: int
-    kind: Kind
-    part: tuple[tuple[int, int], ...] | None = None
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Factors:
-    """What one batch contributes to its kernels: a PyTree, one tuple of arrays per term.
-
-    Attributes:
-        arrays: per term ``(C, x)``, ``(C, (row index, validity))`` or ``(J,)``; leading axes are
-            the examples (where they are independent), then the output axes.
-        terms: what each tuple belongs to.
-        output_shape: shape of the network's output on the batch.
-        batch: axis of the independent examples in it, or None.
-    """
-
-    arrays: list[tuple[Any, ...]]
-    terms: tuple[Term, ...] = dataclasses.field(metadata={"static": True})
-    output_shape: tuple[int, ...] = dataclasses.field(metadata={"static": True})
-    batch: int | None = dataclasses.field(metadata={"static": True})
-
-
 def structured_derivatives(problem: Problem, options: StructuredOptions) -> Array:
     """The kernel of ``problem`` by structured derivatives.
 
@@ -91,34 +63,34 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
         options: ``max_unroll``, ``memory_limit`` (bounds intermediate arrays where there is a
             choice of orders) and ``output_batch`` are heeded.
     """
-    limit = _limit(options, problem.dtype)
+    limit = limit_of(options, problem.dtype)
     joined = None if problem.symmetric else _joined(problem)
     if problem.symmetric or joined is not None:
         choices = None  # both sides are one program: choose when it is traced
     else:
-        one = _survey(problem, problem.x1, options)
-        two = _survey(problem, problem.x2, options)
-        choices = _choose(problem, one, two, limit)
+        one = survey_of(problem, problem.x1, options)
+        two = survey_of(problem, problem.x2, options)
+        choices = choose_for(problem, one, two, limit)
 
     def side(x: Any, shape: tuple[int, ...], rows: Any = None) -> Factors:
-        return _side(problem, x, shape, options, choices, limit, rows)
+        return side_of(problem, x, shape, options, choices, limit, rows)
 
     axis = _chunked_axis(problem, options)
     if joined is not None and axis is None:
         assert problem.layout.batch is not None
         count = problem.shape1[problem.layout.batch]
-        both = side(joined, _with_batch(problem, count + problem.shape2[problem.layout.batch]))
+        both = side(joined, with_batch(problem, count + problem.shape2[problem.layout.batch]))
         left = dataclasses.replace(
             both, arrays=jax.tree.map(lambda a: a[:count], both.arrays), output_shape=problem.shape1
         )
         right = dataclasses.replace(
             both, arrays=jax.tree.map(lambda a: a[count:], both.arrays), output_shape=problem.shape2
         )
-        kernel = _contract(left, right, problem.layout, problem.dtype, limit)
+        kernel = contract_sides(left, right, problem.layout, problem.dtype, limit)
     elif axis is None:
         left = side(problem.x1, problem.shape1)
         right = left if problem.symmetric else side(problem.x2, problem.shape2)
-        kernel = _contract(left, right, problem.layout, problem.dtype, limit)
+        kernel = contract_sides(left, right, problem.layout, problem.dtype, limit)
     else:
         right = side(problem.x2, problem.shape2)
         kernel = _in_chunks(problem, options, axis, side, right, limit)
@@ -127,9 +99,9 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
 
 def choices_of(problem: Problem, options: StructuredOptions) -> list[Choice]:
     """What structured derivatives would do with every leaf of ``problem``; nothing is computed."""
-    one = _survey(problem, problem.x1, options)
-    two = one if problem.symmetric else _survey(problem, problem.x2, options)
-    return _choose(problem, one, two, _limit(options, problem.dtype))
+    one = survey_of(problem, problem.x1, options)
+    two = one if problem.symmetric else survey_of(problem, problem.x2, options)
+    return choose_for(problem, one, two, limit_of(options, problem.dtype))
 
 
 def factors(
@@ -176,9 +148,9 @@ def factors(
     )
     require(len(problems) == 1, "apply_fn", len(problems), "a function that returns one array")
     problem = problems[0]
-    choices = None if like is None else _in_form_of(like, _survey(problem, x, options))
-    limit = _limit(options, problem.dtype)
-    return _side(problem, x, problem.shape1, options, choices, limit, None)
+    choices = None if like is None else in_form_of(like, survey_of(problem, x, options))
+    limit = limit_of(options, problem.dtype)
+    return side_of(problem, x, problem.shape1, options, choices, limit, None)
 
 
 def contract(
@@ -222,145 +194,8 @@ def contract(
             f"outputs of size {left.output_shape[axis]} along axis {axis}",
         )
     dtype = jnp.result_type(*jax.tree.leaves([pair[0] for pair in left.arrays]), jnp.float32)
-    kernel = _contract(left, right, layout, dtype, None)
+    kernel = contract_sides(left, right, layout, dtype, None)
     return kernel / layout.traced_size(left.output_shape)
-
-
-def _limit(options: StructuredOptions, dtype: Any) -> int | None:
-    """Largest number of entries that an intermediate array may have."""
-    if options.memory_limit is None:
-        return None
-    return max(1, options.memory_limit // jnp.dtype(dtype).itemsize)
-
-
-def _output_shape(problem: Problem, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of the output of what is linearised: one example, or the whole batch."""
-    batch = problem.layout.batch
-    return shape if batch is None else shape[:batch] + shape[batch + 1 :]
-
-
-def _with_batch(problem: Problem, count: int) -> tuple[int, ...]:
-    batch = problem.layout.batch
-    assert batch is not None
-    return (*problem.shape1[:batch], count, *problem.shape1[batch + 1 :])
-
-
-def _over(problem: Problem, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function(network on what is linearised, leaves, x)``, mapped over independent examples."""
-    if problem.layout.batch is None:
-        return lambda leaves, x: function(lambda values: problem.apply(values, x), leaves)
-    return problem.over_examples(
-        lambda leaves, x: function(lambda values: problem.one_example(values, x), leaves)
-    )
-
-
-def _survey(problem: Problem, x: Any, options: StructuredOptions) -> Survey:
-    """How the network uses its leaves on ``x``; traced, not computed."""
-    found: list[Survey] = []
-
-    def look(network: Callable[[list[Array]], Array], leaves: list[Array]) -> Array:
-        output, program = linear_program(network, leaves, options.max_unroll)
-        found.append(survey(program))
-        return output
-
-    jax.eval_shape(_over(problem, look), problem.leaves, x)
-    return found[-1]
-
-
-def _choose(problem: Problem, one: Survey, two: Survey, limit: int | None) -> list[Choice]:
-    return choose(
-        one,
-        two,
-        problem.layout,
-        problem.shape1,
-        problem.shape2,
-        symmetric=problem.symmetric,
-        limit=limit,
-    )
-
-
-def _side(
-    problem: Problem,
-    x: Any,
-    shape: tuple[int, ...],
-    options: StructuredOptions,
-    choices: list[Choice] | None,
-    limit: int | None,
-    rows: tuple[int, Any, int] | None,
-) -> Factors:
-    """Factors of one batch; ``rows`` are the axis, start and number of outputs pulled back."""
-    output_shape = _output_shape(problem, shape)
-    kept: list[list[Choice]] = []
-
-    def chosen(found: Survey) -> list[Choice]:
-        kept.append(choices if choices is not None else _choose(problem, found, found, limit))
-        return kept[-1]
-
-    axis, start, size = (None, 0, 0) if rows is None else rows
-    leading = list(output_shape)
-    if axis is not None:
-        leading[axis] = size
-
-    def one(network: Callable[[list[Array]], Array], leaves: list[Array]) -> list[tuple[Any, ...]]:
-        kind = jax.eval_shape(network, leaves)
-        groups, weights = factors_of(
-            network,
-            leaves,
-            basis_of(output_shape, kind.dtype, axis, start, size),
-            chosen,
-            max_unroll=options.max_unroll,
-            dtype=problem.dtype,
-        )
-        return [
-            (first.reshape(*leading, *first.shape[1:]), *others)
-            for first, *others in [*groups, *weights]
-        ]
-
-    arrays = _over(problem, one)(problem.leaves, x)
-    return Factors(arrays, _terms(kept[-1]), shape, problem.layout.batch)
-
-
-def _terms(choices: Sequence[Choice]) -> tuple[Term, ...]:
-    groups: list[Group] = [group for choice in choices for group in choice.groups]
-    return tuple(Term(group.leaf, group.kind, group.box) for group in groups) + tuple(
-        Term(leaf, "weights")
-        for leaf, choice in enumerate(choices)
-        if choice.strategy == "materialised"
-    )
-
-
-def _in_form_of(like: Factors, found: Survey) -> list[Choice]:
-    """The choices that lead to the terms of ``like``."""
-    choices = []
-    for leaf in range(len(found.shapes)):
-        own = [term for term in like.terms if term.leaf == leaf]
-        if not own:
-            used = leaf in found.obstacles or any(of == leaf for of, _ in found.uses)
-            require(not used, "like", leaf, "factors of a network that uses the same parameters")
-            choices.append(Choice("unused", "enters no output", (0, 0)))
-        elif own[0].kind == "weights":
-            choices.append(Choice("materialised", "as in the other factors", (0, 0)))
-        else:
-            fits = leaf not in found.obstacles and all(
-                (leaf, term.part) in found.uses for term in own
-            )
-            require(fits, "like", own, "factors of a network that uses its parameters alike")
-            groups = tuple(Group(leaf, term.part, term.kind) for term in own)  # type: ignore[arg-type]
-            choices.append(Choice("structured", "as in the other factors", (0, 0), groups))
-    return choices
-
-
-def _contract(
-    left: Factors, right: Factors, layout: Layout, dtype: Any, limit: int | None
-) -> Array:
-    terms = zip(left.terms, left.arrays, right.arrays, strict=True)
-    parts = [
-        contract_factors(layout, term.kind, one, two, dtype=dtype, limit=limit)
-        for term, one, two in terms
-    ]
-    if not parts:
-        return jnp.zeros(layout.kernel_shape(left.output_shape, right.output_shape), dtype)
-    return functools.reduce(jnp.add, parts)
 
 
 def _joined(problem: Problem) -> Any:
@@ -388,7 +223,7 @@ def _joined(problem: Problem) -> Any:
 
 def _chunked_axis(problem: Problem, options: StructuredOptions) -> int | None:
     """Axis of the linearised output along which the basis is taken in pieces, if it is."""
-    shape = _output_shape(problem, problem.shape1)
+    shape = output_shape(problem, problem.shape1)
     if options.output_batch is None:
         return None
     check_integer("options.output_batch", options.output_batch, minimum=1)
@@ -407,7 +242,7 @@ def _in_chunks(
 ) -> Array:
     """The kernel, with the first side's outputs pulled back a few at a time."""
     layout = problem.layout
-    shape = _output_shape(problem, problem.shape1)
+    shape = output_shape(problem, problem.shape1)
     count = shape[axis]
     assert options.output_batch is not None
     size = max(1, min(count, options.output_batch * count // math.prod(shape)))
@@ -427,7 +262,7 @@ def _in_chunks(
                     for first, *others in right.arrays
                 ],
             )
-        return _contract(left, other, layout, problem.dtype, limit)
+        return contract_sides(left, other, layout, problem.dtype, limit)
 
     whole = count // size
     pieces = jax.lax.map(lambda start: rows(start, size), size * jnp.arange(whole))
