@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-__all__ = ["vary", "varying"]
+__all__ = ["vary", "vary_together", "varying"]
 
 
 def varying(tree: Any) -> frozenset[str]:
@@ -30,3 +30,8 @@ def vary(tree: Any, axes: frozenset[str]) -> Any:
         return jax.lax.pcast(value, missing, to="varying") if missing else value
 
     return jax.tree.map(declare, tree)
+
+
+def vary_together(tree: Any) -> Any:
+    """``tree``, every array of which differs between devices wherever one of them does."""
+    return vary(tree, varying(tree))

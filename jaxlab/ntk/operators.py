@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.ntk._problem import Layout, Problem, prepare
+from jaxlab.ntk._varying import vary_together
 from jaxlab.ntk.types import ApplyFn
 
 __all__ = [
@@ -289,18 +290,6 @@ def dense_operator(kernel: Float[Array, "..."]) -> DenseOperator:
     )
     check_dtype("kernel", kernel, "floating")
     return DenseOperator(kernel)
-
-
-def vary_together(trees: Any) -> Any:
-    """The arrays, typed as varying over every mesh axis of ``shard_map`` that any of them does."""
-    axes = [jax.typeof(leaf).manual_axis_type.varying for leaf in jax.tree.leaves(trees)]
-    union = frozenset().union(*axes)
-
-    def vary(leaf: Any) -> Any:
-        missing = union - jax.typeof(leaf).manual_axis_type.varying
-        return jax.lax.pcast(leaf, tuple(missing), to="varying") if missing else leaf
-
-    return jax.tree.map(vary, trees)
 
 
 def _problem(apply_fn: ApplyFn, params: Any, x: Any) -> Problem:

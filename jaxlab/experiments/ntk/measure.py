@@ -12,6 +12,7 @@ from jaxtyping import Array
 __all__ = [
     "Compiled",
     "compile_call",
+    "interleaved_seconds",
     "max_relative_difference",
     "mebibytes",
     "median_seconds",
@@ -55,13 +56,22 @@ def compile_call(function: Callable[..., Any], *arguments: Any) -> Compiled:
 
 def median_seconds(call: Callable[..., Any], *arguments: Any, repeats: int) -> float:
     """Median wall time of ``call(*arguments)`` over ``repeats`` calls, after one warm-up."""
-    jax.block_until_ready(call(*arguments))
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
+    return interleaved_seconds({"call": call}, *arguments, repeats=repeats)["call"]
+
+
+def interleaved_seconds(
+    calls: Mapping[Any, Callable[..., Any]], *arguments: Any, repeats: int
+) -> dict[Any, float]:
+    """:func:`median_seconds` of several calls, which take turns: a passing load meets all alike."""
+    for call in calls.values():
         jax.block_until_ready(call(*arguments))
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    times: dict[Any, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            jax.block_until_ready(call(*arguments))
+            times[name].append(time.perf_counter() - began)
+    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dict[Any, float]:

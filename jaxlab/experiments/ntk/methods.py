@@ -12,9 +12,9 @@ from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.ntk.measure import (
     Compiled,
     compile_call,
+    interleaved_seconds,
     max_relative_difference,
     mebibytes,
-    median_seconds,
     shape_structs,
 )
 from jaxlab.experiments.ntk.networks import Network, parameter_shapes
@@ -98,10 +98,11 @@ def time_methods(
     repeats: int,
 ) -> dict[Method, float]:
     """Median seconds of every method, reported under ``label``."""
-    seconds = {}
-    for method, call in calls.items():
-        seconds[method] = median_seconds(call.call, *arguments, repeats=repeats)
-        reporter.timing(f"seconds, {METHODS[method]}, {label}", seconds[method])
+    seconds: dict[Method, float] = interleaved_seconds(
+        {method: call.call for method, call in calls.items()}, *arguments, repeats=repeats
+    )
+    for method, median in seconds.items():
+        reporter.timing(f"seconds, {METHODS[method]}, {label}", median)
     return seconds
 
 
