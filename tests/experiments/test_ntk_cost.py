@@ -12,6 +12,7 @@ from jaxlab.experiments.ntk.architectures import image_network
 from jaxlab.experiments.ntk.inputs import load_images
 from jaxlab.experiments.ntk.measure import (
     compile_call,
+    interleaved_seconds,
     max_relative_difference,
     median_seconds,
 )
@@ -77,6 +78,14 @@ def test_a_compiled_call_is_measured():
     seconds = median_seconds(lambda: calls.append(0), repeats=3)
     assert len(calls) == 4
     assert 0 <= seconds < 1
+
+
+def test_calls_take_turns_when_they_are_timed():
+    calls = []
+    both = {name: lambda x, name=name: calls.append((name, x)) for name in "ab"}
+    seconds = interleaved_seconds(both, 7, repeats=2)
+    assert calls == [("a", 7), ("b", 7)] * 3
+    assert set(seconds) == {"a", "b"}
 
 
 def test_differences_are_relative_to_the_largest_entry():
