@@ -137,7 +137,7 @@ def finished(outcome):
 TINY = {
     "ntk-fcn-cost": ["batch=[2] widths_time=[8]"],
     "ntk-conv-cost": ["layers=1 channels_time=[4]"],
-    "ntk-imagenet-models": [],
+    "ntk-imagenet-models": ["timing.blocks=[]"],
 }
 
 

@@ -93,7 +93,7 @@ class Timing:
     images of side ``image``, two batches of ``batch`` of them, ``outputs``, median of ``repeats``.
     """
 
-    blocks: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4)]
+    blocks: Annotated[tuple[Count, ...], Field(max_length=4)]
     image: Annotated[int, Field(ge=8)]
     batch: Count
     outputs: Count
@@ -235,7 +235,7 @@ def _time(config: Config, reporter: Reporter) -> dict[str, float]:
     of_params, of_x = jax.random.split(jax.random.key(config.seed, impl="rbg"))
     params = network.init(of_params)
     x1, x2 = jax.random.normal(of_x, (2, timing.batch, timing.image, timing.image, 3))
-    case = f"blocks {'+'.join(map(str, timing.blocks))}"
+    case = f"{sum(timing.blocks)} blocks"
     calls = compile_methods(network, params, x1, x2)
     compared: dict[str, Any] = reporter.cell(
         "kernels", functools.partial(compare, calls, params, x1, x2)
