@@ -1,8 +1,10 @@
 """For every leaf: contract at its sites, or materialise its Jacobian.
 
-Structured contraction of a leaf is priced with the cheapest order of its einsum plus what bringing
-its operands into form writes; weight space with forming the Jacobian and contracting it. Structured
-derivatives therefore never count more operations than Jacobian contraction.
+Contraction at the sites is priced with the cheapest order of its einsum, weight space with forming
+the Jacobian, once for each batch, and contracting it. Structured derivatives therefore never count
+more operations than Jacobian contraction. The Jacobian of a leaf that enters products only is
+formed from the factors of its sites: the same operations as its transposed products, and for
+convolutions a matrix product instead of a convolution with a kernel as large as the image.
 """
 
 import math
@@ -23,11 +25,13 @@ class Group(NamedTuple):
         leaf: which leaf.
         box: which part of it.
         kind: dense or lookup.
+        formed: whether the Jacobian is formed from the factors.
     """
 
     leaf: int
     box: Box
     kind: Literal["dense", "lookup"]
+    formed: bool = False
 
 
 class Choice(NamedTuple):
@@ -37,7 +41,7 @@ class Choice(NamedTuple):
         strategy: ``"structured"``, ``"materialised"``, or ``"unused"``.
         reason: why, in words.
         sites: number of sites on each side.
-        groups: what is contracted, when structured.
+        groups: its uses, where it is cut at them.
         structured_flops: price of contracting it at its sites; None where that is impossible.
         weight_flops: price of materialising its Jacobian; None where its sites are not known.
         orders: order of the contraction of each group.
@@ -50,6 +54,11 @@ class Choice(NamedTuple):
     structured_flops: int | None = None
     weight_flops: int | None = None
     orders: tuple[Order, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the leaf is not cut at its sites: jax differentiates all that it enters."""
+        return self.strategy == "materialised" and not self.groups
 
 
 def choose(
@@ -99,29 +108,26 @@ def _choose(
         return Choice("unused", "enters no output", sites)
     if _signatures(parts1) != _signatures(parts2):
         return Choice("materialised", "is used in several ways", sites)
-    groups = tuple(Group(leaf, box, uses[0].site.kind) for box, uses in parts1.items())
-    outputs1, outputs2 = math.prod(shape1), math.prod(shape2)
+    kinds = {box: uses[0].site.kind for box, uses in parts1.items()}
     structured, weight, orders = 0, 0, []
-    for group in groups:
-        uses1, uses2 = parts1[group.box], parts2[group.box]
-        order = _order(group, uses1, uses2, layout, shape1, shape2, limit)
+    for box, kind in kinds.items():
+        order = _order(kind, parts1[box], parts2[box], layout, shape1, shape2, limit)
         orders.append(order)
-        structured += order.flops + _moved(uses1, layout, shape1)
-        weight += outputs1 * _formed(uses1)
-        if not symmetric:
-            structured += _moved(uses2, layout, shape2)
-            weight += outputs2 * _formed(uses2)
+        structured += order.flops
+        weight += math.prod(shape1) * _formed(parts1[box])
+        weight += 0 if symmetric else math.prod(shape2) * _formed(parts2[box])
     size = math.prod(one.shapes[leaf])
     weight += best_order(
         subscripts(layout, "weights"),
         ((*_leading(layout, shape1), size), (*_leading(layout, shape2), size)),
     ).flops
     better = structured < weight
+    cut = better or set(kinds.values()) == {"dense"}
     return Choice(
         "structured" if better else "materialised",
         "contracted at its sites" if better else "cheaper in weight space",
         sites,
-        groups if better else (),
+        tuple(Group(leaf, box, kind, not better) for box, kind in kinds.items()) if cut else (),
         structured,
         weight,
         tuple(orders),
@@ -144,7 +150,7 @@ def _examples(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _order(
-    group: Group,
+    kind: Literal["dense", "lookup"],
     uses1: list[Use],
     uses2: list[Use],
     layout: Layout,
@@ -156,7 +162,7 @@ def _order(
     x, y = (sum(use.site.shared for use in uses) for uses in (uses1, uses2))
     lead1, lead2 = _leading(layout, shape1), _leading(layout, shape2)
     n, m = _examples(layout, shape1), _examples(layout, shape2)
-    if group.kind == "lookup":
+    if kind == "lookup":
         shared = (
             layout.batch is not None and layout.left[layout.batch] == layout.right[layout.batch]
         )
@@ -165,7 +171,7 @@ def _order(
     else:
         b, i, j = site.blocks, site.contracted, site.kept
         shapes = [(*lead1, b, x, j), (*n, b, x, i), (*m, b, y, i), (*lead2, b, y, j)]
-    return best_order(subscripts(layout, group.kind), tuple(shapes), limit)
+    return best_order(subscripts(layout, kind), tuple(shapes), limit)
 
 
 def _formed(uses: list[Use]) -> int:
@@ -178,8 +184,3 @@ def _formed(uses: list[Use]) -> int:
         else:
             total += 2 * site.blocks * site.shared * site.contracted * site.kept
     return total
-
-
-def _moved(uses: list[Use], layout: Layout, shape: tuple[int, ...]) -> int:
-    """Entries written to bring the operands of these uses into form."""
-    return math.prod(_examples(layout, shape)) * sum(use.site.moved for use in uses)

@@ -1,9 +1,9 @@
 """Cut a linear program at its sites and pull the outputs back to them.
 
-Every equation at which a structured leaf enters is cut: its output becomes an input, a *tap*. What
-remains is a linear function of taps and materialised leaves, and jax itself transposes it; so no
-primitive needs a transposition rule here, and unknown ones just work. Equations that depend on
-parameters are traced, never executed.
+Every equation at which a leaf enters a site is cut: its output becomes an input, a *tap*. What
+remains is a linear function of taps and of the leaves that are not cut, and jax itself transposes
+it; so no primitive needs a transposition rule here, and unknown ones just work. Equations that
+depend on parameters are traced, never executed.
 """
 
 import math
@@ -43,24 +43,25 @@ def factors_of(
         dtype: of the operands that come back.
 
     Returns:
-        One tuple ``(C [k, B, X, J], x [B, X, I])`` (lookup: ``(C [k, X, J], (index, valid))``) per
-        group in the order of the leaves; one tuple ``(J [k, size],)`` per materialised leaf.
+        One tuple ``(C [k, B, X, J], x [B, X, I])`` (lookup: ``(C [k, X, J], (index, valid))``; a
+        Jacobian that is formed: ``(J [k, size],)``) per group in the order of the leaves; one tuple
+        ``(J [k, size],)`` per leaf that is not cut.
     """
     output, program = linear_program(function, leaves, max_unroll)
     found = survey(program)
     choices = choose(found)
-    materialised = [i for i, choice in enumerate(choices) if choice.strategy == "materialised"]
-    cut = {i for i, choice in enumerate(choices) if choice.strategy != "materialised"}
+    whole = [i for i, choice in enumerate(choices) if choice.is_whole]
+    cut = set(range(len(choices))).difference(whole)
     uses = [use for (leaf, _), part in found.uses.items() if leaf in cut for use in part]
     known = _known_values(program)
     cotangents, jacobians = _pull_back(
-        program, found, uses, cut, materialised, known, leaves, output, basis
+        program, found, uses, cut, whole, known, leaves, output, basis
     )
-    groups = [
-        _side_by_side(found.uses[group.leaf, group.box], cotangents, known, dtype)
-        for choice in choices
-        for group in choice.groups
-    ]
+    groups = []
+    for choice in choices:
+        for group in choice.groups:
+            pair = _side_by_side(found.uses[group.leaf, group.box], cotangents, known, dtype)
+            groups.append((_formed(*pair),) if group.formed else pair)
     weights = [(jacobian.reshape(jacobian.shape[0], -1),) for jacobian in jacobians]
     return groups, weights
 
@@ -91,19 +92,19 @@ def _pull_back(
     found: Survey,
     uses: list[Use],
     cut: set[int],
-    materialised: list[int],
+    whole: list[int],
     known: dict[int, Any],
     leaves: list[Array],
     output: Array,
     basis: Array,
 ) -> tuple[dict[int, Array], list[Array]]:
-    """Cotangent of every tap and of every materialised leaf, for each vector of ``basis``."""
+    """Cotangent of every tap and of every leaf that is not cut, for each vector of ``basis``."""
     taps = {use.step: use.output for use in uses}
     skipped = {number for number, view in found.views.items() if view.leaf in cut}
 
     def remainder(tapped: dict[int, Array], weights: list[Array]) -> Array:
         environment = dict(known)
-        for leaf, weight in zip(materialised, weights, strict=True):
+        for leaf, weight in zip(whole, weights, strict=True):
             environment[program.inputs[leaf]] = weight
         for index, step in enumerate(program.steps):
             if index in taps:
@@ -115,18 +116,18 @@ def _pull_back(
                 environment.update(zip(step.outputs, results, strict=True))
         return _read(environment, program.output)
 
-    if program.is_known(program.output) or not (taps or materialised):
+    if program.is_known(program.output) or not (taps or whole):
         k = basis.shape[0]
         return (
             {
                 index: jnp.zeros((k, *program.types[number].shape), basis.dtype)
                 for index, number in taps.items()
             },
-            [jnp.zeros((k, *leaves[leaf].shape), basis.dtype) for leaf in materialised],
+            [jnp.zeros((k, *leaves[leaf].shape), basis.dtype) for leaf in whole],
         )
     axes = varying(output)
     shapes = {index: _abstract(program.types[number], axes) for index, number in taps.items()}
-    weights = [_abstract(jax.typeof(leaves[leaf]), axes) for leaf in materialised]
+    weights = [_abstract(jax.typeof(leaves[leaf]), axes) for leaf in whole]
     pull = jax.linear_transpose(remainder, shapes, weights)
     return jax.vmap(pull)(vary(basis, axes))
 
@@ -164,6 +165,14 @@ def _side_by_side(
     if uses[0].site.kind == "dense":
         return joined, jnp.concatenate(operands, axis=1)
     return joined, tuple(jnp.concatenate(parts) for parts in zip(*operands, strict=True))
+
+
+def _formed(cotangent: Array, operand: Array) -> Array:
+    """The Jacobian ``Σ_X x ⊗ C``, ``[k, size]``."""
+    jacobian = jnp.einsum(
+        "kbxj,bxi->kbij", cotangent, operand, preferred_element_type=operand.dtype
+    )
+    return jacobian.reshape(jacobian.shape[0], -1)
 
 
 def basis_of(shape: tuple[int, ...], dtype: Any, axis: int | None, start: Any, size: int) -> Array:

@@ -167,11 +167,9 @@ def side_of(
 
 def _terms(choices: Sequence[Choice]) -> tuple[Term, ...]:
     groups: list[Group] = [group for choice in choices for group in choice.groups]
-    return tuple(Term(group.leaf, group.kind, group.box) for group in groups) + tuple(
-        Term(leaf, "weights")
-        for leaf, choice in enumerate(choices)
-        if choice.strategy == "materialised"
-    )
+    return tuple(
+        Term(group.leaf, "weights" if group.formed else group.kind, group.box) for group in groups
+    ) + tuple(Term(leaf, "weights") for leaf, choice in enumerate(choices) if choice.is_whole)
 
 
 def in_form_of(like: Factors, found: Survey) -> list[Choice]:
@@ -183,16 +181,21 @@ def in_form_of(like: Factors, found: Survey) -> list[Choice]:
             used = leaf in found.obstacles or any(of == leaf for of, _ in found.uses)
             require(not used, "like", leaf, "factors of a network that uses the same parameters")
             choices.append(Choice("unused", "enters no output", (0, 0)))
-        elif own[0].kind == "weights":
+        elif own[0].part is None:
             choices.append(Choice("materialised", "as in the other factors", (0, 0)))
         else:
-            fits = leaf not in found.obstacles and all(
-                (leaf, term.part) in found.uses for term in own
-            )
-            require(fits, "like", own, "factors of a network that uses its parameters alike")
-            groups = tuple(Group(leaf, term.part, term.kind) for term in own)  # type: ignore[arg-type]
+            groups = tuple(_group(found, term) for term in own)
             choices.append(Choice("structured", "as in the other factors", (0, 0), groups))
     return choices
+
+
+def _group(found: Survey, term: Term) -> Group:
+    assert term.part is not None
+    uses = found.uses.get((term.leaf, term.part))
+    fits = uses is not None and term.leaf not in found.obstacles
+    require(fits, "like", term, "factors of a network that uses its parameters alike")
+    assert uses is not None
+    return Group(term.leaf, term.part, uses[0].site.kind, formed=term.kind == "weights")
 
 
 def contract_sides(

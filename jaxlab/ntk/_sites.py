@@ -59,7 +59,6 @@ class Site(NamedTuple):
             built from the parameter's own axes.
         operand: ``(other inputs) -> x [B, X, I]``, or the pair of a lookup.
         cotangent: ``C [k, output shape] -> [k, B, X, J]`` (lookup: ``[k, X, J]``).
-        moved: entries written to bring ``x`` into its form, beyond those it has.
     """
 
     kind: Literal["dense", "lookup"]
@@ -70,7 +69,6 @@ class Site(NamedTuple):
     signature: Hashable
     operand: Callable[[Sequence[Array]], Any]
     cotangent: Callable[[Array], Array]
-    moved: int = 0
 
 
 SiteRule = Callable[[Call], Site | None]
@@ -188,7 +186,6 @@ def _conv_general_dilated(call: Call) -> Site | None:
         ("conv", tuple(kernel_spec), groups),
         operand,
         cotangent,
-        moved=groups * shared * contracted if math.prod(taps) > 1 else 0,
     )
 
 
