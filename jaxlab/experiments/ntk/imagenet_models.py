@@ -68,10 +68,18 @@ CLAIMS = (
     ),
     Claim(
         id="structured-never-more",
+        statement="Structured derivatives never take more operations than Jacobian contraction.",
+        source="Section 3, the table of costs for convolutional networks",
+        paper="a minimum over orders of contraction, of which Jacobian contraction is one",
+        criterion="counted operations at most 1.02 of those of Jacobian contraction, for every "
+        "model and setting",
+    ),
+    Claim(
+        id="structured-fewest",
         statement="Structured derivatives take the fewest operations of the three in every model.",
-        source="Figure 2",
-        paper="structured derivatives cheapest or close to it in every ImageNet model",
-        criterion="counted operations at most 1.02 of those of either other method, for every "
+        source="Section 3, the discussion of the costs",
+        paper="almost always; NTK-vector products win where outputs outnumber a layer's width",
+        criterion="counted operations at most 1.02 of those of NTK-vector products too, for every "
         "model and setting",
     ),
     Claim(
@@ -291,20 +299,20 @@ def _judge(
         holds=all(orders) if len(orders) == len(_V100) else None,
     )
 
-    others: tuple[Method, ...] = ("jacobian", "vector_products")
-    shares = {
-        (model, setting, method): counted["structured"] / counted[method]
-        for (model, setting), counted in flops.items()
-        for method in others
+    compared: dict[str, Method] = {
+        "structured-never-more": "jacobian",
+        "structured-fewest": "vector_products",
     }
-    worst = max(shares, key=lambda case: shares[case])
-    reporter.verdict(
-        "structured-never-more",
-        ours=f"at most {shares[worst]:.3f} of the operations of the others "
-        f"({ARCHITECTURES[worst[0]].title}, N = {worst[1][0]}, O = {worst[1][1]}, against "
-        f"{METHODS[worst[2]]})",
-        holds=shares[worst] <= 1.02,
-    )
+    for claim, method in compared.items():
+        shares = {case: counted["structured"] / counted[method] for case, counted in flops.items()}
+        worst = max(shares, key=lambda case: shares[case])
+        model, (batch, outputs) = worst
+        reporter.verdict(
+            claim,
+            ours=f"{min(shares.values()):.2f} to {shares[worst]:.3f} of the operations of "
+            f"{METHODS[method]} (most: {ARCHITECTURES[model].title}, N = {batch}, O = {outputs})",
+            holds=shares[worst] <= 1.02,
+        )
     largest = max(differences.values())
     reporter.verdict(
         "methods-agree", ours=f"largest relative difference {largest:.1e}", holds=largest < 1e-4
