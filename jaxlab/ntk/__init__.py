@@ -49,8 +49,9 @@ from jaxlab.ntk import (
 )
 from jaxlab.ntk.batching import batched
 from jaxlab.ntk.explain import LeafReport, explain, format_reports
+from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 from jaxlab.ntk.independence import Independence, check_independence
-from jaxlab.ntk.kernel import flatten_kernel, kernel_fn, nngp_fn, ntk_fn, unflatten_kernel
+from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.linearization import linearize, taylor_expand
 from jaxlab.ntk.structured import register_site_rule
 from jaxlab.ntk.types import KernelFn, Kernels, StructuredOptions, VmapAxes

@@ -12,8 +12,8 @@ from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
 from jaxlab.ntk._contraction import Order, best_order, subscripts
+from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._plan import Box, Survey, Use
-from jaxlab.ntk._problem import Layout
 
 __all__ = ["Choice", "Group", "choose"]
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import opt_einsum
 from jaxtyping import Array
 
-from jaxlab.ntk._problem import Layout
+from jaxlab.ntk._layout import Layout
 
 __all__ = ["Kind", "Order", "best_order", "contract_factors", "subscripts"]
 

@@ -4,8 +4,6 @@
 function of the differentiable leaves alone, and a :class:`Layout` that says how output axes pair.
 """
 
-import math
-import string
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,59 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, require
+from jaxlab.ntk._layout import Layout, normalise_axes
 from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import VmapAxes
 
 __all__ = ["Layout", "Problem", "differentiable", "normalise_axes", "prepare"]
-
-
-class Layout(NamedTuple):
-    """How the axes of two outputs pair up in the kernel.
-
-    Attributes:
-        ndim: axes of the output of the network, examples included.
-        trace: axes that are contracted; the kernel is divided by their size.
-        diagonal: axes that appear once.
-        batch: axis that enumerates independent examples, or None when examples may interact.
-    """
-
-    ndim: int
-    trace: tuple[int, ...] = ()
-    diagonal: tuple[int, ...] = ()
-    batch: int | None = None
-
-    @property
-    def left(self) -> str:
-        """One letter for each output axis of the first side: ``abc…``."""
-        return string.ascii_lowercase[: self.ndim]
-
-    @property
-    def right(self) -> str:
-        """The same for the second side, ``ABC…``; a shared letter where the axes are shared."""
-        shared = {*self.trace, *self.diagonal}
-        return "".join(
-            letter if axis in shared else letter.upper() for axis, letter in enumerate(self.left)
-        )
-
-    @property
-    def result(self) -> str:
-        """Letters of the kernel: axes zipped, first side first."""
-        kept = ""
-        for axis, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
-            if axis not in self.trace:
-                kept += left if left == right else left + right
-        return kept
-
-    def traced_size(self, shape: tuple[int, ...]) -> int:
-        """Number of entries that the trace averages over."""
-        return math.prod(shape[axis] for axis in self.trace)
-
-    def kernel_shape(self, shape1: tuple[int, ...], shape2: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the kernel between outputs of these shapes."""
-        sizes = dict(zip(self.left, shape1, strict=True)) | dict(
-            zip(self.right, shape2, strict=True)
-        )
-        return tuple(sizes[letter] for letter in self.result)
 
 
 class Problem(NamedTuple):
@@ -222,17 +172,6 @@ def differentiable(
         return jax.tree.unflatten(structure, merged)
 
     return [jnp.asarray(values[i]) for i in chosen], [names[i] for i in chosen], merge
-
-
-def normalise_axes(argument: str, axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """``axes`` as sorted non-negative integers, refused when out of range or repeated."""
-    found = []
-    for axis in axes:
-        check_integer(argument, axis)
-        require(-ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes")
-        found.append(axis % ndim)
-    require(len(set(found)) == len(found), argument, tuple(axes), "each axis at most once")
-    return tuple(sorted(found))
 
 
 def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_dtype, require
-from jaxlab.ntk._problem import normalise_axes
-from jaxlab.ntk.kernel import flatten_kernel, unflatten_kernel
+from jaxlab.ntk._layout import normalise_axes
+from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 
 __all__ = ["Rows", "as_kernels", "as_matrix", "check_square", "matmul"]
 

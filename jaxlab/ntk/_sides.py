@@ -17,8 +17,9 @@ from jaxlab.checks import require
 from jaxlab.ntk._choice import Choice, Group, choose
 from jaxlab.ntk._contraction import Kind, contract_factors
 from jaxlab.ntk._factors import basis_of, factors_of
+from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._plan import Survey, survey
-from jaxlab.ntk._problem import Layout, Problem
+from jaxlab.ntk._problem import Problem
 from jaxlab.ntk._program import linear_program
 from jaxlab.ntk.types import StructuredOptions
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from jaxlab.checks import require
-from jaxlab.ntk._problem import Layout, normalise_axes
+from jaxlab.ntk._layout import Layout, normalise_axes
 
 __all__ = ["Grid", "Schedule", "assemble", "count_examples", "mirror_axes", "place_tile", "split"]
 

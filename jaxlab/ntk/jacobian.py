@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.ntk._problem import Layout, Problem
+from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._problem import Problem
 
 __all__ = ["contract_jacobians", "jacobian_contraction"]
 

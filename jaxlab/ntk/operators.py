@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.ntk._problem import Layout, Problem, prepare
+from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk._varying import vary_together
 from jaxlab.ntk.types import ApplyFn
 

@@ -22,7 +22,8 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._choice import Choice
-from jaxlab.ntk._problem import Layout, Problem, axes_of_leaves, normalise_axes, prepare
+from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._problem import Problem, axes_of_leaves, prepare
 from jaxlab.ntk._sides import (
     Factors,
     Term,

@@ -2,7 +2,8 @@
 
 import jax.numpy as jnp
 
-from jaxlab.ntk._problem import Layout, prepare
+from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._problem import prepare
 from jaxlab.ntk.independence import check_independence
 from jaxlab.ntk.jacobian import contract_jacobians, jacobian_contraction
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
@@ -37,8 +38,8 @@ EXAMPLES = {
     "jaxlab.ntk.kernel.ntk_fn": Example((X1, X2, PARAMS), made=ntk_fn(network, vmap_axes=0)),
     "jaxlab.ntk.kernel.nngp_fn": Example((X1, X2, PARAMS), made=nngp_fn(network)),
     "jaxlab.ntk.kernel.kernel_fn": Example((X1, X2, PARAMS), made=kernel_fn(network)),
-    "jaxlab.ntk.kernel.flatten_kernel": Example((jnp.ones((3, 2, 4, 4)),)),
-    "jaxlab.ntk.kernel.unflatten_kernel": Example(
+    "jaxlab.ntk.flattening.flatten_kernel": Example((jnp.ones((3, 2, 4, 4)),)),
+    "jaxlab.ntk.flattening.unflatten_kernel": Example(
         (jnp.ones((12, 8)),), {"shape1": (3, 4), "shape2": (2, 4)}
     ),
     "jaxlab.ntk.jacobian.jacobian_contraction": Example(

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.ntk._problem import Layout
+from jaxlab.ntk._layout import Layout
 from jaxlab.ntk.jacobian import contract_jacobians
 
 

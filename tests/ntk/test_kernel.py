@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
-from jaxlab.ntk.kernel import flatten_kernel, kernel_fn, nngp_fn, ntk_fn, unflatten_kernel
+from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
+from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.types import Kernels, StructuredOptions, VmapAxes
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import EXACT, brute_force, from_jacobians, jacobians, to_matrix

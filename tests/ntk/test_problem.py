@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.ntk._problem import Layout, axes_of_leaves, differentiable, normalise_axes, prepare
+from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._problem import axes_of_leaves, differentiable, prepare
 from jaxlab.ntk.types import VmapAxes
 
 X, W = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
