@@ -76,7 +76,7 @@ def test_networks_train_on_the_first_images_only():
 TINY = {
     "ntk-linearized-training": "widths=[8] widths_taylor=[8] steps=20 looks=3",
     "ntk-kernel-regression": "train=[20] seeds_cnn=0",
-    "ntk-evolution": "widths=[8,16] steps=20 looks=3",
+    "ntk-evolution": "widths=[8,64] steps=20 looks=3",
 }
 DECIDED = {
     "ntk-linearized-training": {"kernel-is-tangent": True},

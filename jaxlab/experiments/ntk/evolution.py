@@ -140,6 +140,18 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     draw_training(log_steps(config.steps, config.looks), cells, reporter, text)
     draw_widths(cells, reporter, text)
     draw_kernels(cells, reporter, text)
+    reporter.note(
+        "These networks are close to the kernel regime by construction: NTK parametrisation, few "
+        "images, squared error. The papers that see the kernel turn towards the targets train "
+        "networks of standard parametrisation on whole data sets, with cross-entropy and large "
+        "steps."
+        + (
+            ""
+            if config.centred
+            else " The outputs at initialisation are larger than the targets, and most of what "
+            "training does is to undo them: the kernel learns them rather than the targets."
+        )
+    )
     judge(cells, reporter)
 
 

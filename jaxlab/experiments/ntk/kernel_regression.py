@@ -98,7 +98,7 @@ class Config:
     with deviations ``weight_std`` and ``bias_std``; models of the CNN see only ``seeds_cnn`` draws.
     Ridges are relative to the kernel's mean diagonal. Kernels of finite networks are computed in
     tiles of ``tile`` images. Networks are trained for ``steps`` steps of Adam on batches of
-    ``batch``, their initial outputs subtracted.
+    ``batch``, from a last layer of zeros.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -171,8 +171,8 @@ def _text(config: Config) -> str:
         f"{config.seed}); MLP of {units} units, CNN of {channels} channels with {config.pool}×"
         f"{config.pool} average pooling; ridge {config.ridge:g} of the mean diagonal (linear "
         f"kernel: {config.ridge_linear:g}); networks trained for {config.steps} steps of Adam, "
-        f"batches of {config.batch}, rate {config.learning_rate:g}, squared error, initial "
-        "outputs subtracted"
+        f"batches of {config.batch}, rate {config.learning_rate:g}, squared error, last "
+        "layer from zero"
     )
 
 

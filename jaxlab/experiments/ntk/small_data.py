@@ -120,29 +120,27 @@ def train_network(
 ) -> tuple[Array, Array]:
     """Train on the first ``n`` images by Adam on ``½ mean((f − y)²)``.
 
-    The initial outputs are subtracted from the network: it starts at 0, as regression with a kernel
-    does, and not at random outputs larger than the targets. Batches are drawn with replacement, so
-    that one compiled loop serves every ``n``.
+    The last layer starts at zero: so do the outputs, as those of regression with a kernel, and not
+    at random values larger than the targets. Batches are drawn with replacement, so that one
+    compiled loop serves every ``n``.
 
     Returns:
         Outputs on ``x_test`` after training, and the loss of every step.
     """
     of_params, of_batches = jax.random.split(key)
-    params = initial = network.init(of_params)
+    *lower, head = network.init(of_params)
+    params = [*lower, jax.tree.map(jnp.zeros_like, head)]
     optimizer = optax.adam(learning_rate)
-
-    def outputs(params: Any, x: Array) -> Array:
-        return network.apply(params, x) - network.apply(initial, x)
 
     def step(state: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], Array]:
         params, moments = state
         chosen = jax.random.randint(key, (batch,), 0, n)
         loss, gradient = jax.value_and_grad(
-            lambda params: half_mse(outputs(params, x[chosen]), y[chosen])
+            lambda params: half_mse(network.apply(params, x[chosen]), y[chosen])
         )(params)
         updates, moments = optimizer.update(gradient, moments)
         return (optax.apply_updates(params, updates), moments), loss
 
     state = (params, optimizer.init(params))
     (params, _), losses = jax.lax.scan(step, state, jax.random.split(of_batches, steps))
-    return outputs(params, x_test), losses
+    return network.apply(params, x_test), losses
