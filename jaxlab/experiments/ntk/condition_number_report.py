@@ -133,7 +133,8 @@ def draw_phase(config: Any, results: Results, data: str, reporter: Reporter) -> 
         "phase",
         figure,
         f"Condition number at infinite width against the variance of the weights; {data}. Dotted: "
-        "between order (left) and chaos (right).",
+        "between order (left) and chaos (right). Curves end where the precision of the closed form "
+        "does.",
     )
 
 

@@ -124,11 +124,12 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
         )
     reporter.table(
         "results",
-        ["O", "n", "CG steps", "status", "residual", "test accuracy", "λ₁ / tr Θ", "error bound"],
+        ["O", "n", "CG steps", "status", "residual", "test accuracy", "λ₁ / n", "error bound"],
         rows,
         f"Kernel regression with ridge {config.ridge:g} × mean diagonal to a residual of "
-        f"{config.tol:g} of the targets, {config.test} test images; largest eigenvalue by Lanczos, "
-        f"and the largest error bound of {config.eigenvalues} eigenvalues over the first: {data}. "
+        f"{config.tol:g} of the targets, {config.test} test images; largest eigenvalue in mean "
+        f"diagonals, over n, and the largest error bound of {config.eigenvalues} eigenvalues over "
+        f"the first: {data}. "
         "One output: is the class below 5; ten: the class.",
     )
     reporter.table(
@@ -211,7 +212,7 @@ def draw_cost(results: Results, data: str, reporter: Reporter) -> None:
     for ax in (left, right):
         plotting.count_axis(ax, counts)
         ax.set_xlabel("images n")
-        ax.legend(frameon=False, fontsize=8)
+    plotting.legend(figure)
     reporter.figure(
         "cost", figure, f"Temporary memory and time against the number of images: {data}."
     )
@@ -227,7 +228,7 @@ def draw_results(config: Any, results: Results, data: str, reporter: Reporter) -
     left.set(
         yscale="log",
         xlabel="rank i",
-        ylabel="$\\lambda_i$ / trace",
+        ylabel="$\\lambda_i$ / (n × mean diagonal)",
         title=f"largest eigenvalues, {few} output{'s' * (few > 1)}",
     )
     left.legend(frameon=False, fontsize=9)
