@@ -65,9 +65,13 @@ class TestMethods:
         expected = jax.jit(functools.partial(naive, net.apply_fn))(net.x1, net.x2, net.params)
         np.testing.assert_allclose(ours, expected, atol=1e-4 * float(jnp.abs(expected).max()))
 
-    def test_naive_jacobians(self, benchmark, case, method):
-        if method == "vector_products" or case == "fc_1024":
-            pytest.skip("naive Jacobians are timed against the other methods on smaller networks")
+
+@pytest.mark.parametrize(
+    ("case", "method"),
+    [pair for pair in PAIRS if pair[0] != "fc_1024" and pair[1] != "vector_products"],
+)
+class TestNaiveJacobians:
+    def test_jax(self, benchmark, case, method):
         net = CASES[case]()
         time_jaxlab(
             benchmark,

@@ -3,6 +3,8 @@
 import functools
 import gc
 import itertools
+import json
+from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
@@ -19,11 +21,13 @@ from jaxlab.ntk.cost import (
     breakdown,
     cheapest,
     compare,
+    count_flops,
     format_table,
     kernel_estimate,
 )
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import StructuredOptions
+from tests.ntk.cases import CASES
 
 NAMES = ("structured", "vector_products", "jacobian")
 
@@ -347,3 +351,15 @@ def test_table_is_aligned():
         "jacobian        503,924,880  25,313,280         78,738.3",
     ]
     assert format_table([]) == "implementation  FLOPs  peak bytes  FLOPs per entry"
+
+
+REFERENCE = Path(__file__).parent.parent / "benchmarks" / "ntk_reference.json"
+
+
+@pytest.mark.parametrize("name", ["fc_256", "fc_512", "fc_1024", "cnn_16", "cnn_64"])
+def test_fewer_operations_than_the_reference_library(name):
+    """Structured derivatives of the same networks, counted in the programs of both libraries."""
+    case = CASES[name]()
+    theirs = json.loads(REFERENCE.read_text())["cases"][name]["structured"]["flops"]
+    ours = count_flops(ntk_fn(case.apply_fn, vmap_axes=0), case.x1, case.x2, case.params)
+    assert ours < theirs

@@ -350,8 +350,11 @@ def timings() -> None:
                 return kernel_fn(x1, x2, params)
 
             began = time.perf_counter()
-            compiled = jax.jit(timed_kernel).lower(x1, x2, params).compile()
+            lowered = jax.jit(timed_kernel).lower(x1, x2, params)
+            compiled = lowered.compile()
             results[name][key] = {
+                # of the program before XLA hands products to libraries that it does not count
+                "flops": lowered.cost_analysis()["flops"],
                 "compile_seconds": time.perf_counter() - began,
                 "temp_bytes": temp_bytes(),
                 **measure(compiled, x1, x2, params),
