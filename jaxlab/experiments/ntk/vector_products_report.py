@@ -13,7 +13,7 @@ from jaxlab.experiments.interface import Claim, Reporter
 from jaxlab.experiments.ntk.measure import mebibytes
 from jaxlab.ntk.conjugate_gradient import BREAKDOWN, CONVERGED, MAX_STEPS, STALLED
 
-__all__ = ["CLAIMS", "Results", "draw_cost", "draw_results", "judge", "report"]
+__all__ = ["CLAIMS", "Case", "Results", "draw_cost", "draw_results", "judge", "report"]
 
 Case = tuple[int, int]  # outputs, images
 
@@ -49,7 +49,7 @@ CLAIMS = (
         statement="The time of a product is linear in the number of examples.",
         source="Section 3.2 (NTK-vector products)",
         paper="N[FP] for a product over N examples",
-        criterion=f"median time grows at most {_GROWTH} times per doubling, from the smallest to "
+        criterion=f"shortest time grows at most {_GROWTH} times per doubling, from the smallest to "
         "the largest n, which differ fourfold or more and are at least 1024",
     ),
     Claim(
@@ -144,7 +144,7 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
         ],
         costs,
         "Temporary memory by XLA's account, what the kernel would take, counted operations of a "
-        "product over those of a forward pass over the data, and median time of "
+        "product over those of a forward pass over the data, and shortest time of "
         f"{config.repeats} products: {data}; {jax.devices()[0].device_kind}.",
         timed=True,
     )
@@ -190,7 +190,7 @@ def draw_cost(results: Results, data: str, reporter: Reporter) -> None:
     counts, few, most = results.counts, results.outputs[0], results.outputs[-1]
     quiet = {"color": "#4D4D4D", "marker": "", "linestyle": ":"}
     names = list(results.memory[few, counts[0]])
-    looks = plotting.styles(names)
+    looks = plotting.styles([*names, *map(str, results.outputs)])
     for outputs in dict.fromkeys((few, most)):
         dense = [4 * (n * outputs) ** 2 / 2**20 for n in counts]
         label = f"the kernel itself, {outputs} output{'s' * (outputs > 1)}"
@@ -205,7 +205,7 @@ def draw_cost(results: Results, data: str, reporter: Reporter) -> None:
     for outputs in results.outputs:
         times = [results.seconds[outputs, n] for n in counts]
         label = f"a product, {outputs} output{'s' * (outputs > 1)}"
-        plotting.curves(right, counts, times, label=label)
+        plotting.curves(right, counts, times, label=label, style=looks[str(outputs)])
     linear = [results.seconds[few, counts[0]] * n / counts[0] for n in counts]
     plotting.curves(right, counts, linear, label="proportional to n", style=quiet)
     right.set(yscale="log", ylabel="seconds", title="time")
