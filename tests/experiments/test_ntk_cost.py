@@ -141,7 +141,13 @@ TINY = {
 }
 
 
-@pytest.mark.parametrize("name", TINY)
+QUICK = ("ntk-fcn-cost", "ntk-conv-cost")  # the others take up to a minute each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY],
+)
 def test_a_small_run_reports(name, tmp_path):
     finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path))
 

@@ -25,6 +25,7 @@ def finished(outcome):
     return results
 
 
+@pytest.mark.slow
 def test_predictions_of_one_product_are_those_of_the_kernel():
     images = load_images("digits", 20, 7)
     network = condition_number.mlp((64, 8, 10), parametrisation="ntk", bias_std=0.1)
@@ -73,6 +74,7 @@ def test_mean_field_slope_is_the_derivative_of_the_correlation_map():
     assert condition_number.mean_field_slope("tanh", 0.8, 0.0) == pytest.approx(0.8, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_finite_kernels_are_the_products_of_their_jacobians():
     x = condition_number.normalised(load_images("digits", 4).x)
     np.testing.assert_allclose(x.mean(axis=1), 0, atol=1e-12)
@@ -94,6 +96,7 @@ def test_finite_kernels_are_the_products_of_their_jacobians():
             np.testing.assert_allclose(kernel, sum(leaf @ leaf.T for leaf in leaves), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_closed_forms_blow_up_in_order_and_fall_to_one_in_chaos():
     x = condition_number.normalised(load_images("digits", 8).x)
     with jax.enable_x64(True):
@@ -109,6 +112,7 @@ def test_closed_forms_blow_up_in_order_and_fall_to_one_in_chaos():
     assert kappa[32][1] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smoke_preset_reports(name, tmp_path):
     results = finished(run(name, preset="smoke", runs=tmp_path))

@@ -59,6 +59,7 @@ def test_kernels_without_networks_against_numpy():
         np.testing.assert_allclose(found, np.exp(-square / width), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_networks_train_on_the_first_images_only():
     network = mlp((3, 8, 2), bias_std=0.1)
     x = jax.random.normal(jax.random.key(0), (6, 3))
@@ -97,7 +98,13 @@ def finished(outcome):
     return results
 
 
-@pytest.mark.parametrize("name", TINY)
+QUICK = ("ntk-evolution",)  # the others take up to a minute each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY],
+)
 def test_a_small_run_reports(name, tmp_path):
     results = finished(run(name, preset="smoke", sets=[TINY[name]], runs=tmp_path))
     verdicts = {claim["id"]: claim["holds"] for claim in results["claims"]}
