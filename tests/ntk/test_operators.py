@@ -8,6 +8,7 @@ from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as Spec
 from scipy.sparse.linalg import aslinearoperator, cg
 
+from jaxlab.ntk.counting import count_flops
 from jaxlab.ntk.products import dataset_operator, dense_operator, ntk_vp, to_lineax, to_scipy
 
 N = 11
