@@ -313,7 +313,12 @@ def end_to_end(name, runs, sets):
     return results
 
 
-@pytest.mark.parametrize("name", TINY)
+QUICK = ("hopfield-similarity-capacity", "hopfield-mask-robustness", "hopfield-natural-images")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY]
+)
 def test_a_small_run_reports_and_repeats(name, tmp_path):
     first = end_to_end(name, tmp_path / "a", [TINY[name], "seeds=2"])
     if name == "hopfield-mask-robustness":

@@ -239,7 +239,17 @@ TINY = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in TINY if name != "hopfield-energy"])
+QUICK = ("hopfield-scale", "hopfield-classical")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in TINY
+        if name != "hopfield-energy"
+    ],
+)
 def test_a_small_run_reports(name, tmp_path):
     results = _finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path / "a"))
     decided = {claim["id"]: claim["holds"] for claim in results["claims"]}
