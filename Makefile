@@ -28,8 +28,8 @@ help: ## this list
 
 setup: $(VENV)/.core $(VENV)/.dev ## virtual environment with jaxlab (editable), tests, linters, notebooks
 
-test: $(VENV)/.dev ## the default test suite
-	$(BIN)/python -m pytest -n auto
+test: $(VENV)/.dev ## the default test suite [PYTEST="options"]
+	$(BIN)/python -m pytest -n auto $(PYTEST)
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n auto -m slow
