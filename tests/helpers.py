@@ -1,10 +1,11 @@
 """What the tests of several rooms share."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Example"]
+__all__ = ["Example", "finished"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,3 +23,13 @@ class Example:
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
     made: Callable[..., Any] | None = None
     apart: bool = False
+
+
+def finished(outcome: Any) -> dict[str, Any]:
+    """Results of a run of an experiment that ended well, with figures drawn and claims judged."""
+    results = json.loads((outcome.path / "results.json").read_text())
+    assert results["status"] == "finished", results["error"]
+    for figure in results["figures"]:
+        assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
+    assert all(claim["ours"] for claim in results["claims"])
+    return results

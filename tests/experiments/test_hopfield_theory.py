@@ -1,7 +1,6 @@
 """The theory behind five hopfield experiments against brute force, and small runs of each."""
 
 import itertools
-import json
 import math
 
 import jax
@@ -24,6 +23,7 @@ from jaxlab.experiments.hopfield.scale_measures import Config as ScaleConfig
 from jaxlab.experiments.hopfield.scale_measures import exactness
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.runner.execute import run
+from tests.helpers import finished
 
 
 def bipolar(rng, *shape):
@@ -209,7 +209,7 @@ def test_networks_are_every_pair_and_the_power_goes_with_the_dot_product(tmp_pat
     found = energy_networks.networks(config)
     assert len(found) == len(set(found)) == 2 * len(config.visible)
     assert {network.similarity for network in found if network.beta is None} == {"dot_product"}
-    results = _finished(outcome)
+    results = finished(outcome)
     assert all(claim["holds"] for claim in results["claims"])
     assert results["scalars"]["largest identity"] < 1e-8
 
@@ -219,15 +219,6 @@ def _values(outcome):
 
     values = tomllib.loads((outcome.path / "config.toml").read_text())
     return values.get("values", values.get("config", values))
-
-
-def _finished(outcome):
-    results = json.loads((outcome.path / "results.json").read_text())
-    assert results["status"] == "finished", results["error"]
-    for figure in results["figures"]:
-        assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
-    assert all(claim["ours"] for claim in results["claims"])
-    return results
 
 
 TINY = {
@@ -251,7 +242,7 @@ QUICK = ("hopfield-scale", "hopfield-classical")
     ],
 )
 def test_a_small_run_reports(name, tmp_path):
-    results = _finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path / "a"))
+    results = finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path / "a"))
     decided = {claim["id"]: claim["holds"] for claim in results["claims"]}
     if name == "hopfield-scale":
         assert set(decided.values()) == {True}
@@ -262,6 +253,6 @@ def test_a_small_run_reports(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_the_smoke_preset_runs_and_repeats(name, tmp_path):
-    first = _finished(run(name, preset="smoke", runs=tmp_path / "a"))
-    again = _finished(run(name, preset="smoke", runs=tmp_path / "b"))
+    first = finished(run(name, preset="smoke", runs=tmp_path / "a"))
+    again = finished(run(name, preset="smoke", runs=tmp_path / "b"))
     assert first == again

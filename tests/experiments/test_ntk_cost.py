@@ -1,6 +1,5 @@
 """Counted operations against formulas; measurements, images and small runs of the experiments."""
 
-import json
 import math
 
 import jax
@@ -19,6 +18,7 @@ from jaxlab.experiments.ntk.measure import (
 from jaxlab.experiments.ntk.methods import METHODS, at_least, jacobian_flops, kernel_flops
 from jaxlab.experiments.ntk.networks import cnn, mlp
 from jaxlab.runner.execute import run
+from tests.helpers import finished
 
 
 @pytest.mark.parametrize(("batch", "outputs"), [(1, 1), (1, 128), (8, 16)])
@@ -122,12 +122,9 @@ def test_images_are_standardised_and_disjoint():
         load_images("digits", 1000, 798)
 
 
-def finished(outcome):
-    results = json.loads((outcome.path / "results.json").read_text())
-    assert results["status"] == "finished", results["error"]
-    for figure in results["figures"]:
-        assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
-    assert all(claim["ours"] for claim in results["claims"])
+def sound(outcome):
+    """Results of a finished run that counted operations and whose methods agree."""
+    results = finished(outcome)
     assert "operations" in results["tables"]
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}
     assert held["methods-agree"] is True
@@ -149,11 +146,11 @@ QUICK = ("ntk-fcn-cost", "ntk-conv-cost")  # the others take up to a minute each
     [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY],
 )
 def test_a_small_run_reports(name, tmp_path):
-    finished(run(name, preset="smoke", sets=TINY[name], runs=tmp_path))
+    sound(run(name, preset="smoke", sets=TINY[name], runs=tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_the_smoke_preset_runs_and_repeats(name, tmp_path):
-    first = finished(run(name, preset="smoke", runs=tmp_path / "a"))
-    assert first == finished(run(name, preset="smoke", runs=tmp_path / "b"))
+    first = sound(run(name, preset="smoke", runs=tmp_path / "a"))
+    assert first == sound(run(name, preset="smoke", runs=tmp_path / "b"))

@@ -1,6 +1,5 @@
 """Kernels that are never formed and condition numbers: brute force, limits, and a run of each."""
 
-import json
 import math
 
 import jax
@@ -12,17 +11,9 @@ from jaxlab.experiments.ntk import condition_number, vector_products
 from jaxlab.experiments.ntk.inputs import load_images
 from jaxlab.ntk.analytic import fully_connected
 from jaxlab.runner.execute import run
+from tests.helpers import finished
 
 NAMES = ["ntk-vector-products", "ntk-condition-number"]
-
-
-def finished(outcome):
-    results = json.loads((outcome.path / "results.json").read_text())
-    assert results["status"] == "finished", results["error"]
-    for figure in results["figures"]:
-        assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
-    assert all(claim["ours"] for claim in results["claims"])
-    return results
 
 
 @pytest.mark.slow
