@@ -65,7 +65,7 @@ def colatitudes(b: int, grid: Grid = "soft") -> Float[np.ndarray, " k"]:
 
 
 def longitudes(b: int) -> Float[np.ndarray, " j"]:
-    """Longitudes α (and angles γ) of a grid of bandwidth ``b``: ``πj/b`` in radians, ``2b`` of them.
+    """Longitudes α (and angles γ) of a grid of bandwidth ``b``: ``2b`` angles ``πj/b``, radians.
 
     Raises:
         ValueError: if ``b`` is no integer >= 1.

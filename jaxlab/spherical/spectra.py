@@ -3,9 +3,9 @@
     F^l_m    = ∫ f(x) D^l_{m0}(x) dx,      f(x) = Σ_l (2l+1) Σ_m F^l_m conj(D^l_{m0}(x))
     F^l_{mn} = ∫ f(R) D^l_{mn}(R) dR,      f(R) = Σ_l (2l+1) Σ_{mn} F^l_{mn} conj(D^l_{mn}(R))
 
-with normalised Haar measures. A real signal has ``F^l_{−m,−n} = (−1)^{m−n} conj(F^l_{mn})``, so only
-``m ≥ 0`` is stored; ``n`` runs over all of ``−l … l``. Rotating a signal acts on ``m``; whatever
-touches only ``n`` or channels commutes with it.
+with normalised Haar measures. A real signal has ``F^l_{−m,−n} = (−1)^{m−n} conj(F^l_{mn})``, so
+only ``m ≥ 0`` is stored; ``n`` runs over all of ``−l … l``. Rotating a signal acts on ``m``;
+whatever touches only ``n`` or channels commutes with it.
 """
 
 from typing import NamedTuple

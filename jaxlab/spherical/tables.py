@@ -91,8 +91,8 @@ def make_s2_tables(
         grid: kind of grid.
         dtype: float32, or float64 where jax has it enabled.
         upsample: ``"aliased"`` lets ``L`` exceed ``b``: degrees from ``b`` on then come from a
-            quadrature that is too coarse for them, as in the published code of spherical CNNs. It is
-            there for parity; :func:`~jaxlab.spherical.change_bandlimit` adds degrees exactly.
+            quadrature that is too coarse for them, as in the published code of spherical CNNs.
+            It is there for parity; :func:`~jaxlab.spherical.change_bandlimit` adds degrees exactly.
         max_table_bytes: largest table that is made.
 
     Returns:
@@ -207,7 +207,7 @@ def _check(b: int, L: int, grid: str, dtype: Any, upsample: str) -> np.dtype:
     check_choice("upsample", upsample, ("refuse", "aliased"))
     colatitudes(b, grid)  # type: ignore[arg-type]  # refuses a bad bandwidth or grid
     if upsample == "refuse":
-        require(L <= b, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")
+        require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")
     dtype = np.dtype(dtype)
     check_choice("dtype", dtype.name, ("float32", "float64"))
     if dtype == np.float64:

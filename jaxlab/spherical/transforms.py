@@ -4,8 +4,8 @@ By separation of variables: a fast Fourier transform over the azimuths, then for
 orders a small matrix product over the colatitudes with a table of Wigner's d. Every step is a real
 matrix product or an FFT, so forward, gradient and batches run at library speed on any device.
 
-Source: Kostelec and Rockmore, *FFTs on the rotation group*, 2008; Cohen, Geiger, Köhler and Welling,
-*Spherical CNNs*, 2018, for their use in networks.
+Source: Kostelec and Rockmore, *FFTs on the rotation group*, 2008; for their use in networks Cohen,
+Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -272,7 +272,7 @@ def _pad(bins: Complex[Array, "..."], size: int) -> Complex[Array, "..."]:
     return jnp.pad(bins, [(0, 0)] * (bins.ndim - 1) + [(0, size - bins.shape[-1])])
 
 
-def _orders(bins: Complex[Array, "... n m"], tables: SO3Tables) -> Complex[Array, "... n m"]:
+def _orders(bins: Complex[Array, "... i m"], tables: SO3Tables) -> Complex[Array, "... n m"]:
     """Orders ``n = −n_max+1 … n_max−1`` out of FFT order; orders from ``b`` on are zero."""
     known = min(tables.n_max, tables.b)
     negative = bins[..., bins.shape[-2] - (known - 1) :, :]
@@ -283,7 +283,7 @@ def _orders(bins: Complex[Array, "... n m"], tables: SO3Tables) -> Complex[Array
 
 def _scatter_orders(
     bins: Complex[Array, "... n m"], tables: SO3Tables
-) -> Complex[Array, "... n m"]:
+) -> Complex[Array, "... i m"]:
     """Inverse of :func:`_orders`: into FFT order, with zeros between."""
     known = min(tables.n_max, tables.b)
     middle = tables.n_max - 1

@@ -39,7 +39,8 @@ def wigner_d(
         ``n + n_max − 1``, angle. Entries with ``l < max(|m|, |n|)`` are 0.
 
     Raises:
-        ValueError: if ``L < 1``, ``n_max`` is outside ``1 … L``, or ``beta`` is not finite and flat.
+        ValueError: if ``L < 1``, ``n_max`` is outside ``1 … L``, or ``beta`` is not
+            flat and finite.
 
     Cost:
         O(L² · n_max · len(beta)) time and memory; absolute error below 1e-13 up to ``L = 64`` and
@@ -115,19 +116,22 @@ def degrees(
     seed = _seeds(m, n, first, beta)
     cosine = np.cos(beta)
     previous, current = np.zeros_like(seed), np.zeros_like(seed)
-    for l in range(L):
-        if l == 1:
+    for degree in range(L):
+        if degree == 1:
             step = cosine * current
-        elif l > 1:
-            k = l - 1
+        elif degree > 1:
+            k = degree - 1
             below = first <= k  # where the recurrence has begun; elsewhere its roots are 0 or less
-            root = np.sqrt(np.where(below, (l**2 - m**2) * (l**2 - n**2), 1))
+            root = np.sqrt(np.where(below, (degree**2 - m**2) * (degree**2 - n**2), 1))
             back = np.sqrt(np.where(below, (k**2 - m**2) * (k**2 - n**2), 0))
-            step = (cosine - m * n / (k * l)) * current - back / (k * (2 * k + 1)) * previous
-            step *= l * (2 * k + 1) / root
+            step = (cosine - m * n / (k * degree)) * current - back / (k * (2 * k + 1)) * previous
+            step *= degree * (2 * k + 1) / root
         else:
             step = current
-        previous, current = current, np.where(first == l, seed, np.where(first < l, step, 0.0))
+        previous, current = (
+            current,
+            np.where(first < degree, step, np.where(first == degree, seed, 0.0)),
+        )
         yield current
 
 
