@@ -1,0 +1,168 @@
+"""Haar batch-norm against integrals over the group, flax, and itself on sharded batches."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+from jax.test_util import check_grads
+
+from jaxlab.spherical.batch_norm import (
+    BatchNormParams,
+    BatchNormState,
+    batch_norm_apply,
+    batch_norm_init,
+)
+from jaxlab.spherical.grids import quadrature_weights
+from jaxlab.spherical.tables import make_s2_tables, make_so3_tables
+from jaxlab.spherical.transforms import s2_integrate, so3_integrate
+
+RNG = np.random.default_rng(3)
+B, CHANNELS = 3, 2
+PARAMS = BatchNormParams(jnp.array([2.0, 0.5]), jnp.array([-1.0, 3.0]))
+STATE = BatchNormState(jnp.array([0.5, -0.5]), jnp.array([4.0, 0.25]))
+
+
+def draw(*shape):
+    return jnp.asarray(RNG.standard_normal(shape), jnp.float32) * 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("tables", "integrate"),
+    [
+        (make_s2_tables(B, B, "driscoll_healy"), s2_integrate),
+        (make_so3_tables(B, B, 2), so3_integrate),
+    ],
+)
+def test_output_has_the_asked_haar_moments(tables, integrate):
+    x = draw(4, CHANNELS, *tables.shape)
+    y, state = batch_norm_apply(PARAMS, STATE, x, train=True, weights=tables.weights)
+    mean = integrate(y, tables.grid).mean(axis=0)
+    spread = integrate((y - mean.reshape(1, -1, *[1] * len(tables.shape))) ** 2, tables.grid)
+    np.testing.assert_allclose(mean, PARAMS.bias, atol=1e-5)
+    np.testing.assert_allclose(spread.mean(axis=0), PARAMS.scale**2, rtol=1e-4)
+    batch_mean = integrate(x, tables.grid).mean(axis=0)
+    np.testing.assert_allclose(state.mean, 0.9 * STATE.mean + 0.1 * batch_mean, rtol=1e-5)
+    # the weights matter: plain means over the samples are others
+    plain, _ = batch_norm_apply(PARAMS, STATE, x, train=True)
+    assert np.abs(np.asarray(plain - y)).max() > 1e-2
+
+
+def test_images_and_features_are_normalised_as_by_flax():
+    images, features = draw(4, 5, 6, CHANNELS), draw(7, CHANNELS)
+    layer = nn.BatchNorm(momentum=0.9, epsilon=1e-5)
+    variables = {
+        "params": {"scale": PARAMS.scale, "bias": PARAMS.bias},
+        "batch_stats": {"mean": STATE.mean, "var": STATE.variance},
+    }
+    for x, channel_axis in ((images, -1), (features, 1)):
+        apply = functools.partial(batch_norm_apply, PARAMS, STATE, channel_axis=channel_axis)
+        expected, stats = layer.apply(
+            variables, x, use_running_average=False, mutable=["batch_stats"]
+        )
+        y, state = apply(x, train=True)
+        np.testing.assert_allclose(y, expected, atol=2e-5)
+        np.testing.assert_allclose(state.mean, stats["batch_stats"]["mean"], rtol=1e-5)
+        np.testing.assert_allclose(state.variance, stats["batch_stats"]["var"], rtol=1e-5)
+        y, state = apply(x, train=False)
+        expected = layer.apply(variables, x, use_running_average=True)
+        np.testing.assert_allclose(y, expected, atol=2e-5)
+        assert state is STATE
+
+
+def test_masked_entries_count_nothing():
+    weights = quadrature_weights(B)
+    x = draw(5, CHANNELS, 2 * B, 2 * B)
+    mask = jnp.array([True, False, True, True, False])
+    apply = jax.jit(functools.partial(batch_norm_apply, weights=weights, train=True))
+    y, state = apply(PARAMS, STATE, x.at[1].set(jnp.nan), mask=mask)
+    expected, expected_state = apply(PARAMS, STATE, x[mask])
+    np.testing.assert_allclose(y[mask], expected, atol=1e-5)
+    for one, other in zip(state, expected_state, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+    nothing = jnp.zeros(5, bool)
+    y, state = apply(PARAMS, STATE, x, mask=nothing)
+    expected, _ = batch_norm_apply(PARAMS, STATE, x, train=False)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    gradient = jax.grad(lambda x: apply(PARAMS, STATE, x, mask=nothing)[0].sum())(x)
+    assert jnp.isfinite(gradient).all()
+    empty, kept = apply(PARAMS, STATE, x[:0])
+    assert empty.shape == (0, CHANNELS, 2 * B, 2 * B)
+    for one, other, third in zip(state, kept, STATE, strict=True):
+        assert one.tolist() == other.tolist() == third.tolist()
+
+
+def test_sharded_batch_is_normalised_as_one(devices):
+    x, mask = draw(16, CHANNELS), jnp.arange(16) % 3 > 0  # devices have 1 or 2 entries to count
+
+    def apply(params, x, mask, axis_name=None):
+        return batch_norm_apply(params, STATE, x, train=True, mask=mask, axis_name=axis_name)
+
+    def pulled(params, x, mask, axis_name=None):
+        y, _ = apply(params, x, mask, axis_name)
+        return jnp.sum(jnp.sin(y))
+
+    expected, gradient = apply(PARAMS, x, mask), jax.grad(pulled, 1)(PARAMS, x, mask)
+    mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
+    sharded = jax.jit(
+        jax.shard_map(
+            functools.partial(apply, axis_name="batch"),
+            mesh=mesh,
+            in_specs=(P(), P("batch"), P("batch")),
+            out_specs=(P("batch"), P()),
+        )
+    )
+    for one, other in zip(
+        jax.tree.leaves(sharded(PARAMS, x, mask)), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    parts = (x.reshape(8, 2, CHANNELS), mask.reshape(8, 2))
+    mapped = jax.pmap(
+        jax.grad(functools.partial(pulled, axis_name="batch"), 1), "batch", in_axes=(None, 0, 0)
+    )
+    np.testing.assert_allclose(mapped(PARAMS, *parts).reshape(x.shape), gradient, atol=1e-5)
+
+
+@pytest.mark.usefixtures("x64")
+def test_gradients_and_precisions():
+    weights = quadrature_weights(2)
+    x = jnp.asarray(RNG.standard_normal((2, CHANNELS, 4, 2)))
+    params, state = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), (PARAMS, STATE))
+
+    apply = jax.jit(functools.partial(batch_norm_apply, train=True, weights=weights))
+
+    def normalised(params, x):
+        params, x = jax.tree.map(jnp.asarray, (params, x))
+        return apply(params, state, x)[0]
+
+    check_grads(normalised, (params, x), order=1)
+    double, _ = apply(PARAMS, STATE, x)
+    assert double.dtype == jnp.float64
+    half, kept = apply(PARAMS, STATE, x.astype(jnp.bfloat16))
+    assert half.dtype == jnp.bfloat16
+    assert kept.mean.dtype == jnp.float32
+    np.testing.assert_allclose(half.astype(jnp.float32), double, atol=0.1)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_bad_arguments_are_named():
+    x = draw(2, CHANNELS, 4, 4)
+    for argument, call in {
+        "channels": lambda: batch_norm_init(0),
+        "x: expected 2 channels": lambda: batch_norm_apply(PARAMS, STATE, x[:, :1], train=True),
+        "weights": lambda: batch_norm_apply(
+            PARAMS, STATE, x, train=True, weights=quadrature_weights(3)
+        ),
+        "weights: expected None": lambda: batch_norm_apply(
+            PARAMS, STATE, x[..., 0, 0], train=True, weights=quadrature_weights(2)
+        ),
+        "mask": lambda: batch_norm_apply(PARAMS, STATE, x, train=True, mask=jnp.ones(3, bool)),
+        "channel_axis": lambda: batch_norm_apply(PARAMS, STATE, x, train=True, channel_axis=4),
+        "momentum": lambda: batch_norm_apply(PARAMS, STATE, x, train=True, momentum=2),
+    }.items():
+        with pytest.raises(ValueError, match=argument):
+            call()
