@@ -208,12 +208,16 @@ def _check(b: int, L: int, grid: str, dtype: Any, upsample: str) -> np.dtype:
     colatitudes(b, grid)  # type: ignore[arg-type]  # refuses a bad bandwidth or grid
     if upsample == "refuse":
         require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")
+    return check_table_dtype(dtype)
+
+
+def check_table_dtype(dtype: Any) -> np.dtype:
+    """``dtype`` as numpy's, refused unless it is one that jax computes tables in."""
     dtype = np.dtype(dtype)
     check_choice("dtype", dtype.name, ("float32", "float64"))
     if dtype == np.float64:
-        require(
-            jnp.zeros((), jnp.float64).dtype == np.float64, "dtype", dtype.name, "x64 to be enabled"
-        )
+        enabled = jnp.result_type(float) == np.float64
+        require(enabled, "dtype", dtype.name, "x64 to be enabled")
     return dtype
 
 

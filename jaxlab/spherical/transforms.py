@@ -8,6 +8,7 @@ Source: Kostelec and Rockmore, *FFTs on the rotation group*, 2008; for their use
 Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018.
 """
 
+import functools
 from typing import Any, Literal, TypeAlias
 
 import jax
@@ -34,6 +35,7 @@ Dft: TypeAlias = Literal["xla", "matmul"]
 EXACT = jax.lax.Precision.HIGHEST  # bfloat16 or TF32 products would destroy equivariance
 
 
+@functools.partial(jax.jit, static_argnames="fft")
 def s2_analysis(
     f: Float[Array, "*batch k j"], tables: S2Tables, *, fft: Dft | None = None
 ) -> S2Spectrum:
@@ -75,6 +77,7 @@ def s2_analysis(
     return S2Spectrum(jax.lax.complex(coeffs[..., 0], coeffs[..., 1]))
 
 
+@functools.partial(jax.jit, static_argnames="fft")
 def s2_synthesis(
     F: S2Spectrum, tables: S2Tables, *, fft: Dft | None = None
 ) -> Float[Array, "*batch k j"]:
@@ -111,6 +114,7 @@ def s2_synthesis(
     return jnp.fft.irfft(bins, n=2 * tables.b, axis=-1) * (2 * tables.b)
 
 
+@functools.partial(jax.jit, static_argnames="fft")
 def so3_analysis(
     f: Float[Array, "*batch k i j"], tables: SO3Tables, *, fft: Dft | None = None
 ) -> SO3Spectrum:
@@ -152,6 +156,7 @@ def so3_analysis(
     return SO3Spectrum(jax.lax.complex(coeffs[..., 0], coeffs[..., 1]))
 
 
+@functools.partial(jax.jit, static_argnames="fft")
 def so3_synthesis(
     F: SO3Spectrum, tables: SO3Tables, *, fft: Dft | None = None
 ) -> Float[Array, "*batch k i j"]:
@@ -191,6 +196,7 @@ def so3_synthesis(
     return jnp.fft.irfft2(bins, s=size) * (size[0] * size[1])
 
 
+@functools.partial(jax.jit, static_argnames="grid")
 def s2_integrate(f: Float[Array, "*batch k j"], grid: Grid = "soft") -> Float[Array, "*batch"]:
     """Mean of a signal over the sphere, which no rotation changes.
 
@@ -214,6 +220,7 @@ def s2_integrate(f: Float[Array, "*batch k j"], grid: Grid = "soft") -> Float[Ar
     return _integrate(f, grid, "s2", ("β", "α"))
 
 
+@functools.partial(jax.jit, static_argnames="grid")
 def so3_integrate(f: Float[Array, "*batch k i j"], grid: Grid = "soft") -> Float[Array, "*batch"]:
     """Mean of a signal over the rotation group, which no rotation changes.
 
@@ -247,8 +254,8 @@ def _integrate(f: Any, grid: Grid, group: Any, axes: tuple[str, ...]) -> Array:
     weights = quadrature_weights(b, grid)
     compute = jnp.promote_types(f.dtype, jnp.float32)
     ring = f.astype(compute).mean(axis=tuple(range(-len(axes) + 1, 0)))
-    weights = jnp.asarray(weights / weights.sum(), compute)
-    return jnp.einsum("...k,k->...", ring, weights, precision=EXACT).astype(f.dtype)
+    share = jnp.asarray(weights / weights.sum(), compute)
+    return jnp.einsum("...k,k->...", ring, share, precision=EXACT).astype(f.dtype)
 
 
 # --- azimuths ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
     d^J_{J,n} = √C(2J, J+n) cos(β/2)^{J+n} (−sin(β/2))^{J−n},
 
 and its symmetries, a three-term recurrence in ``l`` runs for all ``(m, n, β)`` at once. These are
-host functions for set-up; :mod:`jaxlab.spherical.rotation` has D for traced angles.
+host functions for set-up; :mod:`jaxlab.spherical.spectral_rotation` has D for traced angles.
 
 Source: Kostelec and Rockmore, *FFTs on the rotation group*, 2008, section 2 (recurrence);
 Varshalovich, Moskalev and Khersonskii, *Quantum Theory of Angular Momentum*, chapter 4.
