@@ -167,7 +167,8 @@ def euler_angles(R: Float[Array, "*batch 3 3"] | Float[np.ndarray, "*batch 3 3"]
         [0.1, 0.2, 0.3]
     """
     check_rotation("R", R)
-    return EulerAngles(*_angles(jnp.asarray(R, jnp.promote_types(R.dtype, jnp.float32))))
+    R = jnp.asarray(R)
+    return EulerAngles(*_angles(R.astype(jnp.promote_types(R.dtype, jnp.float32))))
 
 
 def as_angles(argument: str, rotation: Any, dtype: Any = None) -> tuple[Array, Array, Array]:
