@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 Angle: TypeAlias = int | float | Float[Array, "..."] | Float[np.ndarray, "..."]
-EXACT = jax.lax.Precision.HIGHEST
 TOLERANCE = 1e-3  # how far from orthogonal a matrix may be that is taken for a rotation
 
 
@@ -232,7 +231,7 @@ def _arvo(u: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
     )
     half_turn = axis[..., :, None] * axis[..., None, :] - jnp.eye(3, dtype=u.dtype)
     zero = jnp.zeros_like(turn)
-    return jnp.matmul(half_turn, _matrix(-turn, zero, zero), precision=EXACT)
+    return jnp.matmul(half_turn, _matrix(-turn, zero, zero), precision=jax.lax.Precision.HIGHEST)
 
 
 @jax.jit
