@@ -1,0 +1,75 @@
+"""What the equivariant linear layers share: parameters, scale, checks."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.spherical.kernels import KernelTables
+from jaxlab.spherical.tables import SO3Tables
+
+__all__ = ["ConvParams", "add_bias", "check_layer", "conv_init", "layer_scale"]
+
+
+class ConvParams(NamedTuple):
+    """Parameters of a convolution.
+
+    Attributes:
+        kernel: values ``κ`` at the kernel's points, ``[C_in, C_out, n_points]``, of order 1.
+        bias: added to each output channel, in the units of the signal.
+    """
+
+    kernel: Float[Array, "i o p"]
+    bias: Float[Array, " o"]
+
+
+def conv_init(
+    key: PRNGKeyArray, channels_in: int, channels_out: int, n_points: int, dtype: Any
+) -> ConvParams:
+    """``κ ~ U(−1, 1)`` at ``n_points`` points, no bias."""
+    check_integer("channels_in", channels_in, minimum=1)
+    check_integer("channels_out", channels_out, minimum=1)
+    shape = (channels_in, channels_out, n_points)
+    kernel = jax.random.uniform(key, shape, dtype, minval=-1, maxval=1)
+    return ConvParams(kernel, jnp.zeros(channels_out, dtype))
+
+
+def layer_scale(params: Any, bandwidths: float) -> float:
+    """``1/√(n_points · C_in / bandwidths)``."""
+    channels_in, _, n_points = params.kernel.shape
+    return math.sqrt(bandwidths / (n_points * channels_in))
+
+
+def add_bias(y: Float[Array, "..."], bias: Float[Array, " o"], axes: int) -> Float[Array, "..."]:
+    """``y`` with the bias of each channel, which stands before the last ``axes`` axes."""
+    return y + bias.astype(y.dtype).reshape(-1, *(1,) * axes)
+
+
+def check_layer(
+    params: Any,
+    x: Any,
+    tables_in: Any,
+    tables_out: Any,
+    kernel_tables: KernelTables | None,
+    kinds: tuple[type, type],
+) -> None:
+    """Refuse tables and parameters that do not fit each other or the signal."""
+    for name, tables, kind in zip(("in", "out"), (tables_in, tables_out), kinds, strict=True):
+        require(isinstance(tables, kind), f"tables_{name}", tables, kind.__name__)
+    L = tables_in.L
+    require(tables_out.L == L, "tables_out", tables_out.L, f"L = {L}, as tables_in")
+    n_points: int | str = 1
+    if kernel_tables is not None:
+        require(kernel_tables.L == L, "kernel_tables", kernel_tables.L, f"L = {L}, as tables_in")
+        on_group = kinds[0] is SO3Tables
+        fits = bool(kernel_tables.kgrid.gamma) == on_group
+        fits = fits and (not on_group or kernel_tables.n_max == tables_in.n_max)
+        expected = "points on the space and orders of tables_in"
+        require(fits, "kernel_tables", kernel_tables.kgrid, expected)
+        n_points = kernel_tables.kgrid.n_points
+    check_shape("params.kernel", params.kernel, ("C_in", "C_out", n_points))
+    check_shape("params.bias", params.bias, (params.kernel.shape[1],))
+    check_shape("x", x, ("...", params.kernel.shape[0], *tables_in.shape))
