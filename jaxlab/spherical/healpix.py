@@ -20,7 +20,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
 from jaxlab.spherical.spectra import S2Spectrum, check_spectrum
-from jaxlab.spherical.transforms import EXACT
 from jaxlab.spherical.wigner import degrees
 
 __all__ = [
@@ -30,6 +29,9 @@ __all__ = [
     "healpix_synthesis",
     "make_healpix_tables",
 ]
+
+
+EXACT = jax.lax.Precision.HIGHEST
 
 
 @flax.struct.dataclass

@@ -17,9 +17,11 @@ from jaxlab.spherical.grids import Grid, colatitudes, longitudes
 from jaxlab.spherical.projection import check_image, float_dtype
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables
-from jaxlab.spherical.transforms import EXACT
 
 __all__ = ["erp_analysis", "resample_erp"]
+
+
+EXACT = jax.lax.Precision.HIGHEST
 
 
 def resample_erp(
