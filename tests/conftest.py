@@ -4,6 +4,7 @@ The environment variables must be set before jax is imported, and they are inher
 processes that some tests start.
 """
 
+import importlib.metadata
 import os
 import signal
 from pathlib import Path
@@ -11,9 +12,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-_flags = os.environ.get("XLA_FLAGS", "")
-if "xla_force_host_platform_device_count" not in _flags:
-    os.environ["XLA_FLAGS"] = f"{_flags} --xla_force_host_platform_device_count=8".strip()
+# The suite compiles thousands of small programs and runs each once or twice: XLA is told to compile
+# fast rather than well, which takes a quarter of the time. Experiments, notebooks and benchmarks,
+# which other steps of .ci/run start, compile as users do; so does a suite started with
+# JAX_DISABLE_MOST_OPTIMIZATIONS=0.
+_flags = {"xla_force_host_platform_device_count": "8"}
+if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
+    _flags["xla_cpu_parallel_codegen_split_count"] = "1"
+    if importlib.metadata.version("jaxlib").startswith("0.10."):  # a later one refuses the flag
+        _flags["xla_cpu_use_fusion_emitters"] = "false"
+_given = os.environ.get("XLA_FLAGS", "")
+_added = [f"--{flag}={value}" for flag, value in _flags.items() if flag not in _given]
+os.environ["XLA_FLAGS"] = " ".join([_given, *_added]).strip()
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
