@@ -103,8 +103,8 @@ CNNState: TypeAlias = tuple[BatchNormState, ...]  # of the normalised blocks, in
 def init_cnn(key: Key[Array, ""], cfg: CNNConfig) -> tuple[CNNParams, CNNState]:
     """Random parameters, and the running statistics of batch-norm.
 
-    Weights and biases are uniform in ``±1/√fan_in``, PyTorch's default, where ``fan_in`` is the
-    number of products in an output: ``k² C_in`` of a convolution.
+    Weights and biases are uniform in ``±1/√(k² C_in)``: PyTorch's default for convolutions and
+    linear layers, and here for transposed convolutions too.
 
     Args:
         key: PRNG key.

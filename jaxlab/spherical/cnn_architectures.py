@@ -80,9 +80,8 @@ CNN_PRESETS: dict[str, CNNConfig] = {
 """Architectures by name; ``dataclasses.replace`` makes variants of them."""
 
 DEPTHS, KERNELS, STRIDE_TWO, GROWTH, SMALLEST = (3, 7), (3, 5, 7, 9), 0.2, 0.9, 3
-WIDEST_STEP = (
-    8  # without a limit, shallow networks of millions of parameters end in 20 000 channels
-)
+# without a limit, shallow networks of millions of parameters would end in 20 000 channels
+WIDEST_STEP = 8
 
 
 def sample_cnn_architecture(
@@ -185,10 +184,10 @@ def _draw_layers(
     for layer in range(1, DEPTHS[1] - 1):
         widths.append(np.rint(widths[-1] * np.exp(GROWTH * uniform[3, :, layer])).astype(int))
     channels = np.stack(widths, axis=1)
-    layer = np.arange(DEPTHS[1])
+    place = np.arange(DEPTHS[1])
     products = kernels[:, 1:-1] ** 2 * channels[:, :-1] * channels[:, 1:]
-    count = (products * (layer[1:-1] < depth[:, None] - 1)).sum(axis=1)
-    twos = ((strides == 2) & (layer < depth[:, None])).sum(axis=1)
+    count = (products * (place[1:-1] < depth[:, None] - 1)).sum(axis=1)
+    twos = ((strides == 2) & (place < depth[:, None])).sum(axis=1)
     for draw in np.flatnonzero((count <= most) & (twos <= 2)):
         last = depth[draw]
         yield (

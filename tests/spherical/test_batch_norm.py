@@ -76,55 +76,60 @@ def test_images_and_features_are_normalised_as_by_flax():
 def test_masked_entries_count_nothing():
     weights = quadrature_weights(B)
     x = draw(5, CHANNELS, 2 * B, 2 * B)
-    mask = jnp.array([True, False, True, True, False])
-    apply = jax.jit(functools.partial(batch_norm_apply, weights=weights, train=True))
-    y, state = apply(PARAMS, STATE, x.at[1].set(jnp.nan), mask=mask)
-    expected, expected_state = apply(PARAMS, STATE, x[mask])
+    mask = np.array([True, False, True, True, False])
+
+    @jax.jit
+    def apply(x, mask):
+        def total(x):
+            y, state = batch_norm_apply(PARAMS, STATE, x, train=True, weights=weights, mask=mask)
+            return y.sum(), (y, state)
+
+        gradient, (y, state) = jax.grad(total, has_aux=True)(x)
+        return y, state, gradient
+
+    y, state, _ = apply(x.at[1].set(jnp.nan), jnp.asarray(mask))
+    expected, expected_state = batch_norm_apply(PARAMS, STATE, x[mask], train=True, weights=weights)
     np.testing.assert_allclose(y[mask], expected, atol=1e-5)
     for one, other in zip(state, expected_state, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
-    nothing = jnp.zeros(5, bool)
-    y, state = apply(PARAMS, STATE, x, mask=nothing)
+    y, state, gradient = apply(x, jnp.zeros(5, bool))
     expected, _ = batch_norm_apply(PARAMS, STATE, x, train=False)
     np.testing.assert_allclose(y, expected, atol=1e-5)
-    gradient = jax.grad(lambda x: apply(PARAMS, STATE, x, mask=nothing)[0].sum())(x)
     assert jnp.isfinite(gradient).all()
-    empty, kept = apply(PARAMS, STATE, x[:0])
+    empty, kept = batch_norm_apply(PARAMS, STATE, x[:0], train=True, weights=weights)
     assert empty.shape == (0, CHANNELS, 2 * B, 2 * B)
     for one, other, third in zip(state, kept, STATE, strict=True):
         assert one.tolist() == other.tolist() == third.tolist()
 
 
 def test_sharded_batch_is_normalised_as_one(devices):
-    x, mask = draw(16, CHANNELS), jnp.arange(16) % 3 > 0  # devices have 1 or 2 entries to count
+    x, mask = draw(16, CHANNELS), jnp.asarray(np.arange(16) % 3 > 0)  # 1 or 2 count on a device
 
     def apply(params, x, mask, axis_name=None):
-        return batch_norm_apply(params, STATE, x, train=True, mask=mask, axis_name=axis_name)
+        def pulled(x):
+            y, state = batch_norm_apply(
+                params, STATE, x, train=True, mask=mask, axis_name=axis_name
+            )
+            return jnp.sum(jnp.sin(y)), (y, state)
 
-    def pulled(params, x, mask, axis_name=None):
-        y, _ = apply(params, x, mask, axis_name)
-        return jnp.sum(jnp.sin(y))
+        gradient, (y, state) = jax.grad(pulled, has_aux=True)(x)
+        return (gradient, y), state
 
-    expected, gradient = apply(PARAMS, x, mask), jax.grad(pulled, 1)(PARAMS, x, mask)
     mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
-    sharded = jax.jit(
-        jax.shard_map(
-            functools.partial(apply, axis_name="batch"),
-            mesh=mesh,
-            in_specs=(P(), P("batch"), P("batch")),
-            out_specs=(P("batch"), P()),
-        )
+    sharded = jax.shard_map(
+        functools.partial(apply, axis_name="batch"),
+        mesh=mesh,
+        in_specs=(P(), P("batch"), P("batch")),
+        out_specs=(P("batch"), P()),
     )
-    for one, other in zip(
-        jax.tree.leaves(sharded(PARAMS, x, mask)), jax.tree.leaves(expected), strict=True
-    ):
+    parts, whole = jax.jit(sharded)(PARAMS, x, mask), jax.jit(apply)(PARAMS, x, mask)
+    for one, other in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    parts = (x.reshape(8, 2, CHANNELS), mask.reshape(8, 2))
-    mapped = jax.pmap(
-        jax.grad(functools.partial(pulled, axis_name="batch"), 1), "batch", in_axes=(None, 0, 0)
-    )
-    np.testing.assert_allclose(mapped(PARAMS, *parts).reshape(x.shape), gradient, atol=1e-5)
+    mapped = jax.pmap(functools.partial(apply, axis_name="batch"), "batch", in_axes=(None, 0, 0))
+    (gradient, _), state = mapped(PARAMS, x.reshape(8, 2, CHANNELS), mask.reshape(8, 2))
+    np.testing.assert_allclose(gradient.reshape(x.shape), whole[0][0], atol=1e-5)
+    np.testing.assert_allclose(state.mean[3], whole[1].mean, atol=1e-6)
 
 
 @pytest.mark.usefixtures("x64")

@@ -1,17 +1,17 @@
-"""Planar networks against compositions of jax's own primitives, symmetries and shards."""
-
-import functools
+"""Planar networks against compositions of jax's own primitives, symmetries, and eight devices."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax import lax
-from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
 
+from jaxlab import training
 from jaxlab.spherical.cnn import apply_cnn, count_params, init_cnn
 from jaxlab.spherical.cnn_config import CNNConfig
+from jaxlab.spherical.metrics import pixel_cross_entropy
 from jaxlab.spherical.planar_layers import erp_pad
 
 RNG = np.random.default_rng(7)
@@ -126,22 +126,30 @@ def test_transformations_agree_and_gradients_are_right():
     check_grads(loss, (params,), order=1, modes=["rev"], rtol=0.05, atol=0.05)
 
 
-def test_sharded_training_step_is_that_of_one_device(devices):
+def test_training_step_on_eight_devices_is_that_on_one(devices):
     params, state = init_cnn(jax.random.key(5), SEGMENTER)
-    x = images(SEGMENTER, 8)
-    whole = apply(params, state, x, SEGMENTER, train=True)
-    mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
-    sharded = jax.jit(
-        jax.shard_map(
-            functools.partial(apply_cnn, cfg=SEGMENTER, train=True, axis_name="batch"),
-            mesh=mesh,
-            in_specs=(P(), P(), P("batch")),
-            out_specs=(P("batch"), P()),
-        )
+    labels = jnp.asarray(RNG.integers(-1, 4, (8, *SEGMENTER.size)))
+    batch = {"x": images(SEGMENTER, 8), "y": labels}
+
+    def step(axis_name):
+        def loss(params, state, batch, key):
+            logits, state = apply_cnn(
+                params, state, batch["x"], SEGMENTER, train=True, axis_name=axis_name
+            )
+            return pixel_cross_entropy(logits, batch["y"], axis_name=axis_name), (state, {})
+
+        return training.make_train_step(loss, optax.sgd(1.0), axis_name=axis_name)
+
+    start = training.create_train_state(
+        params, optax.sgd(1.0), key=jax.random.key(0), model_state=state
     )
-    parts = sharded(params, state, x)
-    for one, other in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    whole, _ = jax.jit(step(None))(start, batch)
+    mesh = jax.sharding.Mesh(np.array(devices), ("data",))
+    parts, _ = training.data_parallel(step("data"), mesh)(start, batch)
+    for name in ("params", "model_state"):
+        one, other = (jax.tree.leaves(getattr(end, name)) for end in (parts, whole))
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 @pytest.mark.usefixtures("bad_input")

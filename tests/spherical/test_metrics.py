@@ -1,14 +1,13 @@
-"""Scores against scikit-learn and sums written out; the loss against optax and on shards."""
+"""Scores against scikit-learn; the loss and its gradient against sums written out, on shards."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from jax.sharding import PartitionSpec as P
-from jax.test_util import check_grads
+from scipy import special
 from sklearn import metrics as sk
 
 from jaxlab.spherical import metrics
@@ -21,22 +20,25 @@ PRED = np.where(RNG.random(TRUE.shape) < 0.4, TRUE.clip(0), RNG.integers(0, 4, T
 AREA = quadrature_weights(B)[:, None]
 
 
-def test_scores_are_those_of_scikit_learn():
-    score = jax.jit(
-        lambda pred, true, weights=None: (
-            matrix := metrics.confusion_matrix(pred, true, CLASSES, weights),
-            metrics.iou_per_class(matrix),
-            metrics.mean_iou(matrix),
-            metrics.non_background_miou(matrix),
-            metrics.pixel_accuracy(matrix),
-            metrics.non_background_accuracy(matrix),
-        )
+@jax.jit
+def scores(pred, true, weights=None):
+    matrix = metrics.confusion_matrix(pred, true, CLASSES, weights)
+    return (
+        matrix,
+        metrics.iou_per_class(matrix),
+        metrics.mean_iou(matrix),
+        metrics.non_background_miou(matrix),
+        metrics.pixel_accuracy(matrix),
+        metrics.non_background_accuracy(matrix),
     )
+
+
+def test_scores_are_those_of_scikit_learn():
     known = TRUE >= 0
     true, pred = TRUE[known], PRED[known]
     area = np.broadcast_to(AREA, TRUE.shape)[known]
     for weights, sample_weight in ((None, None), (jnp.asarray(AREA, jnp.float32), area)):
-        matrix, iou, mean, inner, accuracy, inner_accuracy = score(
+        matrix, iou, mean, inner, accuracy, inner_accuracy = scores(
             jnp.asarray(PRED), jnp.asarray(TRUE), weights
         )
         expected = sk.confusion_matrix(
@@ -58,17 +60,22 @@ def test_scores_are_those_of_scikit_learn():
         )
         np.testing.assert_allclose(inner_accuracy, expected, rtol=1e-5)
     eager = metrics.confusion_matrix(jnp.asarray(PRED), jnp.asarray(TRUE), CLASSES)
-    np.testing.assert_array_equal(eager, score(jnp.asarray(PRED), jnp.asarray(TRUE))[0])
+    np.testing.assert_array_equal(eager, scores(jnp.asarray(PRED), jnp.asarray(TRUE))[0])
 
 
 def test_scores_of_nothing_are_nan():
-    only_background = jnp.array([[3, 0], [0, 0]])
-    assert np.isnan(metrics.non_background_miou(only_background))
-    assert np.isnan(metrics.non_background_accuracy(only_background))
-    assert metrics.mean_iou(only_background) == 1
-    empty = metrics.confusion_matrix(jnp.zeros(0, int), jnp.zeros(0, int), 2)
-    assert empty.tolist() == [[0, 0], [0, 0]]
-    assert np.isnan(metrics.pixel_accuracy(empty))
+    background = jnp.where(jnp.asarray(TRUE) < 0, -1, 0)
+    matrix, _, mean, inner, accuracy, inner_accuracy = scores(
+        jnp.zeros_like(background), background
+    )
+    assert matrix[0, 0] == np.sum(TRUE >= 0)
+    assert mean == accuracy == 1
+    assert np.isnan([inner, inner_accuracy]).all()
+    nothing = jnp.full_like(background, -1)
+    matrix, iou, mean, *rest = scores(nothing, nothing)
+    assert not matrix.any()
+    assert np.isnan([*iou, mean, *rest]).all()
+    assert metrics.confusion_matrix(nothing[:0], nothing[:0], 2).tolist() == [[0, 0], [0, 0]]
 
 
 def test_sums_of_many_weights_do_not_stagnate():
@@ -80,45 +87,46 @@ def test_sums_of_many_weights_do_not_stagnate():
     np.testing.assert_allclose(total, size * np.float32(weight), rtol=1e-5)
 
 
-def test_loss_is_that_of_optax_and_its_gradients_are_right():
-    logits = jnp.asarray(RNG.standard_normal((*TRUE.shape, CLASSES)), jnp.float32)
-    labels = jnp.asarray(TRUE)
-    loss = jax.jit(metrics.pixel_cross_entropy, static_argnames="axis")
-    each = np.asarray(
-        optax.softmax_cross_entropy_with_integer_labels(logits, labels.clip(0)), np.float64
-    )
+def test_loss_and_gradient_are_those_written_out():
+    logits, labels = RNG.standard_normal((*TRUE.shape, CLASSES)).astype(np.float32), TRUE
+    loss = jax.jit(jax.value_and_grad(metrics.pixel_cross_entropy), static_argnames="axis")
+    probabilities = special.softmax(np.float64(logits), axis=-1)
+    chosen = np.eye(CLASSES)[labels.clip(0)]
+    each = -np.log((probabilities * chosen).sum(-1))
     for weights in (None, AREA):
-        counted = (TRUE >= 0) * (1.0 if weights is None else weights)
-        found = loss(logits, labels, None if weights is None else jnp.asarray(weights))
-        np.testing.assert_allclose(found, (each * counted).sum() / counted.sum(), rtol=1e-5)
-    moved = loss(jnp.moveaxis(logits, -1, 1), labels, axis=1)
-    np.testing.assert_allclose(moved, loss(logits, labels), rtol=1e-6)
-    check_grads(lambda x: loss(jnp.asarray(x), labels), (logits,), 1, modes=["rev"], rtol=0.02)
-    nothing = jnp.full_like(labels, -1)
-    value, gradient = jax.value_and_grad(loss)(logits, nothing)
+        counted = (labels >= 0) * (np.ones(()) if weights is None else weights)
+        value, gradient = loss(jnp.asarray(logits), jnp.asarray(labels), weights)
+        np.testing.assert_allclose(value, (each * counted).sum() / counted.sum(), rtol=1e-5)
+        expected = (probabilities - chosen) * counted[..., None] / counted.sum()
+        np.testing.assert_allclose(gradient, expected, atol=1e-7)
+    moved = jnp.asarray(np.moveaxis(logits, -1, 1), jnp.bfloat16)
+    value, _ = loss(moved, jnp.asarray(labels), AREA, axis=1)
+    np.testing.assert_allclose(value, (each * counted).sum() / counted.sum(), rtol=1e-2)
+    assert value.dtype == jnp.float32
+    labels = labels.copy()
+    labels[0, 0, 0] = CLASSES  # out of range
+    assert np.isnan(loss(jnp.asarray(logits), jnp.asarray(labels), AREA)[0])
+    value, gradient = loss(jnp.asarray(logits), jnp.full_like(labels, -1), AREA)
     assert value == 0
     assert not gradient.any()
-    assert np.isnan(loss(logits, labels.at[0, 0, 0].set(CLASSES)))
-    assert loss(logits.astype(jnp.bfloat16), labels).dtype == jnp.float32
 
 
 def test_loss_of_shards_averages_to_that_of_all(devices):
     logits = jnp.asarray(RNG.standard_normal((16, 3)), jnp.float32)
-    labels = jnp.arange(16) % 5 % 4 - 1  # some devices count two labels, some one
-    loss = metrics.pixel_cross_entropy
+    labels = jnp.asarray(np.arange(16) % 5 % 4 - 1)  # some devices count two labels, some one
     mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
-    per_device = jax.jit(
-        jax.shard_map(
-            lambda *args: loss(*args, axis_name="batch")[None],
-            mesh=mesh,
-            in_specs=P("batch"),
-            out_specs=P("batch"),
-        )
-    )
-    np.testing.assert_allclose(per_device(logits, labels).mean(), loss(logits, labels), rtol=1e-5)
-    gradient = jax.pmap(jax.grad(functools.partial(loss, axis_name="batch")), "batch")
-    parts = gradient(logits.reshape(8, 2, 3), labels.reshape(8, 2))
-    np.testing.assert_allclose(parts.reshape(16, 3) / 8, jax.grad(loss)(logits, labels), atol=1e-6)
+
+    def each(logits, labels):
+        loss = functools.partial(metrics.pixel_cross_entropy, axis_name="batch")
+        value, gradient = jax.value_and_grad(loss)(logits, labels)
+        return value[None], gradient
+
+    values, gradients = jax.jit(
+        jax.shard_map(each, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"))
+    )(logits, labels)
+    value, gradient = jax.jit(jax.value_and_grad(metrics.pixel_cross_entropy))(logits, labels)
+    np.testing.assert_allclose(np.mean(values), value, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(gradients) / 8, gradient, atol=1e-6)
 
 
 @pytest.mark.usefixtures("bad_input")
