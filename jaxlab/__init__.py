@@ -10,10 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxlab import data, experiments, hopfield, ntk, runner, training
+    from jaxlab import data, experiments, hopfield, ntk, runner, spherical, training
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "data", "experiments", "hopfield", "ntk", "runner", "training"]
+__all__ = [
+    "__version__",
+    "data",
+    "experiments",
+    "hopfield",
+    "ntk",
+    "runner",
+    "spherical",
+    "training",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,9 +16,25 @@ Mathematics::
     (Qf)(x)  = f(Q⁻¹x)                      F^l_m → Σ_k D^l_{mk}(Q) F^l_k
     lifting:  Z^l_{mn} = Σ_i X^l_{m,i} conj(Y^l_{n,io})
 
-The room, file by file: :mod:`~jaxlab.spherical.grids`, :mod:`~jaxlab.spherical.wigner`,
-:mod:`~jaxlab.spherical.tables`, :mod:`~jaxlab.spherical.spectra` and
-:mod:`~jaxlab.spherical.transforms` are Fourier analysis on the sphere and the rotation group.
+The room, file by file:
+
+* Fourier analysis on the sphere and the rotation group: :mod:`~jaxlab.spherical.grids`,
+  :mod:`~jaxlab.spherical.wigner`, :mod:`~jaxlab.spherical.tables`,
+  :mod:`~jaxlab.spherical.spectra`, :mod:`~jaxlab.spherical.transforms`; turning signals:
+  :mod:`~jaxlab.spherical.rotation`, :mod:`~jaxlab.spherical.spectral_rotation`,
+  :mod:`~jaxlab.spherical.resampling`, :mod:`~jaxlab.spherical.correlation`;
+* equivariant layers: :mod:`~jaxlab.spherical.kernel_grids`, :mod:`~jaxlab.spherical.kernels`,
+  :mod:`~jaxlab.spherical.products`, :mod:`~jaxlab.spherical.convolution`,
+  :mod:`~jaxlab.spherical.so3_to_s2`, :mod:`~jaxlab.spherical.shortcut`,
+  :mod:`~jaxlab.spherical.zonal`, :mod:`~jaxlab.spherical.activation`,
+  :mod:`~jaxlab.spherical.batch_norm`, and how equivariant something is:
+  :mod:`~jaxlab.spherical.equivariance`;
+* networks: :mod:`~jaxlab.spherical.s2cnn` and, planar, :mod:`~jaxlab.spherical.cnn`, each with its
+  ``_config`` and its ``_architectures``; scores in :mod:`~jaxlab.spherical.metrics`;
+* images: :mod:`~jaxlab.spherical.projection`, :mod:`~jaxlab.spherical.spherical_images`,
+  :mod:`~jaxlab.spherical.canvas`, :mod:`~jaxlab.spherical.augmentation`,
+  :mod:`~jaxlab.spherical.synthetic`, :mod:`~jaxlab.spherical.panorama`,
+  :mod:`~jaxlab.spherical.healpix`.
 
 Example:
     A constant signal has one coefficient:
@@ -31,13 +47,168 @@ Example:
     [1.0, 0.0, 0.0, 0.0]
 """
 
+from jaxlab.spherical.activation import (
+    ActivationTables,
+    make_activation_tables,
+    spectral_activation,
+)
+from jaxlab.spherical.augmentation import (
+    RotatedDataset,
+    Task,
+    augment_batch,
+    average_over_rotations,
+    rotated_dataset,
+)
+from jaxlab.spherical.batch_norm import (
+    BatchNormParams,
+    BatchNormState,
+    batch_norm_apply,
+    batch_norm_init,
+)
+from jaxlab.spherical.canvas import (
+    Canvas,
+    compose_canvas,
+)
+from jaxlab.spherical.cnn import (
+    Affine,
+    Block,
+    CNNParams,
+    CNNState,
+    apply_cnn,
+    count_params,
+    init_cnn,
+)
+from jaxlab.spherical.cnn_architectures import (
+    CNN_PRESETS,
+    sample_cnn_architecture,
+)
+from jaxlab.spherical.cnn_config import (
+    CNNConfig,
+    cnn_feature_sizes,
+    cnn_param_count,
+)
+from jaxlab.spherical.convolution import (
+    ConvParams,
+    s2_conv_apply,
+    s2_conv_init,
+    so3_conv_apply,
+    so3_conv_init,
+)
+from jaxlab.spherical.correlation import (
+    Alignment,
+    Refinement,
+    best_rotation,
+    correlate_s2,
+    refine_rotation,
+)
+from jaxlab.spherical.equivariance import (
+    OutputKind,
+    equivariance_error,
+)
 from jaxlab.spherical.grids import (
     GRIDS,
     Grid,
+    Group,
     colatitudes,
     longitudes,
     quadrature_weights,
     sphere_points,
+)
+from jaxlab.spherical.healpix import (
+    HealpixTables,
+    healpix_analysis,
+    healpix_points,
+    healpix_synthesis,
+    make_healpix_tables,
+)
+from jaxlab.spherical.kernel_grids import (
+    GammaGrid,
+    KernelGrid,
+    equatorial_s2,
+    equatorial_so3,
+    identity_so3,
+    kernel_points,
+    near_identity_s2,
+    near_identity_so3,
+)
+from jaxlab.spherical.kernels import (
+    KernelTables,
+    make_kernel_tables,
+    s2_kernel_spectrum,
+    so3_kernel_spectrum,
+)
+from jaxlab.spherical.layer_tables import (
+    LayerKind,
+    LayerTables,
+    Upsampling,
+    make_layer_tables,
+)
+from jaxlab.spherical.metrics import (
+    confusion_matrix,
+    iou_per_class,
+    mean_iou,
+    non_background_accuracy,
+    non_background_miou,
+    pixel_accuracy,
+    pixel_cross_entropy,
+)
+from jaxlab.spherical.panorama import (
+    erp_analysis,
+    resample_erp,
+)
+from jaxlab.spherical.products import (
+    lifting_product,
+    so3_product,
+    so3_to_s2_product,
+)
+from jaxlab.spherical.projection import (
+    Interpolation,
+    project_image,
+    project_labels,
+)
+from jaxlab.spherical.resampling import (
+    resample_grid,
+    rotate_grid,
+)
+from jaxlab.spherical.rotation import (
+    Angle,
+    EulerAngles,
+    Rotation,
+    arvo_rotation,
+    euler_angles,
+    random_rotations,
+    rotation_matrix,
+)
+from jaxlab.spherical.s2cnn import (
+    GroupLayer,
+    Readout,
+    S2CNNParams,
+    S2CNNState,
+    S2CNNTables,
+    apply_s2cnn,
+    init_s2cnn,
+    make_s2cnn_tables,
+)
+from jaxlab.spherical.s2cnn_architectures import (
+    S2CNN_PRESETS,
+    sample_s2cnn_architecture,
+)
+from jaxlab.spherical.s2cnn_config import (
+    ACTIVATIONS,
+    Activation,
+    S2CNNConfig,
+    layer_kernels,
+    s2cnn_param_count,
+)
+from jaxlab.spherical.shortcut import (
+    so3_shortcut_apply,
+    so3_shortcut_init,
+)
+from jaxlab.spherical.so3_to_s2 import (
+    SO3ToS2Mode,
+    SO3ToS2Params,
+    so3_to_s2_apply,
+    so3_to_s2_init,
 )
 from jaxlab.spherical.spectra import (
     S2Spectrum,
@@ -46,8 +217,34 @@ from jaxlab.spherical.spectra import (
     s2_power_spectrum,
     so3_power_spectrum,
 )
-from jaxlab.spherical.tables import S2Tables, SO3Tables, make_s2_tables, make_so3_tables
+from jaxlab.spherical.spectral_rotation import (
+    rotate_s2,
+    rotate_so3,
+    wigner_D_jnp,
+)
+from jaxlab.spherical.spherical_images import (
+    SphericalBatch,
+    make_spherical_batch,
+    rescale_intensity,
+)
+from jaxlab.spherical.synthetic import (
+    SHAPE_NAMES,
+    Shapes,
+    SphericalShapes,
+    bandlimited_field,
+    rotate_shapes,
+    sample_shapes,
+    spherical_shapes,
+)
+from jaxlab.spherical.tables import (
+    S2Tables,
+    SO3Tables,
+    Upsample,
+    make_s2_tables,
+    make_so3_tables,
+)
 from jaxlab.spherical.transforms import (
+    Dft,
     s2_analysis,
     s2_integrate,
     s2_synthesis,
@@ -55,30 +252,161 @@ from jaxlab.spherical.transforms import (
     so3_integrate,
     so3_synthesis,
 )
-from jaxlab.spherical.wigner import wigner_D, wigner_d
+from jaxlab.spherical.wigner import (
+    wigner_D,
+    wigner_d,
+)
+from jaxlab.spherical.zonal import (
+    ZonalParams,
+    s2_zonal_conv_apply,
+    s2_zonal_conv_init,
+)
 
 __all__ = [
+    "ACTIVATIONS",
+    "CNN_PRESETS",
     "GRIDS",
+    "S2CNN_PRESETS",
+    "SHAPE_NAMES",
+    "Activation",
+    "ActivationTables",
+    "Affine",
+    "Alignment",
+    "Angle",
+    "BatchNormParams",
+    "BatchNormState",
+    "Block",
+    "CNNConfig",
+    "CNNParams",
+    "CNNState",
+    "Canvas",
+    "ConvParams",
+    "Dft",
+    "EulerAngles",
+    "GammaGrid",
     "Grid",
+    "Group",
+    "GroupLayer",
+    "HealpixTables",
+    "Interpolation",
+    "KernelGrid",
+    "KernelTables",
+    "LayerKind",
+    "LayerTables",
+    "OutputKind",
+    "Readout",
+    "Refinement",
+    "RotatedDataset",
+    "Rotation",
+    "S2CNNConfig",
+    "S2CNNParams",
+    "S2CNNState",
+    "S2CNNTables",
     "S2Spectrum",
     "S2Tables",
     "SO3Spectrum",
     "SO3Tables",
+    "SO3ToS2Mode",
+    "SO3ToS2Params",
+    "Shapes",
+    "SphericalBatch",
+    "SphericalShapes",
+    "Task",
+    "Upsample",
+    "Upsampling",
+    "ZonalParams",
+    "apply_cnn",
+    "apply_s2cnn",
+    "arvo_rotation",
+    "augment_batch",
+    "average_over_rotations",
+    "bandlimited_field",
+    "batch_norm_apply",
+    "batch_norm_init",
+    "best_rotation",
     "change_bandlimit",
+    "cnn_feature_sizes",
+    "cnn_param_count",
     "colatitudes",
+    "compose_canvas",
+    "confusion_matrix",
+    "correlate_s2",
+    "count_params",
+    "equatorial_s2",
+    "equatorial_so3",
+    "equivariance_error",
+    "erp_analysis",
+    "euler_angles",
+    "healpix_analysis",
+    "healpix_points",
+    "healpix_synthesis",
+    "identity_so3",
+    "init_cnn",
+    "init_s2cnn",
+    "iou_per_class",
+    "kernel_points",
+    "layer_kernels",
+    "lifting_product",
     "longitudes",
+    "make_activation_tables",
+    "make_healpix_tables",
+    "make_kernel_tables",
+    "make_layer_tables",
     "make_s2_tables",
+    "make_s2cnn_tables",
     "make_so3_tables",
+    "make_spherical_batch",
+    "mean_iou",
+    "near_identity_s2",
+    "near_identity_so3",
+    "non_background_accuracy",
+    "non_background_miou",
+    "pixel_accuracy",
+    "pixel_cross_entropy",
+    "project_image",
+    "project_labels",
     "quadrature_weights",
+    "random_rotations",
+    "refine_rotation",
+    "resample_erp",
+    "resample_grid",
+    "rescale_intensity",
+    "rotate_grid",
+    "rotate_s2",
+    "rotate_shapes",
+    "rotate_so3",
+    "rotated_dataset",
+    "rotation_matrix",
     "s2_analysis",
+    "s2_conv_apply",
+    "s2_conv_init",
     "s2_integrate",
+    "s2_kernel_spectrum",
     "s2_power_spectrum",
     "s2_synthesis",
+    "s2_zonal_conv_apply",
+    "s2_zonal_conv_init",
+    "s2cnn_param_count",
+    "sample_cnn_architecture",
+    "sample_s2cnn_architecture",
+    "sample_shapes",
     "so3_analysis",
+    "so3_conv_apply",
+    "so3_conv_init",
     "so3_integrate",
+    "so3_kernel_spectrum",
     "so3_power_spectrum",
+    "so3_product",
+    "so3_shortcut_apply",
+    "so3_shortcut_init",
     "so3_synthesis",
+    "so3_to_s2_apply",
+    "so3_to_s2_init",
+    "so3_to_s2_product",
+    "spectral_activation",
     "sphere_points",
+    "spherical_shapes",
     "wigner_D",
+    "wigner_D_jnp",
     "wigner_d",
 ]

@@ -1,0 +1,367 @@
+"""Rotation-equivariant networks: from the sphere to the rotation group, and back or to its mean.
+
+For segmentation the logits of every pixel turn with the image; for classification the mean over
+the group does not change. Only the activation between two layers disturbs that, by aliasing: see
+:mod:`jaxlab.spherical.activation`.
+
+Source: Cohen, Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018; Gerken et al. 2022 for the
+layer back to the sphere.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.spherical.activation import (
+    ActivationTables,
+    make_activation_tables,
+    spectral_activation,
+)
+from jaxlab.spherical.batch_norm import (
+    BatchNormParams,
+    BatchNormState,
+    batch_norm_apply,
+    batch_norm_init,
+)
+from jaxlab.spherical.cnn import Affine
+from jaxlab.spherical.convolution import (
+    ConvParams,
+    s2_conv_apply,
+    s2_conv_init,
+    so3_conv_apply,
+    so3_conv_init,
+)
+from jaxlab.spherical.layer_tables import LayerTables, make_layer_tables
+from jaxlab.spherical.s2cnn_config import Activation, S2CNNConfig, has_shortcut, layer_kernels
+from jaxlab.spherical.shortcut import so3_shortcut_apply, so3_shortcut_init
+from jaxlab.spherical.so3_to_s2 import SO3ToS2Params, so3_to_s2_apply, so3_to_s2_init
+from jaxlab.spherical.transforms import so3_integrate
+
+__all__ = [
+    "GroupLayer",
+    "Readout",
+    "S2CNNParams",
+    "S2CNNState",
+    "S2CNNTables",
+    "apply_s2cnn",
+    "init_s2cnn",
+    "make_s2cnn_tables",
+]
+
+FUNCTIONS: Mapping[Activation, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": jax.nn.gelu,
+    "silu": jax.nn.silu,
+    "softplus": jax.nn.softplus,
+    "square": jnp.square,
+    "none": lambda x: x,
+}
+
+
+class GroupLayer(NamedTuple):
+    """Parameters of a layer whose output lies on the rotation group.
+
+    Attributes:
+        conv: the convolution.
+        shortcut: the path beside it; None where there is none, or it hands its input on.
+        norm: batch-norm before the activation, or None.
+    """
+
+    conv: ConvParams
+    shortcut: ConvParams | None
+    norm: BatchNormParams | None
+
+
+class Readout(NamedTuple):
+    """Parameters of a linear layer of a classifier.
+
+    Attributes:
+        norm: batch-norm of its input, or None.
+        affine: the linear map.
+    """
+
+    norm: BatchNormParams | None
+    affine: Affine
+
+
+class S2CNNParams(NamedTuple):
+    """Parameters of a network.
+
+    Attributes:
+        layers: on the rotation group, in the order in which they are applied.
+        output: the layer back to the sphere; None for classification.
+        readout: linear layers of a classifier; none for segmentation.
+    """
+
+    layers: tuple[GroupLayer, ...]
+    output: SO3ToS2Params | None
+    readout: tuple[Readout, ...]
+
+
+S2CNNState: TypeAlias = tuple[BatchNormState, ...]  # of the normalised layers, in order
+
+
+class S2CNNTables(NamedTuple):
+    """Tables of a network, an argument of its function like the parameters.
+
+    Attributes:
+        layers: of each layer, that of the layer back to the sphere last.
+        activations: of each activation; None where it is evaluated on the signal's own grid.
+    """
+
+    layers: tuple[LayerTables, ...]
+    activations: tuple[ActivationTables | None, ...]
+
+
+def make_s2cnn_tables(
+    cfg: S2CNNConfig, dtype: Any = jnp.float32, *, max_table_bytes: int = 2 * 1024**3
+) -> S2CNNTables:
+    """Tables of all layers and activations of a network.
+
+    Args:
+        cfg: architecture.
+        dtype: float32, or float64 where jax has it enabled.
+        max_table_bytes: largest table that is made.
+
+    Returns:
+        The tables.
+
+    Raises:
+        ValueError: if a table is larger than ``max_table_bytes``.
+
+    Cost:
+        That of :func:`~jaxlab.spherical.make_so3_tables`, for each pair of bandwidths.
+
+    Example:
+        >>> cfg = S2CNNConfig(4, (2,), (2,), 10, task="classification")
+        >>> len(make_s2cnn_tables(cfg).layers)
+        1
+    """
+    kernels = layer_kernels(cfg)
+    sizes = (cfg.bandwidth, *cfg.bandlimits)
+    options: dict[str, Any] = {
+        "grid_in": cfg.grid,
+        "grid_out": cfg.grid,
+        "dtype": dtype,
+        "upsample": cfg.upsample,
+        "max_table_bytes": max_table_bytes,
+    }
+    layers = [
+        make_layer_tables(
+            "s2_to_so3" if layer == 0 else "so3_to_so3",
+            sizes[layer],
+            sizes[layer + 1],
+            kernels[layer],
+            n_max_in=None if layer == 0 else cfg.n_max,
+            n_max_out=cfg.n_max,
+            **options,
+        )
+        for layer in range(len(cfg.channels))
+    ]
+    if cfg.task == "segmentation":
+        layers.append(
+            make_layer_tables(
+                "so3_to_s2",
+                sizes[-1],
+                cfg.bandwidth,
+                kernels[-1],
+                n_max_in=cfg.n_max,
+                **options,
+            )
+        )
+    activations = tuple(
+        make_activation_tables(
+            b,
+            b,
+            cfg.oversample,
+            n_max=cfg.n_max,
+            grid=cfg.grid,
+            dtype=dtype,
+            max_table_bytes=max_table_bytes,
+        )
+        for b in cfg.bandlimits
+    )
+    return S2CNNTables(tuple(layers), activations)
+
+
+@functools.partial(jax.jit, static_argnames="cfg")
+def init_s2cnn(key: Key[Array, ""], cfg: S2CNNConfig) -> tuple[S2CNNParams, S2CNNState]:
+    """Random parameters, and the running statistics of batch-norm.
+
+    Kernels are uniform in ±1, their scale standing outside; linear layers are uniform in
+    ``±1/√fan_in``; biases of the group's layers are 0.
+
+    Args:
+        key: PRNG key.
+        cfg: architecture.
+
+    Returns:
+        Parameters and statistics in float32; the statistics are empty without batch-norm.
+
+    Cost:
+        Linear in the number of parameters.
+
+    Example:
+        >>> cfg = S2CNNConfig(4, (2,), (2,), 10, task="classification")
+        >>> params, state = init_s2cnn(jax.random.key(0), cfg)
+        >>> params.layers[0].conv.kernel.shape, params.readout[0].affine.kernel.shape
+        ((1, 2, 24), (2, 10))
+    """
+    kernels = layer_kernels(cfg)
+    widths, sizes = (cfg.in_channels, *cfg.channels), (cfg.bandwidth, *cfg.bandlimits)
+    states: list[BatchNormState] = []
+
+    def norm(channels: int, wanted: bool) -> BatchNormParams | None:
+        if not wanted:
+            return None
+        params, state = batch_norm_init(channels)
+        states.append(state)
+        return params
+
+    layers = []
+    for layer, (before, after) in enumerate(itertools.pairwise(widths)):
+        first, second = jax.random.split(jax.random.fold_in(key, layer))
+        init = s2_conv_init if layer == 0 else so3_conv_init
+        shortcut = None
+        if has_shortcut(cfg, layer):
+            shortcut = so3_shortcut_init(second, before, after, sizes[layer], sizes[layer + 1])
+        conv = init(first, before, after, kernels[layer])
+        layers.append(GroupLayer(conv, shortcut, norm(after, cfg.batch_norm)))
+
+    key = jax.random.fold_in(key, len(widths))
+    if cfg.task == "segmentation":
+        L = min(cfg.bandlimits[-1], cfg.bandwidth) if cfg.output == "learned" else None
+        output = so3_to_s2_init(key, widths[-1], cfg.num_classes, kernels[-1], mode=cfg.output, L=L)
+        return S2CNNParams(tuple(layers), output, ()), tuple(states)
+    readout = []
+    widths = (widths[-1], *cfg.hidden, cfg.num_classes)
+    for index, (before, after) in enumerate(itertools.pairwise(widths)):
+        shape = (before + 1, after)
+        draw = jax.random.uniform(jax.random.fold_in(key, index), shape, minval=-1, maxval=1)
+        draw = draw / math.sqrt(before)
+        readout.append(Readout(norm(before, cfg.features_norm), Affine(draw[:-1], draw[-1])))
+    return S2CNNParams(tuple(layers), None, tuple(readout)), tuple(states)
+
+
+def apply_s2cnn(
+    params: S2CNNParams,
+    state: S2CNNState,
+    x: Float[Array, "n c k j"],
+    tables: S2CNNTables,
+    cfg: S2CNNConfig,
+    *,
+    train: bool,
+    axis_name: str | None = None,
+) -> tuple[Float[Array, "n ..."], S2CNNState]:
+    """Class scores of every pixel, or of every image.
+
+    Args:
+        params: from :func:`init_s2cnn`.
+        state: running statistics of batch-norm.
+        x: images ``[n, C_in, β, α]`` on the grid of ``cfg``.
+        tables: from :func:`make_s2cnn_tables`.
+        cfg: architecture; static.
+        train: whether batch-norm uses, and collects, the statistics of the batch; static.
+        axis_name: mapped axis over which the batch is sharded, for batch-norm.
+
+    Returns:
+        Logits ``[n, β, α, num_classes]`` for segmentation and ``[n, num_classes]`` for
+        classification, in the dtype of ``x``, and the running statistics.
+
+    Raises:
+        ValueError: if ``x`` is not of the grid and channels of ``cfg``, or parameters, statistics
+            or tables are those of another architecture.
+
+    Cost:
+        Of the transforms, O(n C b³ log b + n C b L³) a layer, and of the products,
+        O(n C_in C_out L³).
+
+    Source:
+        Gerken et al. 2022; Cohen et al. 2018 for classification.
+
+    Example:
+        >>> cfg = S2CNNConfig(4, (2,), (2,), 10, task="classification")
+        >>> params, state = init_s2cnn(jax.random.key(0), cfg)
+        >>> x = jnp.ones((3, 1, 8, 8))
+        >>> logits, state = apply_s2cnn(params, state, x, make_s2cnn_tables(cfg), cfg, train=False)
+        >>> logits.shape
+        (3, 10)
+    """
+    _check(params, state, x, tables, cfg)
+    dtype = x.dtype
+    x = x.astype(jnp.promote_types(dtype, jnp.float32))
+    statistics, collected = iter(state), []
+
+    def normalised(
+        y: Array, norm: BatchNormParams, before: BatchNormState | None, weights: Array | None
+    ) -> tuple[Array, BatchNormState]:
+        assert before is not None  # counted in _check
+        return batch_norm_apply(norm, before, y, train=train, weights=weights, axis_name=axis_name)
+
+    def layer(
+        index: int, params: GroupLayer, before: BatchNormState | None, x: Array, tables: Any
+    ) -> tuple[Array, BatchNormState | None]:
+        of_layer, of_activation = tables
+        if index == 0:
+            y = s2_conv_apply(params.conv, x, *of_layer, fft=cfg.fft)
+        else:
+            y = so3_conv_apply(params.conv, x, *of_layer, num_buckets=cfg.num_buckets, fft=cfg.fft)
+        if cfg.shortcuts and index > 0:
+            y += so3_shortcut_apply(params.shortcut, x, *of_layer[:2], fft=cfg.fft)
+        if params.norm is not None:
+            y, before = normalised(y, params.norm, before, of_layer.tables_out.weights)
+        return spectral_activation(y, FUNCTIONS[cfg.activation], of_activation, fft=cfg.fft), before
+
+    if cfg.remat:
+        layer = jax.checkpoint(layer, static_argnums=0)
+    for index, (one, of_layer, of_activation) in enumerate(
+        zip(params.layers, tables.layers, tables.activations, strict=False)
+    ):
+        before = None if one.norm is None else next(statistics)
+        x, after = layer(index, one, before, x, (of_layer, of_activation))
+        if after is not None:
+            collected.append(after)
+
+    if params.output is not None:
+        y = so3_to_s2_apply(
+            params.output,
+            x,
+            *tables.layers[-1],
+            mode=cfg.output,
+            num_buckets=cfg.num_buckets,
+            fft=cfg.fft,
+        )
+        return jnp.moveaxis(y, 1, -1).astype(dtype), tuple(collected)
+    x = so3_integrate(x, cfg.grid)
+    for index, (norm, affine) in enumerate(params.readout):
+        if index > 0:
+            x = FUNCTIONS[cfg.activation](x)
+        if norm is not None:
+            x, after = normalised(x, norm, next(statistics), None)
+            collected.append(after)
+        x = x @ affine.kernel.astype(x.dtype) + affine.bias.astype(x.dtype)
+    return x.astype(dtype), tuple(collected)
+
+
+def _check(params: Any, state: Any, x: Any, tables: Any, cfg: S2CNNConfig) -> None:
+    check_dtype("x", x, "floating")
+    size = tables.layers[0].tables_in.shape
+    check_shape("x", x, ("batch", cfg.in_channels, *size))
+    depth = len(cfg.channels)
+    require(len(params.layers) == depth, "params", len(params.layers), f"{depth} layers, as cfg")
+    segments = cfg.task == "segmentation"
+    fits = (params.output is not None) == segments
+    require(fits, "params", params.output, f"those of a network for {cfg.task}")
+    sizes = (cfg.bandwidth, *cfg.bandlimits) + (cfg.bandwidth,) * segments
+    made = tuple((one.tables_in.b, one.tables_out.b) for one in tables.layers)
+    wanted = tuple(itertools.pairwise(sizes))
+    require(made == wanted, "tables", made, f"bandwidths {wanted}, as cfg")
+    norms = sum(one.norm is not None for one in (*params.layers, *params.readout))
+    require(len(state) == norms, "state", len(state), f"statistics of {norms} layers")

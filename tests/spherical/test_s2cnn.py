@@ -1,0 +1,182 @@
+"""Equivariant networks: shapes, what turning the image does, batch-norm, devices."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as Spec
+
+from jaxlab.spherical.cnn import count_params
+from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
+from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
+from jaxlab.spherical.spectra import S2Spectrum
+from jaxlab.spherical.spectral_rotation import rotate_s2
+from jaxlab.spherical.tables import make_s2_tables
+from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
+
+KEY = jax.random.key(0)
+B = 6
+SMALL = {"n_beta": 1, "n_alpha": 4}  # kernels of few points: compiling is what costs here
+SEGMENT = S2CNNConfig(B, (3, 2), (4, 3), 5, max_beta=(0.8, 0.9, 1.0), **SMALL)
+CLASSIFY = S2CNNConfig(
+    B, (3, 4), (4, 3), 5, task="classification", max_beta=(0.8, 0.9), hidden=(6,), **SMALL
+)
+VARIANTS = {
+    "segment": SEGMENT,
+    "shortcuts": dataclasses.replace(SEGMENT, shortcuts=True, batch_norm=True),
+    "learned": dataclasses.replace(SEGMENT, output="learned", n_max=2, oversample=1.5),
+    "classify": CLASSIFY,
+    "normalised": dataclasses.replace(CLASSIFY, features_norm=True, gamma_grid="uniform"),
+}
+
+
+def images(n=4, channels=1, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=(n, channels, 2 * B, 2 * B)), "f4")
+
+
+def smooth(n=2, L=4):
+    """Images with few degrees, and their spectrum."""
+    rng = np.random.default_rng(1)
+    coeffs = rng.normal(size=(n, 1, L, L)) + 1j * rng.normal(size=(n, 1, L, L))
+    coeffs *= np.tril(np.ones((L, L)))
+    coeffs[..., 0] = coeffs[..., 0].real
+    F = S2Spectrum(jnp.asarray(coeffs, "c8"))
+    return F, s2_synthesis(F, make_s2_tables(B, L))
+
+
+@functools.cache
+def network(name):
+    cfg = VARIANTS[name]
+    params, state = init_s2cnn(KEY, cfg)
+    tables = make_s2cnn_tables(cfg)
+    return cfg, params, state, tables
+
+
+@functools.cache
+def compiled(name, train=False):
+    cfg = VARIANTS[name]
+    return jax.jit(functools.partial(apply_s2cnn, cfg=cfg, train=train))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_shapes_and_numbers_of_parameters(name):
+    cfg, params, state, tables = network(name)
+    assert count_params(params) == s2cnn_param_count(cfg)
+    logits, _ = jax.eval_shape(compiled(name), params, state, images(), tables)
+    assert logits.shape == ((4, 2 * B, 2 * B, 5) if cfg.task == "segmentation" else (4, 5))
+    empty, _ = jax.eval_shape(compiled(name), params, state, images(0), tables)
+    assert empty.shape == (0, *logits.shape[1:])
+    half, _ = jax.eval_shape(compiled(name), params, state, images().astype(jnp.bfloat16), tables)
+    assert half.dtype == jnp.bfloat16
+
+
+def test_smooth_networks_turn_with_their_input():
+    turn = (0.3, 1.1, -0.7)
+    F, x = smooth()
+    turned = s2_synthesis(rotate_s2(F, turn), make_s2_tables(B, 4))
+    cfg, params, state, _ = network("segment")
+    errors = {}
+    for activation, oversample in (("none", 1.0), ("square", 1.5), ("relu", 1.0)):
+        one = dataclasses.replace(cfg, activation=activation, oversample=oversample)
+        run = jax.jit(functools.partial(apply_s2cnn, cfg=one, train=False))
+        tables = make_s2cnn_tables(one)
+        both, _ = run(params, state, jnp.concatenate([x, turned]), tables)
+        plain, of_turned = jnp.moveaxis(both, -1, 1)[: len(x)], jnp.moveaxis(both, -1, 1)[len(x) :]
+        L = min(cfg.bandlimits[-1], B)
+        out = make_s2_tables(B, L)
+        expected = s2_synthesis(rotate_s2(s2_analysis(plain, out), turn), out)
+        errors[activation] = float(jnp.abs(of_turned - expected).max() / jnp.abs(plain).max())
+    assert errors["none"] < 1e-5
+    assert errors["square"] < 1e-5
+    assert 1e-4 < errors["relu"] < 0.5  # it aliases, and that is reported, not hidden
+
+
+def test_turns_about_the_axis_by_grid_steps_are_exact_with_any_activation():
+    _, params, state, tables = network("classify")
+    # half a turn is a whole number of steps on the grids of all layers
+    logits, _ = compiled("classify")(params, state, images(), tables)
+    turned, _ = compiled("classify")(params, state, jnp.roll(images(), B, axis=-1), tables)
+    np.testing.assert_allclose(logits, turned, atol=1e-5)
+
+
+def test_batch_norm_trains_on_the_batch_and_tests_on_what_it_collected():
+    _, params, state, tables = network("normalised")
+    x = images(8)
+    trained, collected = compiled("normalised", True)(params, state, x, tables)
+    tested, kept = compiled("normalised")(params, state, x, tables)
+    assert all(np.array_equal(a, b) for a, b in zip(kept[0], state[0], strict=True))
+    assert not np.allclose(collected[0].mean, state[0].mean)
+    assert not np.allclose(trained, tested)
+
+
+def test_shards_of_a_batch_are_the_batch(devices):
+    cfg, params, state, tables = network("normalised")
+    x = images(4)
+    whole, collected = compiled("normalised", True)(params, state, x, tables)
+    mesh = jax.make_mesh((2,), ("batch",), devices=devices[:2], axis_types=(AxisType.Auto,))
+
+    def run(params, state, x, tables):
+        return apply_s2cnn(params, state, x, tables, cfg, train=True, axis_name="batch")
+
+    sharded = jax.jit(
+        jax.shard_map(
+            run,
+            mesh=mesh,
+            in_specs=(Spec(), Spec(), Spec("batch"), Spec()),
+            out_specs=(Spec("batch"), Spec()),
+        )
+    )
+    logits, states = sharded(params, state, x, tables)
+    np.testing.assert_allclose(logits, whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(states[0].mean, collected[0].mean, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_computed_again_change_nothing():
+    cfg, params, state, tables = network("segment")
+
+    def loss(params, cfg):
+        logits, _ = apply_s2cnn(params, state, images(2), tables, cfg, train=True)
+        return jnp.mean(logits**2)
+
+    gradient = jax.jit(jax.grad(loss), static_argnums=1)
+    plain = gradient(params, cfg)
+    again = gradient(params, dataclasses.replace(cfg, remat=True))
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(plain))
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bandlimits": (4,)}, "bandlimits: expected 2 entries, as channels"),
+        ({"activation": "rellu"}, "did you mean 'relu'"),
+        ({"oversample": 0.5}, "oversample: expected a finite number >= 1"),
+        ({"max_beta": (0.5,)}, "max_beta: expected 'auto' or 3 angles"),
+        ({"max_beta": (0.5, 0.5, 4.0)}, "max_beta: expected a finite number"),
+        ({"hidden": (4,)}, "hidden: expected no linear layers for segmentation"),
+        ({"n_max": 4}, "n_max: expected at most the bandlimits, 3"),
+        ({"channels": ()}, "channels: expected at least one layer"),
+    ],
+)
+def test_bad_architectures_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SEGMENT, **change)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_what_belongs_to_another_network_is_refused():
+    cfg, params, state, tables = network("segment")
+    with pytest.raises(ValueError, match=r"x: expected shape \[batch, 1, 12, 12\]"):
+        apply_s2cnn(params, state, jnp.ones((2, 1, 8, 8)), tables, cfg, train=False)
+    with pytest.raises(ValueError, match="params: expected those of a network for segmentation"):
+        apply_s2cnn(network("classify")[1], state, images(), tables, cfg, train=False)
+    with pytest.raises(ValueError, match="tables: expected bandwidths"):
+        apply_s2cnn(params, state, images(), network("classify")[3], cfg, train=False)
+    with pytest.raises(ValueError, match="state: expected statistics of 0 layers"):
+        apply_s2cnn(params, network("normalised")[2], images(), tables, cfg, train=False)
