@@ -16,7 +16,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
 from jaxlab.spherical.spectra import S2Spectrum, check_spectrum
@@ -38,6 +38,8 @@ EXACT = jax.lax.Precision.HIGHEST
 class HealpixTables:
     """What the transform of HEALPix maps needs.
 
+    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+
     Attributes:
         d: ``d^l_{m0}`` at the colatitude of each circle, ``[m, l, r]``.
         phases: ``cos mα`` and ``sin mα`` of each pixel of each circle, ``[r, j, m, 2]``; zero past
@@ -48,10 +50,10 @@ class HealpixTables:
         L: number of degrees.
     """
 
-    d: Float[Array, "m l r"]
-    phases: Float[Array, "r j m 2"]
-    pixel: Int[Array, "r j"]
-    place: Int[Array, " npix"]
+    d: Any  # Float[Array, "m l r"]
+    phases: Any  # Float[Array, "r j m 2"]
+    pixel: Any  # Int[Array, "r j"]
+    place: Any  # Int[Array, " npix"]
     nside: int = flax.struct.field(pytree_node=False)
     L: int = flax.struct.field(pytree_node=False)
 

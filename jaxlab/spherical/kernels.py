@@ -34,6 +34,8 @@ __all__ = ["KernelTables", "make_kernel_tables", "s2_kernel_spectrum", "so3_kern
 class KernelTables:
     """What the spectrum of a kernel needs.
 
+    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+
     Attributes:
         d: ``d^l_{mn}(β)`` at ``[n + n_max − 1, m, l, β]``, ``m ≥ 0``; ``n = 0`` alone on the
             sphere.
@@ -45,9 +47,9 @@ class KernelTables:
         n_max: azimuthal bandlimit of what the kernel is convolved with, ``|n| < n_max``.
     """
 
-    d: Float[Array, "n m l k"]
-    turn_alpha: Float[Array, "n m j 2 2"]
-    turn_gamma: Float[Array, "n i 2"]
+    d: Any  # Float[Array, "n m l k"]
+    turn_alpha: Any  # Float[Array, "n m j 2 2"]
+    turn_gamma: Any  # Float[Array, "n i 2"]
     kgrid: KernelGrid = flax.struct.field(pytree_node=False)
     L: int = flax.struct.field(pytree_node=False)
     n_max: int = flax.struct.field(pytree_node=False)

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import flax.struct
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.spherical.grids import Grid, colatitudes, quadrature_weights
@@ -26,6 +26,8 @@ Upsample: TypeAlias = Literal["refuse", "aliased"]
 class S2Tables:
     """What the transform on the sphere needs.
 
+    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+
     Attributes:
         d: ``d^l_{m0}(β)`` at ``[m, l, β]``.
         weights: quadrature weight of a sample at each colatitude.
@@ -34,8 +36,8 @@ class S2Tables:
         grid: kind of grid.
     """
 
-    d: Float[Array, "m l k"]
-    weights: Float[Array, " k"]
+    d: Any  # Float[Array, "m l k"]
+    weights: Any  # Float[Array, " k"]
     b: int = flax.struct.field(pytree_node=False)
     L: int = flax.struct.field(pytree_node=False)
     grid: Grid = flax.struct.field(pytree_node=False)
@@ -50,6 +52,8 @@ class S2Tables:
 class SO3Tables:
     """What the transform on the rotation group needs.
 
+    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+
     Attributes:
         d: ``d^l_{mn}(β)`` at ``[n + n_max − 1, m, l, β]``, ``m ≥ 0``.
         weights: quadrature weight of a sample at each colatitude.
@@ -60,8 +64,8 @@ class SO3Tables:
         grid: kind of grid.
     """
 
-    d: Float[Array, "n m l k"]
-    weights: Float[Array, " k"]
+    d: Any  # Float[Array, "n m l k"]
+    weights: Any  # Float[Array, " k"]
     b: int = flax.struct.field(pytree_node=False)
     L: int = flax.struct.field(pytree_node=False)
     n_max: int = flax.struct.field(pytree_node=False)
