@@ -1,0 +1,1 @@
+"""Experiments on rotation-equivariant networks against augmentation on the sphere."""
