@@ -1,6 +1,7 @@
 """What the equivariant linear layers share: parameters, scale, checks."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,10 +9,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.spherical._azimuths import Dft
 from jaxlab.spherical.kernels import KernelTables
-from jaxlab.spherical.tables import SO3Tables
+from jaxlab.spherical.tables import S2Tables, SO3Tables
 
-__all__ = ["ConvParams", "add_bias", "check_layer", "conv_init", "layer_scale"]
+__all__ = [
+    "ConvParams",
+    "add_bias",
+    "batch_first",
+    "channels_last",
+    "check_layer",
+    "conv_init",
+    "layer_scale",
+]
 
 
 class ConvParams(NamedTuple):
@@ -43,9 +53,37 @@ def layer_scale(params: Any, bandwidths: float) -> float:
     return math.sqrt(bandwidths / (n_points * channels_in))
 
 
-def add_bias(y: Float[Array, "..."], bias: Float[Array, " o"], axes: int) -> Float[Array, "..."]:
-    """``y`` with the bias of each channel, which stands before the last ``axes`` axes."""
-    return y + bias.astype(y.dtype).reshape(-1, *(1,) * axes)
+def channels_last(
+    forward: Callable[..., Float[Array, "..."]],
+    x: Float[Array, "..."],
+    tables: S2Tables | SO3Tables,
+    fft: Dft | None,
+) -> tuple[Float[Array, "... c b"], tuple[int, ...]]:
+    """Spectrum of ``x`` in parts, channels and then the batch innermost; and the batch's shape."""
+    axes = len(tables.shape)
+    batch = x.shape[: x.ndim - axes - 1]
+    x = x.reshape(math.prod(batch), *x.shape[len(batch) :])
+    return forward(x.swapaxes(0, 1), tables, fft), batch
+
+
+def add_bias(Z: Float[Array, "... l o b"], bias: Float[Array, " o"]) -> Float[Array, "... l o b"]:
+    """Spectra in parts plus a constant for each channel: one coefficient, ``l = m = n = 0``.
+
+    Added to the signals instead, its gradient would be a sum over them in another layout than that
+    of the transforms, which costs more than a transform.
+    """
+    constant = bias.astype(Z.dtype).reshape(*(1,) * (Z.ndim - 2), -1, 1)
+    pad = [(0, size - 1) for size in Z.shape[:-2]]
+    if Z.ndim == 6:  # on the rotation group, where the orders n have 0 in the middle
+        pad[1] = (Z.shape[1] // 2,) * 2
+    return Z + jnp.pad(constant, [*pad, (0, 0), (0, 0)])
+
+
+def batch_first(
+    y: Float[Array, "o b ..."], batch: tuple[int, ...], dtype: Any
+) -> Float[Array, "..."]:
+    """Signals with the batch in front of the channels."""
+    return y.swapaxes(0, 1).reshape(*batch, y.shape[0], *y.shape[2:]).astype(dtype)
 
 
 def check_layer(

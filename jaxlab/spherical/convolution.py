@@ -22,12 +22,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxlab.checks import require
-from jaxlab.spherical._layers import ConvParams, add_bias, check_layer, conv_init, layer_scale
+from jaxlab.spherical._azimuths import Dft
+from jaxlab.spherical._layers import (
+    ConvParams,
+    add_bias,
+    batch_first,
+    channels_last,
+    check_layer,
+    conv_init,
+    layer_scale,
+)
+from jaxlab.spherical._real_transforms import s2_forward, so3_forward, so3_inverse
 from jaxlab.spherical.kernel_grids import KernelGrid
-from jaxlab.spherical.kernels import KernelTables, kernel_rows, s2_kernel_spectrum
+from jaxlab.spherical.kernels import KernelTables, kernel_parts
 from jaxlab.spherical.products import lifting_product, so3_product
 from jaxlab.spherical.tables import S2Tables, SO3Tables
-from jaxlab.spherical.transforms import Dft, s2_analysis, so3_analysis, so3_synthesis
 
 __all__ = [
     "ConvParams",
@@ -115,13 +124,13 @@ def s2_conv_apply(
         (5, 3, 4, 4, 4)
     """
     check_layer(params, x, tables_in, tables_out, kernel_tables, (S2Tables, SO3Tables))
-    X = s2_analysis(x, tables_in, fft=fft)
-    # the factor 2L of the kernel's spectrum counts the degrees of the output's grid
-    scale = 2 * tables_out.b / (2 * kernel_tables.L)
-    scale *= layer_scale(params, tables_in.b**2 / tables_out.b**4)
-    Y = s2_kernel_spectrum(scale * params.kernel, kernel_tables)
+    X, batch = channels_last(s2_forward, x, tables_in, fft)
+    # the kernel's spectrum has a factor 2L, which counts the degrees of the output's grid
+    scale = 2 * tables_out.b * layer_scale(params, tables_in.b**2 / tables_out.b**4)
+    Y = kernel_parts(scale * params.kernel.swapaxes(0, 1), kernel_tables)[:, 0]
     Z = lifting_product(X, Y, n_max=tables_out.n_max)
-    return add_bias(so3_synthesis(Z, tables_out, fft=fft), params.bias, 3).astype(x.dtype)
+    y = so3_inverse(add_bias(Z, params.bias), tables_out, fft)
+    return batch_first(y, batch, x.dtype)
 
 
 def so3_conv_init(
@@ -203,9 +212,10 @@ def so3_conv_apply(
         (5, 3, 6, 6, 6)
     """
     check_layer(params, x, tables_in, tables_out, kernel_tables, (SO3Tables, SO3Tables))
-    X = so3_analysis(x, tables_in, fft=fft)
+    X, batch = channels_last(so3_forward, x, tables_in, fft)
     scale = layer_scale(params, (tables_in.b / tables_out.b) ** 3)
     rows = slice(0, tables_out.n_max)
-    Y = kernel_rows(scale * params.kernel, kernel_tables, rows)
+    Y = kernel_parts(scale * params.kernel.swapaxes(0, 1), kernel_tables, rows)
     Z = so3_product(X, Y, num_buckets=num_buckets)
-    return add_bias(so3_synthesis(Z, tables_out, fft=fft), params.bias, 3).astype(x.dtype)
+    y = so3_inverse(add_bias(Z, params.bias), tables_out, fft)
+    return batch_first(y, batch, x.dtype)

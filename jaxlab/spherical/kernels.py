@@ -12,19 +12,21 @@ Source: Cohen, Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018.
 """
 
 import functools
+import math
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_integer, require
+from jaxlab.spherical._azimuths import EXACT
+from jaxlab.spherical._real_transforms import from_parts
 from jaxlab.spherical.kernel_grids import KernelGrid
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum
 from jaxlab.spherical.tables import check_table_dtype
-from jaxlab.spherical.transforms import EXACT
 from jaxlab.spherical.wigner import degrees
 
 __all__ = ["KernelTables", "make_kernel_tables", "s2_kernel_spectrum", "so3_kernel_spectrum"]
@@ -39,9 +41,9 @@ class KernelTables:
     Attributes:
         d: ``d^l_{mn}(β)`` at ``[n + n_max − 1, m, l, β]``, ``m ≥ 0``; ``n = 0`` alone on the
             sphere.
-        turn_alpha: the matrix of a multiplication by ``exp(−imα)``, or ``exp(−i(m−n)α)`` with
-            shear, on real and imaginary part, at ``[n + n_max − 1, m, α]``.
-        turn_gamma: real and imaginary part of ``exp(−inγ')`` at ``[n + n_max − 1, γ']``.
+        turn_alpha: multiplication by ``exp(−imα)``, or ``exp(−i(m−n)α)`` with shear, as a matrix
+            on real and imaginary part, at ``[n + n_max − 1, m, :, :, α]``.
+        turn_gamma: real and imaginary part of ``exp(−inγ')`` at ``[n + n_max − 1, :, γ']``.
         kgrid: the points.
         L: number of degrees.
         n_max: azimuthal bandlimit of what the kernel is convolved with, ``|n| < n_max``.
@@ -121,7 +123,7 @@ def s2_kernel_spectrum(kappa: Float[Array, "*channels p"], kt: KernelTables) -> 
         (1, 2, 4, 4)
     """
     require(not kt.kgrid.gamma, "kt", kt.kgrid, "tables of a kernel on the sphere")
-    return S2Spectrum(2 * kt.L * kernel_rows(kappa, kt)[..., 0])
+    return from_parts(2 * kt.L * kernel_parts(kappa, kt)[:, 0], S2Spectrum)
 
 
 @jax.jit
@@ -148,24 +150,28 @@ def so3_kernel_spectrum(kappa: Float[Array, "*channels p"], kt: KernelTables) ->
         (1, 2, 4, 4, 7)
     """
     require(bool(kt.kgrid.gamma), "kt", kt.kgrid, "tables of a kernel on the rotation group")
-    return SO3Spectrum(kernel_rows(kappa, kt))
+    return from_parts(kernel_parts(kappa, kt), SO3Spectrum)
 
 
-def kernel_rows(
+def kernel_parts(
     kappa: Float[Array, "*channels p"], kt: KernelTables, rows: slice = slice(None)
-) -> Complex[Array, "*channels l m n"]:
-    """``Y^l_{mn}`` for some of the rows ``m ≥ 0``; the others are not computed."""
+) -> Float[Array, "m n 2 l *channels"]:
+    """Real and imaginary part of ``Σ_g κ_g D^l_{mn}(g)`` for some of the rows ``m ≥ 0``."""
     check_dtype("kappa", kappa, "floating")
     n_points = kt.kgrid.n_points
     require(kappa.shape[-1] == n_points, "kappa", kappa, f"{n_points} values, as kt has points")
-    channels = kappa.shape[:-1]
-    shape = (-1, len(kt.kgrid.beta), len(kt.kgrid.alpha), max(len(kt.kgrid.gamma), 1))
-    kappa = kappa.astype(kt.d.dtype).reshape(shape)
-    sums = jnp.einsum("pkji,nic->npkjc", kappa, kt.turn_gamma, precision=EXACT)
-    sums = jnp.einsum("npkjc,nmjcd->nmpkd", sums, kt.turn_alpha[:, rows], precision=EXACT)
-    sums = jnp.einsum("nmpkd,nmlk->plmnd", sums, kt.d[:, rows], precision=EXACT)
-    coeffs = jax.lax.complex(sums[..., 0], sums[..., 1])
-    return coeffs.reshape(*channels, *coeffs.shape[1:])
+    channels, d, turn = kappa.shape[:-1], kt.d[:, rows], kt.turn_alpha[:, rows]
+    n, m, L, beta = d.shape
+    alpha, gamma, size = turn.shape[-1], kt.turn_gamma.shape[-1], math.prod(channels)
+    sums = kappa.astype(d.dtype).reshape(size, beta, alpha, gamma).T
+    sums = sums.reshape(gamma, alpha * beta * size)
+    sums = jnp.matmul(kt.turn_gamma.reshape(2 * n, gamma), sums, precision=EXACT)
+    sums = sums.reshape(n, 2 * alpha, beta * size)
+    sums = jnp.matmul(turn.reshape(n, 2 * m, 2 * alpha), sums, precision=EXACT)
+    sums = sums.reshape(n, m, 2, beta, size)
+    d = jnp.broadcast_to(d[:, :, None], (n, m, 2, L, beta))
+    sums = jnp.matmul(d, sums, precision=EXACT).swapaxes(0, 1)
+    return sums.reshape(m, n, 2, L, *channels)
 
 
 @functools.lru_cache(maxsize=64)
@@ -175,9 +181,9 @@ def _tables(kgrid: KernelGrid, L: int, n_max: int, dtype: str) -> tuple[np.ndarr
     orders = m[None, :] - (n[:, None] if kgrid.shear else 0 * n[:, None])
     angles = orders[..., None] * np.asarray(kgrid.alpha)
     cos, sin = np.cos(angles), np.sin(angles)
-    turn_alpha = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=-2)
+    turn_alpha = np.array([[cos, sin], [-sin, cos]]).transpose(2, 3, 0, 1, 4)
     angles = n[:, None] * np.asarray(kgrid.gamma or (0.0,))
-    turn_gamma = np.stack([np.cos(angles), -np.sin(angles)], axis=-1)
+    turn_gamma = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
     tables = tuple(np.ascontiguousarray(x, dtype) for x in (d, turn_alpha, turn_gamma))
     for table in tables:
         table.flags.writeable = False

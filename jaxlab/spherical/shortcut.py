@@ -14,10 +14,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxlab.checks import check_integer, check_shape
-from jaxlab.spherical._layers import ConvParams, add_bias, check_layer, conv_init, layer_scale
-from jaxlab.spherical.spectra import SO3Spectrum, change_bandlimit
+from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._layers import (
+    ConvParams,
+    add_bias,
+    batch_first,
+    channels_last,
+    check_layer,
+    conv_init,
+    layer_scale,
+)
+from jaxlab.spherical._real_transforms import so3_forward, so3_inverse
 from jaxlab.spherical.tables import SO3Tables
-from jaxlab.spherical.transforms import EXACT, Dft, so3_analysis, so3_synthesis
 
 __all__ = ["so3_shortcut_apply", "so3_shortcut_init"]
 
@@ -97,11 +105,11 @@ def so3_shortcut_apply(
         check_shape("x", x, ("...", "C_in", *tables_out.shape))
         return x
     check_layer(params, x, tables_in, tables_out, None, (SO3Tables, SO3Tables))
-    X = so3_analysis(x, tables_in, fft=fft).coeffs
+    X, batch = channels_last(so3_forward, x, tables_in, fft)
     kernel = layer_scale(params, (tables_in.b / tables_out.b) ** 3) * params.kernel[..., 0]
-    parts = jnp.stack([X.real, X.imag])
-    Z = jnp.einsum("z...ilmn,io->z...olmn", parts, kernel.astype(parts.dtype), precision=EXACT)
-    spectrum = change_bandlimit(
-        SO3Spectrum(jax.lax.complex(Z[0], Z[1])), tables_out.L, tables_out.n_max
-    )
-    return add_bias(so3_synthesis(spectrum, tables_out, fft=fft), params.bias, 3).astype(x.dtype)
+    Z = jnp.einsum("mnclib,io->mnclob", X, kernel.astype(X.dtype), precision=EXACT)
+    extra = tables_out.n_max - tables_in.n_max
+    cut = slice(max(-extra, 0), Z.shape[1] - max(-extra, 0))
+    Z = jnp.pad(Z[:, cut], [(0, 0), (max(extra, 0),) * 2] + [(0, 0)] * 4)
+    y = so3_inverse(add_bias(Z, params.bias), tables_out, fft)
+    return batch_first(y, batch, x.dtype)

@@ -21,16 +21,24 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxlab.checks import check_choice, check_integer, check_shape, require
-from jaxlab.spherical._layers import add_bias, check_layer, conv_init, layer_scale
+from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._layers import (
+    add_bias,
+    batch_first,
+    channels_last,
+    check_layer,
+    conv_init,
+    layer_scale,
+)
+from jaxlab.spherical._real_transforms import s2_inverse, so3_forward
 from jaxlab.spherical.kernel_grids import KernelGrid
-from jaxlab.spherical.kernels import KernelTables, kernel_rows
+from jaxlab.spherical.kernels import KernelTables, kernel_parts
 from jaxlab.spherical.products import so3_to_s2_product
-from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables, SO3Tables
-from jaxlab.spherical.transforms import Dft, s2_synthesis, so3_analysis
 
 __all__ = ["SO3ToS2Mode", "SO3ToS2Params", "so3_to_s2_apply", "so3_to_s2_init"]
 
@@ -152,31 +160,33 @@ def so3_to_s2_apply(
     check_layer(params, x, tables_in, tables_out, kernel_tables, (SO3Tables, S2Tables))
     fits = (params.weights is not None) == (mode == "learned")
     require(fits, "params.weights", params.weights, f"those of mode {mode!r}")
-    X = so3_analysis(x, tables_in, fft=fft)
+    X, batch = channels_last(so3_forward, x, tables_in, fft)
     scale = layer_scale(params, (tables_in.b / tables_out.b) ** 3)
-    y = _summed(scale * params.kernel, params.weights, kernel_tables, mode)
-    Z = so3_to_s2_product(X, S2Spectrum(y), num_buckets=num_buckets)
-    return add_bias(s2_synthesis(Z, tables_out, fft=fft), params.bias, 2).astype(x.dtype)
+    y = _summed(scale * params.kernel.swapaxes(0, 1), params.weights, kernel_tables, mode)
+    Z = so3_to_s2_product(X, y, num_buckets=num_buckets)
+    y = s2_inverse(add_bias(Z, params.bias), tables_out, fft)
+    return batch_first(y, batch, x.dtype)
 
 
 def _summed(
-    kappa: Float[Array, "i o p"],
+    kappa: Float[Array, "o i p"],
     weights: Float[Array, "l n 2"] | None,
     kt: KernelTables,
     mode: SO3ToS2Mode,
-) -> Complex[Array, "i o l k"]:
+) -> Float[Array, "k 2 l o i"]:
     """``y^l_k = Σ_n w_{ln} Y^l_{nk}`` for ``k ≥ 0``."""
     rows = {"sum": slice(0, None, 2), "integrate": slice(0, 1), "learned": slice(None)}[mode]
-    Y = kernel_rows(kappa, kt, rows)
-    # the terms of −n are those of n with k and −k exchanged, so each n ≥ 0 counts half for n = 0
+    Y = kernel_parts(kappa, kt, rows)
+    # the terms of −n are those of n, conjugate, at −k: each n ≥ 0 counts once more, n = 0 half
     if weights is None:
-        half = 0.5 * Y[..., 0, :] + Y[..., 1:, :].sum(axis=-2)
+        half = 0.5 * Y[0] + Y[1:].sum(axis=0)
     else:
         check_shape("params.weights", weights, (kt.L, kt.L, 2))
-        w = weights.astype(kt.d.dtype)
-        w = jax.lax.complex(w[..., 0].at[:, 0].multiply(0.5), w[..., 1].at[:, 0].set(0))
-        half = jnp.sum(w[..., None] * Y, axis=-2)
-    k = jnp.arange(kt.n_max)
-    mirrored = jnp.conj(half[..., kt.n_max - 1 :: -1])
-    y = half[..., kt.n_max - 1 :] + jnp.where(k % 2 == 0, 1, -1) * mirrored
-    return jnp.pad(y, [(0, 0)] * 3 + [(0, kt.L - kt.n_max)])
+        w = weights.astype(Y.dtype) * np.where(np.arange(kt.L) == 0, 0.5, 1.0)[:, None]
+        real, imag = w[..., 0], w[..., 1] * (np.arange(kt.L) > 0)
+        turn = jnp.array([[real, -imag], [imag, real]])  # [part, part, l, n]
+        half = jnp.einsum("dcln,nkcloi->kdloi", turn, Y, precision=EXACT)
+    middle = kt.n_max - 1
+    sign = np.where(np.arange(kt.n_max) % 2 == 0, 1, -1)[:, None] * np.array([1, -1])
+    mirrored = jnp.flip(half[: middle + 1], axis=0)
+    return half[middle:] + mirrored * sign[..., None, None, None].astype(half.dtype)

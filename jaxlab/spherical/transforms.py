@@ -1,6 +1,6 @@
 """Fast Fourier transforms on the sphere and on the rotation group.
 
-By separation of variables: a fast Fourier transform over the azimuths, then for each pair of
+By separation of variables: a Fourier transform over the azimuths, then for each pair of
 orders a small matrix product over the colatitudes with a table of Wigner's d. Every step is a real
 matrix product or an FFT, so forward, gradient and batches run at library speed on any device.
 
@@ -9,14 +9,22 @@ Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018.
 """
 
 import functools
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
-from jaxlab.checks import check_choice, check_dtype, check_shape, require
+from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._real_transforms import (
+    from_parts,
+    s2_forward,
+    s2_inverse,
+    so3_forward,
+    so3_inverse,
+    to_parts,
+)
 from jaxlab.spherical.grids import Grid, quadrature_weights
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, check_spectrum
 from jaxlab.spherical.tables import S2Tables, SO3Tables
@@ -31,9 +39,6 @@ __all__ = [
     "so3_synthesis",
 ]
 
-Dft: TypeAlias = Literal["xla", "matmul"]
-EXACT = jax.lax.Precision.HIGHEST  # bfloat16 or TF32 products would destroy equivariance
-
 
 @functools.partial(jax.jit, static_argnames="fft")
 def s2_analysis(
@@ -45,8 +50,8 @@ def s2_analysis(
         f: samples ``[..., β, α]`` on the grid of ``tables``; float16 and bfloat16 are transformed
             in float32.
         tables: from :func:`~jaxlab.spherical.make_s2_tables`.
-        fft: ``"xla"`` for XLA's FFT, ``"matmul"`` for products with DFT matrices, which TPUs do
-            faster; None takes ``"matmul"`` where jax's default backend is a TPU.
+        fft: ``"xla"`` for XLA's FFT, ``"matmul"`` for products with DFT matrices; None takes the
+            faster on jax's default backend: ``"matmul"`` on TPUs, and on CPUs up to ``b = 24``.
 
     Returns:
         The spectrum, complex in the precision of ``tables``. Exact for signals with fewer than
@@ -66,15 +71,7 @@ def s2_analysis(
         True
     """
     _check_signal("f", f, tables)
-    f = f.astype(tables.d.dtype)
-    if _dft(fft) == "xla":
-        bins = jnp.fft.rfft(f, axis=-1)
-        parts = _parts(_first(bins, tables.L, tables.b))
-    else:
-        parts = _real_dft(f, tables.L, tables.b)
-    parts = parts * tables.weights[:, None, None]
-    coeffs = jnp.einsum("mlk,...kmc->...lmc", tables.d, parts, precision=EXACT)
-    return S2Spectrum(jax.lax.complex(coeffs[..., 0], coeffs[..., 1]))
+    return from_parts(s2_forward(f, tables, fft), S2Spectrum)
 
 
 @functools.partial(jax.jit, static_argnames="fft")
@@ -106,12 +103,7 @@ def s2_synthesis(
     """
     check_spectrum("F", F, S2Spectrum)
     _check_degrees(F, tables)
-    parts = _parts(F.coeffs * _dimensions(tables)[:, None])
-    parts = jnp.einsum("mlk,...lmc->...kmc", tables.d, parts, precision=EXACT)
-    if _dft(fft) == "matmul":
-        return _real_idft(parts, tables.b)
-    bins = _pad(jax.lax.complex(parts[..., 0], parts[..., 1]), tables.b + 1)
-    return jnp.fft.irfft(bins, n=2 * tables.b, axis=-1) * (2 * tables.b)
+    return s2_inverse(to_parts(F).astype(tables.d.dtype), tables, fft)
 
 
 @functools.partial(jax.jit, static_argnames="fft")
@@ -144,16 +136,7 @@ def so3_analysis(
         ((2, 2, 3), True)
     """
     _check_signal("f", f, tables)
-    f = f.astype(tables.d.dtype)
-    if _dft(fft) == "xla":
-        bins = _first(jnp.fft.rfft2(f), tables.L, tables.b)
-        bins = _orders(bins, tables)
-        parts = _parts(bins)
-    else:
-        parts = _dft_orders(_real_dft(f, tables.L, tables.b), tables, inverse=False)
-    parts = parts * tables.weights[:, None, None, None]
-    coeffs = jnp.einsum("nmlk,...knmc->...lmnc", tables.d, parts, precision=EXACT)
-    return SO3Spectrum(jax.lax.complex(coeffs[..., 0], coeffs[..., 1]))
+    return from_parts(so3_forward(f, tables, fft), SO3Spectrum)
 
 
 @functools.partial(jax.jit, static_argnames="fft")
@@ -186,14 +169,7 @@ def so3_synthesis(
     check_spectrum("F", F, SO3Spectrum)
     _check_degrees(F, tables)
     require(F.n_max == tables.n_max, "F", F.coeffs, f"n_max = {tables.n_max}, as in tables")
-    parts = _parts(F.coeffs * _dimensions(tables)[:, None, None])
-    parts = jnp.einsum("nmlk,...lmnc->...knmc", tables.d, parts, precision=EXACT)
-    if _dft(fft) == "matmul":
-        return _real_idft(_dft_orders(parts, tables, inverse=True), tables.b)
-    bins = _pad(jax.lax.complex(parts[..., 0], parts[..., 1]), tables.b + 1)
-    bins = _scatter_orders(bins, tables)
-    size = (tables.gamma_size, 2 * tables.b)
-    return jnp.fft.irfft2(bins, s=size) * (size[0] * size[1])
+    return so3_inverse(to_parts(F).astype(tables.d.dtype), tables, fft)
 
 
 @functools.partial(jax.jit, static_argnames="grid")
@@ -258,95 +234,7 @@ def _integrate(f: Any, grid: Grid, group: Any, axes: tuple[str, ...]) -> Array:
     return jnp.einsum("...k,k->...", ring, share, precision=EXACT).astype(f.dtype)
 
 
-# --- azimuths ---------------------------------------------------------------------------------
-
-
-def _dft(fft: Dft | None) -> Dft:
-    if fft is None:
-        return "matmul" if jax.default_backend() == "tpu" else "xla"
-    check_choice("fft", fft, ("xla", "matmul"))
-    return fft
-
-
-def _first(bins: Complex[Array, "..."], L: int, b: int) -> Complex[Array, "..."]:
-    """Orders ``0 … L−1`` of the last axis; those from ``b`` on are zero."""
-    return _pad(bins[..., : min(L, b)], L)
-
-
-def _pad(bins: Complex[Array, "..."], size: int) -> Complex[Array, "..."]:
-    """Zeros at the end of the last axis, up to ``size``; what is beyond ``size`` is cut."""
-    bins = bins[..., :size]
-    return jnp.pad(bins, [(0, 0)] * (bins.ndim - 1) + [(0, size - bins.shape[-1])])
-
-
-def _orders(bins: Complex[Array, "... i m"], tables: SO3Tables) -> Complex[Array, "... n m"]:
-    """Orders ``n = −n_max+1 … n_max−1`` out of FFT order; orders from ``b`` on are zero."""
-    known = min(tables.n_max, tables.b)
-    negative = bins[..., bins.shape[-2] - (known - 1) :, :]
-    bins = jnp.concatenate([negative, bins[..., :known, :]], axis=-2)
-    extra = tables.n_max - known
-    return jnp.pad(bins, [(0, 0)] * (bins.ndim - 2) + [(extra, extra), (0, 0)])
-
-
-def _scatter_orders(
-    bins: Complex[Array, "... n m"], tables: SO3Tables
-) -> Complex[Array, "... i m"]:
-    """Inverse of :func:`_orders`: into FFT order, with zeros between."""
-    known = min(tables.n_max, tables.b)
-    middle = tables.n_max - 1
-    gap = tables.gamma_size - (2 * known - 1)
-    zeros = jnp.zeros((*bins.shape[:-2], gap, bins.shape[-1]), bins.dtype)
-    positive = bins[..., middle : middle + known, :]
-    negative = bins[..., middle - known + 1 : middle, :]
-    return jnp.concatenate([positive, zeros, negative], axis=-2)
-
-
-def _real_dft(f: Float[Array, "... j"], L: int, b: int) -> Float[Array, "... m 2"]:
-    """``Σ_j f_j exp(−imα_j)`` for ``m < L`` as products with the cosine and sine matrices."""
-    angles = _phases(np.arange(L), 2 * b)
-    basis = np.stack([np.cos(angles), -np.sin(angles)], axis=-1)
-    basis[np.arange(L) >= b] = 0
-    return jnp.einsum("...j,mjc->...mc", f, jnp.asarray(basis, f.dtype), precision=EXACT)
-
-
-def _real_idft(parts: Float[Array, "... m 2"], b: int) -> Float[Array, "... j"]:
-    """The real signal ``Σ_m X_m exp(imα_j)`` from the orders ``m ≥ 0``."""
-    L = parts.shape[-2]
-    angles = _phases(np.arange(L), 2 * b)
-    twice = np.where(np.arange(L) == 0, 1.0, 2.0) * (np.arange(L) < b)
-    basis = np.stack([np.cos(angles), -np.sin(angles)], axis=-1) * twice[:, None, None]
-    return jnp.einsum("...mc,mjc->...j", parts, jnp.asarray(basis, parts.dtype), precision=EXACT)
-
-
-def _dft_orders(
-    parts: Float[Array, "... i m 2"], tables: SO3Tables, inverse: bool
-) -> Float[Array, "... n m 2"]:
-    """The transform over γ between samples and the orders ``|n| < n_max``, either way."""
-    n = np.arange(-tables.n_max + 1, tables.n_max)
-    angles = _phases(n, tables.gamma_size)
-    known = (np.abs(n) < tables.b)[:, None]
-    cos, sin = np.cos(angles) * known, np.sin(angles) * known
-    if not inverse:
-        sin = -sin
-    turn = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], axis=-2)  # [n, i, 2, 2]
-    spec = "...nmc,nicd->...imd" if inverse else "...imc,nicd->...nmd"
-    return jnp.einsum(spec, parts, jnp.asarray(turn, parts.dtype), precision=EXACT)
-
-
-def _phases(orders: np.ndarray, size: int) -> Float[np.ndarray, "m j"]:
-    """``order · angle`` reduced exactly modulo a turn before it is scaled."""
-    return 2 * np.pi / size * (np.outer(orders, np.arange(size)) % size)
-
-
 # --- checks and shapes ------------------------------------------------------------------------
-
-
-def _parts(values: Complex[Array, "..."]) -> Float[Array, "... 2"]:
-    return jnp.stack([values.real, values.imag], axis=-1)
-
-
-def _dimensions(tables: S2Tables | SO3Tables) -> Float[Array, " l"]:
-    return jnp.asarray(2 * np.arange(tables.L) + 1, tables.d.dtype)
 
 
 def _check_signal(argument: str, f: Any, tables: S2Tables | SO3Tables) -> None:
