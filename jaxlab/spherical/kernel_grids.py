@@ -221,11 +221,10 @@ def kernel_points(kgrid: KernelGrid) -> Float[np.ndarray, "p abc"]:
         >>> kernel_points(near_identity_s2(0.3, n_alpha=2, n_beta=1)).round(2).tolist()
         [[0.0, 0.3, 0.0], [3.14, 0.3, 0.0]]
     """
-    gamma = kgrid.gamma or (0.0,)
-    beta, alpha, gamma = np.meshgrid(kgrid.beta, kgrid.alpha, gamma, indexing="ij")
+    beta, alpha, third = np.meshgrid(kgrid.beta, kgrid.alpha, kgrid.gamma or (0.0,), indexing="ij")
     if kgrid.shear:
-        gamma = gamma - alpha
-    return np.stack([alpha, beta, gamma], axis=-1).reshape(-1, 3)
+        third = third - alpha
+    return np.stack([alpha, beta, third], axis=-1).reshape(-1, 3)
 
 
 def _rings(max_beta: int | float, n_beta: int) -> tuple[float, ...]:

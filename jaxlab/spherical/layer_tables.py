@@ -125,4 +125,5 @@ def _so3_tables(
     orders = min(n_max, L)
     tables = make_so3_tables(b, L, orders, grid, **options, upsample=upsample)
     # a mean over more angles γ: each sample weighs less
-    return tables.replace(gamma_size=2 * n_max, weights=tables.weights * (orders / n_max))
+    weights = tables.weights * (orders / n_max)
+    return tables.replace(gamma_size=2 * n_max, weights=weights)  # type: ignore[attr-defined]
