@@ -7,6 +7,7 @@ transforms and the layers both stand on it; the layers never form a complex numb
 """
 
 import math
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,8 @@ __all__ = [
     "so3_inverse",
     "to_parts",
 ]
+
+Spectrum = TypeVar("Spectrum", S2Spectrum, SO3Spectrum)
 
 
 def s2_forward(
@@ -86,9 +89,7 @@ def to_parts(F: S2Spectrum | SO3Spectrum) -> Float[Array, "..."]:
     return jnp.moveaxis(parts, (-2, -1, 0, -3), (0, 1, 2, 3))
 
 
-def from_parts(
-    parts: Float[Array, "..."], kind: type[S2Spectrum] | type[SO3Spectrum]
-) -> S2Spectrum | SO3Spectrum:
+def from_parts(parts: Float[Array, "..."], kind: type[Spectrum]) -> Spectrum:
     """The spectrum of the given kind out of this module's layout."""
     if kind is S2Spectrum:
         parts = jnp.moveaxis(parts, (1, 2, 0), (0, -2, -1))
