@@ -9,10 +9,10 @@ from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
 from jaxlab.experiments.plotting import COLOURS
-from jaxlab.spherical.grids import Grid, colatitudes
+from jaxlab.spherical.grids import Grid, colatitudes, sphere_points
 from jaxlab.spherical.resampling import resample_grid
 
-__all__ = ["SOUTH", "globe", "paint", "paint_classes"]
+__all__ = ["SOUTH", "globe", "middle", "paint", "paint_classes"]
 
 SOUTH = (np.pi, np.pi)
 """Where images projected from a plane stand upright in the middle of the picture."""
@@ -72,6 +72,24 @@ def globe(
         picture = np.array(resample_grid(samples, points.astype(np.float32), grid))
     picture[..., right**2 + down**2 > 1] = np.nan
     return picture
+
+
+def middle(x: Any, grid: Grid = "soft") -> tuple[float, float]:
+    """Colatitude and longitude of the middle of what is bright, to look at it.
+
+    Args:
+        x: one signal ``[β, α]``, dark where it is 0.
+        grid: kind of grid.
+
+    Example:
+        >>> east = np.zeros((8, 8))
+        >>> east[3:5, 2] = 1
+        >>> [round(angle / np.pi, 3) for angle in middle(east)]
+        [0.5, 0.5]
+    """
+    x = np.asarray(x)
+    bright = np.einsum("akj,kj->a", sphere_points(x.shape[-1] // 2, grid), x)
+    return float(np.arctan2(np.hypot(*bright[:2]), bright[2])), float(np.arctan2(*bright[1::-1]))
 
 
 def paint(
