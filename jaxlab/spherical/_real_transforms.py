@@ -7,7 +7,6 @@ transforms and the layers both stand on it; the layers never form a complex numb
 """
 
 import math
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +21,7 @@ from jaxlab.spherical._azimuths import (
     so3_orders,
     so3_samples,
 )
-from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum
+from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, Spectrum
 from jaxlab.spherical.tables import S2Tables, SO3Tables
 
 __all__ = [
@@ -33,8 +32,6 @@ __all__ = [
     "so3_inverse",
     "to_parts",
 ]
-
-Spectrum = TypeVar("Spectrum", S2Spectrum, SO3Spectrum)
 
 
 def s2_forward(

@@ -8,7 +8,7 @@ only ``m ≥ 0`` is stored; ``n`` runs over all of ``−l … l``. Rotating a si
 whatever touches only ``n`` or channels commutes with it.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -61,9 +61,10 @@ class SO3Spectrum(NamedTuple):
         return (self.coeffs.shape[-1] + 1) // 2
 
 
-def change_bandlimit(
-    spectrum: S2Spectrum | SO3Spectrum, L: int, n_max: int | None = None
-) -> S2Spectrum | SO3Spectrum:
+Spectrum = TypeVar("Spectrum", S2Spectrum, SO3Spectrum)
+
+
+def change_bandlimit(spectrum: Spectrum, L: int, n_max: int | None = None) -> Spectrum:
     """The same signal with ``L`` degrees: higher ones are dropped, missing ones are zero.
 
     Args:
