@@ -30,7 +30,8 @@ The room, file by file:
   :mod:`~jaxlab.spherical.batch_norm`, and how equivariant something is:
   :mod:`~jaxlab.spherical.equivariance`;
 * networks: :mod:`~jaxlab.spherical.s2cnn` and, planar, :mod:`~jaxlab.spherical.cnn`, each with its
-  ``_config`` and its ``_architectures``; scores in :mod:`~jaxlab.spherical.metrics`;
+  ``_config`` and its ``_architectures``; published parameters in
+  :mod:`~jaxlab.spherical.official`, scores in :mod:`~jaxlab.spherical.metrics`;
 * images: :mod:`~jaxlab.spherical.projection`, :mod:`~jaxlab.spherical.spherical_images`,
   :mod:`~jaxlab.spherical.canvas`, :mod:`~jaxlab.spherical.augmentation`,
   :mod:`~jaxlab.spherical.synthetic`, :mod:`~jaxlab.spherical.panorama`,
@@ -151,6 +152,11 @@ from jaxlab.spherical.metrics import (
     non_background_miou,
     pixel_accuracy,
     pixel_cross_entropy,
+)
+from jaxlab.spherical.official import (
+    from_official_layout,
+    load_official_state_dict,
+    to_official_layout,
 )
 from jaxlab.spherical.panorama import (
     erp_analysis,
@@ -337,6 +343,7 @@ __all__ = [
     "equivariance_error",
     "erp_analysis",
     "euler_angles",
+    "from_official_layout",
     "healpix_analysis",
     "healpix_points",
     "healpix_synthesis",
@@ -347,6 +354,7 @@ __all__ = [
     "kernel_points",
     "layer_kernels",
     "lifting_product",
+    "load_official_state_dict",
     "longitudes",
     "make_activation_tables",
     "make_healpix_tables",
@@ -406,6 +414,7 @@ __all__ = [
     "spectral_activation",
     "sphere_points",
     "spherical_shapes",
+    "to_official_layout",
     "wigner_D",
     "wigner_D_jnp",
     "wigner_d",

@@ -135,13 +135,14 @@ def near_identity_so3(
     """
     check_number("max_gamma", max_gamma, minimum=0)
     check_choice("gamma_grid", gamma_grid, ("endpoint", "uniform"))
+    alpha = _turn(n_alpha)
     n_gamma = n_alpha if n_gamma is None else n_gamma
     check_integer("n_gamma", n_gamma, minimum=1)
     if gamma_grid == "uniform" and max_gamma >= np.pi:
         gamma = _turn(n_gamma)
     else:
         gamma = tuple(np.linspace(-max_gamma, max_gamma, n_gamma).tolist())
-    return KernelGrid(_rings(max_beta, n_beta), _turn(n_alpha), gamma, shear=True)
+    return KernelGrid(_rings(max_beta, n_beta), alpha, gamma, shear=True)
 
 
 def equatorial_s2(max_beta: int | float = 0.0, *, n_alpha: int = 32, n_beta: int = 1) -> KernelGrid:

@@ -54,8 +54,11 @@ EXAMPLES = {
     "jaxlab.spherical.shortcut.so3_shortcut_apply": Example(
         (so3_shortcut_init(KEY, 1, 2, 3, 2), ON_GROUP, *GROUP[:2])
     ),
+    "jaxlab.spherical.official.to_official_layout": Example((ON_GROUP,)),
+    "jaxlab.spherical.official.from_official_layout": Example((ON_GROUP,)),
 }
 HOST_SIDE = {
+    "jaxlab.spherical.official.load_official_state_dict": "sorts arrays by their names",
     "jaxlab.spherical.kernel_grids.near_identity_s2": "angles",
     "jaxlab.spherical.kernel_grids.near_identity_so3": "angles",
     "jaxlab.spherical.kernel_grids.equatorial_s2": "angles",
