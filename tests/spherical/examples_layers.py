@@ -36,6 +36,8 @@ EXAMPLES = {
     "jaxlab.spherical.products.so3_to_s2_product": Example(
         (jnp.ones((2, 3, 2, 2, 1, 5)), jnp.ones((2, 2, 2, 4, 1)))
     ),
+    "jaxlab.spherical.official.to_official_layout": Example((ON_GROUP,)),
+    "jaxlab.spherical.official.from_official_layout": Example((ON_GROUP,)),
     "jaxlab.spherical.convolution.s2_conv_init": Example((KEY,), {**SIZES, "kgrid": S2_KERNEL}),
     "jaxlab.spherical.convolution.s2_conv_apply": Example(
         (s2_conv_init(KEY, 1, 2, S2_KERNEL), ON_SPHERE, *LIFT)
@@ -67,4 +69,5 @@ HOST_SIDE = {
     "jaxlab.spherical.kernel_grids.kernel_points": "angles",
     "jaxlab.spherical.kernels.make_kernel_tables": "tables are computed on the host",
     "jaxlab.spherical.layer_tables.make_layer_tables": "tables are computed on the host",
+    "jaxlab.spherical.official.load_official_state_dict": "arrays of a file are renamed",
 }
