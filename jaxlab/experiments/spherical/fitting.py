@@ -93,8 +93,8 @@ class Trained(NamedTuple):
         validation: that score: accuracy, or non-background mIoU.
         best_step: when it was reached.
         steps: number of steps made.
-        stopped: ``"plateau"`` if the score did not rise in the last ``patience`` looks,
-            ``"budget"`` if it still did when the steps were used up.
+        stopped: ``"plateau"`` if the score did not rise in the last ``patience`` looks, or cannot
+            rise, ``"budget"`` if it still did when the steps were used up.
         loss: on training batches, mean over the last tenth of the steps.
         scores: ``[step, validation score]`` of each look.
         seconds: wall-clock time of all steps, without compilation and looks.
@@ -145,7 +145,6 @@ def train(
     plan = Plan(
         network,
         data,
-        training.rotate,
         settings.online_augmentation and training.rotate,
         settings.schedule,
         settings.devices,
@@ -155,6 +154,7 @@ def train(
         jnp.asarray(sphere_points(data.bandwidth, images_grid(data)), jnp.float32),
         scaling,
         training.key,
+        training.rotate,
         learning_rate,
         float(steps),
         settings.weight_decay,
@@ -218,7 +218,7 @@ def train(
         watch.score,
         int(best.step),
         last,
-        "plateau" if watch.idle >= settings.patience else "budget",
+        "plateau" if watch.idle >= settings.patience or watch.score == 1 else "budget",
         float(np.mean(losses[-math.ceil(len(losses) / 10) :])),
         watch.scores,
         seconds * last / max(last - first, 1),

@@ -22,7 +22,7 @@ BACKGROUND = "#D9D9D9"
 
 def globe(
     f: Any,
-    toward: tuple[float, float] = SOUTH,
+    toward: tuple[int | float, int | float] = SOUTH,
     *,
     size: int = 96,
     grid: Grid = "soft",
@@ -93,7 +93,7 @@ def middle(x: Any, grid: Grid = "soft") -> tuple[float, float]:
 
 
 def paint(
-    picture: Any, limits: tuple[float, float] | None = None, *, colours: str = "gray"
+    picture: Any, limits: tuple[int | float, int | float] | None = None, *, colours: str = "gray"
 ) -> Float[np.ndarray, "... 3"]:
     """Colours of values, white where there is none (NaN).
 

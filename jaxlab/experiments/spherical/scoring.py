@@ -1,6 +1,7 @@
 """Trained networks and their scores on a set of spheres."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +28,7 @@ from jaxlab.spherical.metrics import confusion_matrix, non_background_miou, pixe
 
 __all__ = ["Confusion", "Model", "confusion", "predict", "score"]
 
-BATCH = 64
+BATCH = 64  # the same for every set, so that one compilation serves all
 
 
 class Model(NamedTuple):
@@ -69,75 +70,66 @@ def score(counts: np.ndarray, task: Task) -> float:
     return float(np.nan_to_num(measure(jnp.asarray(counts))))
 
 
-def confusion(
-    model: Model, samples: Spheres, rotations: np.ndarray | None = None, *, batch_size: int = BATCH
-) -> Confusion:
+def confusion(model: Model, samples: Spheres, rotations: np.ndarray | None = None) -> Confusion:
     """Confusion matrices of a network on a set of samples.
 
     Args:
         model: the network.
         samples: what to look at.
         rotations: average probabilities over these rotations of each input, ``[k, 3, 3]``.
-        batch_size: samples at a time.
     """
-    total: list[Any] = [0, 0]
-    given = _given(model)
-    size = min(batch_size, len(samples.source))
-    for batch, count in batches_of(samples, np.arange(len(samples.source)), size):
-        counted = np.arange(size) < count
-        parts = _confusion(
-            given,
-            batch,
-            counted,
-            samples.key,
-            rotations,
-            network=model.network,
-            data=model.data,
-            rotate=samples.rotate,
-        )
-        total = [
-            whole + np.asarray(part, np.float64) for whole, part in zip(total, parts, strict=True)
-        ]
-    return Confusion(total[0].astype(np.int64), total[1])
+    plain: Any = 0
+    weighted: Any = 0
+    for answers, _ in _answers(model, samples, len(samples.source), rotations):
+        plain = plain + np.asarray(answers.plain, np.int64)
+        weighted = weighted + np.asarray(answers.weighted, np.float64)
+    return Confusion(plain, weighted)
 
 
 def predict(model: Model, samples: Spheres, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, true and predicted classes of the first ``n`` samples, for figures."""
-    batch, _ = next(batches_of(samples, np.arange(n), n))
-    x, labels, predicted = _predict(
-        _given(model),
-        batch,
-        samples.key,
-        None,
-        network=model.network,
-        data=model.data,
-        rotate=samples.rotate,
-    )
-    return np.asarray(x), np.asarray(labels), np.asarray(predicted)
+    parts = [
+        [np.asarray(leaf)[:count] for leaf in (answers.x, answers.labels, answers.predicted)]
+        for answers, count in _answers(model, samples, n)
+    ]
+    x, labels, predicted = (np.concatenate(leaves) for leaves in zip(*parts, strict=True))
+    return x, labels, predicted
 
 
-def _given(model: Model) -> tuple[Any, ...]:
-    """The arrays that a compiled function needs of a network."""
-    points = sphere_points(model.data.bandwidth, images_grid(model.data)).astype(np.float32)
-    tables = make_network_tables(model.network)
-    return model.params, model.model_state, tables, points, model.scaling
+class _Answers(NamedTuple):
+    """What a batch looks like, what it shows, what the network sees in it, and the counts."""
+
+    x: Any
+    labels: Any
+    predicted: Any
+    plain: Any
+    weighted: Any
 
 
-STATIC = ("network", "data", "rotate")
+def _answers(
+    model: Model, samples: Spheres, n: int, rotations: np.ndarray | None = None
+) -> Iterator[tuple[_Answers, int]]:
+    """Answers to batches of the first ``n`` samples, and how many of each count."""
+    network, data, scaling, params, model_state = model
+    points = sphere_points(data.bandwidth, images_grid(data)).astype(np.float32)
+    tables = make_network_tables(network)
+    for batch, count in batches_of(samples, np.arange(n), BATCH):
+        of_batch = (batch, np.arange(BATCH) < count, samples.key, samples.rotate)
+        of_network = (params, model_state, tables, points, scaling)
+        yield _ask(of_network, of_batch, rotations, network=network, data=data), count
 
 
-@functools.partial(jax.jit, static_argnames=STATIC)
-def _predict(
-    given: tuple[Any, ...],
-    batch: dict[str, Array],
-    key: Array,
+@functools.partial(jax.jit, static_argnames=("network", "data"))
+def _ask(
+    of_network: tuple[Any, ...],
+    of_batch: tuple[Any, ...],
     rotations: Array | None,
     *,
     network: NetworkConfig,
     data: SphereData,
-    rotate: bool,
-) -> tuple[Array, Array, Array]:
-    params, model_state, tables, points, scaling = given
+) -> _Answers:
+    params, model_state, tables, points, scaling = of_network
+    batch, counted, key, rotate = of_batch
     args = (batch["images"], batch["labels"], batch["turn"])
     seen = look_at(points, *args, key, 0, data, rotate=rotate)
 
@@ -156,28 +148,12 @@ def _predict(
         found = average_over_rotations(
             lambda x: logits(x[..., 0]), x[..., None], rotations, **options
         )
+    predicted = jnp.argmax(found, axis=-1)
     labels = batch["labels"] if network.task == "classification" else seen.mask
-    return seen.x, labels, jnp.argmax(found, axis=-1)
-
-
-@functools.partial(jax.jit, static_argnames=STATIC)
-def _confusion(
-    given: tuple[Any, ...],
-    batch: dict[str, Array],
-    counted: Array,
-    key: Array,
-    rotations: Array | None,
-    *,
-    network: NetworkConfig,
-    data: SphereData,
-    rotate: bool,
-) -> tuple[Array, Array]:
-    _, labels, predicted = _predict(
-        given, batch, key, rotations, network=network, data=data, rotate=rotate
-    )
-    labels = jnp.where(counted.reshape([-1] + [1] * (labels.ndim - 1)), labels, -1)
-    plain = confusion_matrix(predicted, labels, network.num_classes)
+    judged = jnp.where(counted.reshape([-1] + [1] * (labels.ndim - 1)), labels, -1)
+    plain = confusion_matrix(predicted, judged, network.num_classes)
     if network.task == "classification":
-        return plain, plain
+        return _Answers(seen.x, labels, predicted, plain, plain)
     area = quadrature_weights(data.bandwidth, images_grid(data), "s2")[:, None]
-    return plain, confusion_matrix(predicted, labels, network.num_classes, area)
+    weighted = confusion_matrix(predicted, judged, network.num_classes, area)
+    return _Answers(seen.x, labels, predicted, plain, weighted)

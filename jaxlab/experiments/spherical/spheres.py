@@ -115,7 +115,7 @@ def look_at(
     step: int | Array,
     data: SphereData,
     *,
-    rotate: bool,
+    rotate: bool | Array,
 ) -> SphericalBatch:
     """Project a batch, each sample under its rotation; jit-compatible.
 
@@ -127,16 +127,21 @@ def look_at(
         key: of the rotations.
         step: 0 for a fixed set; the number of the step for rotations that are new in each.
         data: interpolation and threshold; static.
-        rotate: whether to rotate; static.
+        rotate: whether to rotate.
     """
     options: dict[str, Any] = {"interpolation": data.interpolation, "threshold": data.threshold}
-    if not rotate:
+
+    def turned() -> SphericalBatch:
+        return augment_batch(key, step, images, labels, turn, points, **options)
+
+    def upright() -> SphericalBatch:
         identity = np.broadcast_to(np.eye(3, dtype=np.float32), (images.shape[0], 3, 3))
         return make_spherical_batch(images, labels, identity, points, **options)
-    return augment_batch(key, step, images, labels, turn, points, **options)
+
+    return jax.lax.cond(rotate, turned, upright)  # one compilation for both
 
 
-@functools.partial(jax.jit, static_argnames=("data", "rotate"))
+@functools.partial(jax.jit, static_argnames="data")
 def _project(
     points: Array,
     images: Array,
@@ -144,7 +149,7 @@ def _project(
     turn: Array,
     key: Array,
     data: SphereData,
-    rotate: bool,
+    rotate: Array,
 ) -> SphericalBatch:
     return look_at(points, images, labels, turn, key, 0, data, rotate=rotate)
 

@@ -30,7 +30,6 @@ class Plan(NamedTuple):
 
     network: NetworkConfig
     data: SphereData
-    rotate: bool
     online: bool
     schedule: Schedule
     devices: int
@@ -43,6 +42,7 @@ class Given(NamedTuple):
     points: Any
     scaling: Scaling
     key: Any
+    rotate: Any
     learning_rate: Any
     steps: Any
     weight_decay: Any
@@ -80,7 +80,7 @@ def update(
             given.key,
             step,
             plan.data,
-            rotate=plan.rotate,
+            rotate=given.rotate,
         )
         x = (seen.x - given.scaling.shift) / given.scaling.scale
         logits, model_state = apply_network(

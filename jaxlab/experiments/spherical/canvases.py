@@ -1,0 +1,87 @@
+"""Splits of canvases with several items, to be projected on the sphere as one image each."""
+
+import functools
+from typing import Annotated
+
+import jax
+import numpy as np
+from jaxtyping import Array
+from pydantic import Field
+
+from jaxlab.experiments.interface import config
+from jaxlab.experiments.spherical.inputs import Planar, Splits
+from jaxlab.spherical.canvas import Canvas, compose_canvas
+
+__all__ = ["Canvases", "compose_splits"]
+
+Count = Annotated[int, Field(ge=1)]
+CHUNK = 64  # canvases at a time
+
+
+@config
+class Canvases:
+    """How items are pasted.
+
+    Attributes:
+        train: number of canvases made of training images.
+        validation: of validation images.
+        test: of test images.
+        size: side in pixels.
+        overlap: whether items may cover each other.
+        max_tries: as in :func:`~jaxlab.spherical.compose_canvas`.
+    """
+
+    train: Count
+    validation: Count
+    test: Count
+    size: Count
+    overlap: bool
+    max_tries: Count
+
+
+def compose_splits(splits: Splits, canvases: Canvases, items: int, *, seed: int) -> Splits:
+    """Canvases of ``items`` images each, drawn with replacement within each part.
+
+    Args:
+        splits: single images and their labels.
+        canvases: how many, and how large.
+        items: on each.
+        seed: of the draws; every part and number of items draws anew.
+
+    Returns:
+        Canvases, with maps of classes for labels.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), items)
+    parts = []
+    for number, (part, count) in enumerate(
+        zip(splits, (canvases.train, canvases.validation, canvases.test), strict=True)
+    ):
+        keys = jax.random.split(jax.random.fold_in(key, number), count)
+        made = _compose(
+            keys,
+            part.images,
+            part.labels,
+            items,
+            canvases.size,
+            canvases.max_tries,
+            canvases.overlap,
+        )
+        parts.append(Planar(np.asarray(made.image), np.asarray(made.label_map)))
+    return Splits(*parts)
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _compose(
+    keys: Array,
+    images: Array,
+    labels: Array,
+    items: int,
+    size: int,
+    max_tries: int,
+    overlap: bool,
+) -> Canvas:
+    return jax.lax.map(
+        lambda key: compose_canvas(key, images, labels, items, size, max_tries, overlap),
+        keys,
+        batch_size=min(CHUNK, len(keys)),
+    )

@@ -1,0 +1,93 @@
+"""Which networks are trained on what, in both experiments that compare the two families."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jaxlab.checks import require
+from jaxlab.experiments.interface import config
+from jaxlab.experiments.spherical.fitting import Training
+from jaxlab.experiments.spherical.inputs import SphereData
+from jaxlab.experiments.spherical.tuning import Tuning
+
+__all__ = ["Comparison", "Equivariant"]
+
+Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+Factors = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+@config
+class Equivariant:
+    """Fields of :class:`~jaxlab.spherical.S2CNNConfig` for every equivariant network.
+
+    Attributes:
+        activation: between layers.
+        oversample: of the grid on which the activation is evaluated.
+        upsample: ``"aliased"`` for outputs as of the published code.
+        remat: compute layers again in the backward pass, to save memory.
+    """
+
+    activation: Literal["relu", "gelu", "silu", "softplus"]
+    oversample: Annotated[float, Field(ge=1)]
+    upsample: Literal["zero_pad", "aliased"]
+    remat: bool
+
+
+@config
+class Comparison:
+    """Which networks are trained on what.
+
+    Attributes:
+        seed: of the splits.
+        classes: sets of labels, each a study of its own; an empty one is all labels. Claims are
+            judged on the first.
+        seeds: number of trainings of each network in each study; they differ in parameters,
+            rotations and the order of batches.
+        data: images and how they come to the sphere.
+        s2cnns: names of equivariant networks: presets, or ``"s2cnn:N"`` for a random architecture
+            of about N parameters.
+        s2cnn_factors: rotated copies of the training images they see, 0 for the images as they
+            are.
+        s2cnn_steps: steps, at most, for each of these.
+        cnns: names of planar networks: presets, or ``"cnn:N"``.
+        cnn_factors: as for the equivariant ones.
+        cnn_steps: likewise.
+        erp_factors: of ``cnn_factors``, those at which planar networks are trained once more with
+            images continued over their edges as the sphere does, in the first study.
+        validation_copies: rotations under which rotated validation images are seen.
+        equivariant: of all equivariant networks.
+        training: of all networks.
+        tuning: likewise.
+        tuning_factor: copies on which planar networks are tuned.
+    """
+
+    seed: Annotated[int, Field(ge=0)]
+    classes: Annotated[tuple[tuple[Annotated[int, Field(ge=0)], ...], ...], Field(min_length=1)]
+    seeds: Counts
+    data: SphereData
+    s2cnns: Names
+    s2cnn_factors: Factors
+    s2cnn_steps: Counts
+    cnns: Names
+    cnn_factors: Factors
+    cnn_steps: Counts
+    erp_factors: tuple[int, ...]
+    validation_copies: Count
+    equivariant: Equivariant
+    training: Training
+    tuning: Tuning
+    tuning_factor: Annotated[int, Field(ge=0)]
+
+    def __post_init__(self) -> None:
+        """What belongs together has the same length."""
+        for name, of in (
+            ("seeds", "classes"),
+            ("s2cnn_steps", "s2cnn_factors"),
+            ("cnn_steps", "cnn_factors"),
+        ):
+            got, wanted = len(getattr(self, name)), len(getattr(self, of))
+            require(got == wanted, name, getattr(self, name), f"{wanted} entries, as {of}")
+        fits = set(self.erp_factors) <= set(self.cnn_factors)
+        require(fits, "erp_factors", self.erp_factors, f"some of {self.cnn_factors}")

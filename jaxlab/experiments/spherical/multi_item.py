@@ -1,0 +1,271 @@
+"""Several items on one sphere: does the equivariant network stay ahead?
+
+Items are pasted on a canvas, which is projected as one image; every pixel is to be given the class
+of its item. The canvas and the items have the same size whatever their number, and so have the
+training sets. Networks trained on one number of items are also asked about the others.
+"""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax.numpy as jnp
+import numpy as np
+from pydantic import Field
+
+from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.spherical.canvases import Canvases, compose_splits
+from jaxlab.experiments.spherical.comparison_config import Equivariant
+from jaxlab.experiments.spherical.fitting import Trained, Training, train
+from jaxlab.experiments.spherical.inputs import SphereData, Splits, load_splits, title_of
+from jaxlab.experiments.spherical.multi_item_report import (
+    Arm,
+    draw_predictions,
+    draw_scores,
+    draw_transfer,
+    judge,
+    report_scores,
+    report_training,
+)
+from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
+from jaxlab.experiments.spherical.scoring import Model, confusion, predict
+from jaxlab.experiments.spherical.spheres import Spheres, project, scaling_of, spheres
+from jaxlab.experiments.spherical.tuning import Tuned, Tuning, count_cells, is_s2cnn, tune
+from jaxlab.spherical.metrics import non_background_miou
+
+__all__ = ["CLAIMS", "Config", "run"]
+
+Count = Annotated[int, Field(ge=1)]
+SHOWN = 2  # samples of each number of items, in the figure
+
+CLAIMS = (
+    Claim(
+        id="equivariance-segments-several-items",
+        statement="Also with several items on a sphere, planar networks stay below equivariant "
+        "ones that have far fewer parameters (C2).",
+        source="Abstract, and the experiments with several digits",
+        paper="qualitative: below",
+        criterion="non-background mIoU on rotated test images, mean over 3 seeds, for every number "
+        "of items: the equivariant network's, trained on images as they are, exceeds that of every "
+        "planar network on rotated copies by at least 10 points, with at most a quarter of the "
+        "parameters",
+    ),
+    Claim(
+        id="lead-holds-with-more-items",
+        statement="The lead does not vanish as items are added.",
+        source="not in the paper: our question",
+        paper="–",
+        criterion="difference to the best planar network at the largest number of items at least "
+        "half of that at the smallest, means over 3 seeds",
+    ),
+    Claim(
+        id="one-item-teaches-several",
+        statement="What is learned from single items carries over to several: kernels are local.",
+        source="not in the paper: our question",
+        paper="–",
+        criterion="equivariant network trained on 1 item, tested on the largest number, rotated, "
+        "mean over 3 seeds: at least two thirds of the mIoU of the one trained on that number",
+    ),
+)
+
+
+@config
+class Config:
+    """Items, networks and training.
+
+    Attributes:
+        seed: of the splits and canvases.
+        seeds: number of trainings of each network; they differ in parameters, canvases, rotations
+            and the order of batches.
+        classes: labels; all when empty.
+        items: numbers of items on a sphere.
+        tuning_items: number with which networks are tuned.
+        data: images and how canvases come to the sphere.
+        canvases: how items are pasted.
+        networks: names of networks; those that begin with ``s2cnn`` are equivariant, and trained
+            on canvases as they are.
+        copies: rotated copies of each canvas that planar networks are trained on.
+        s2cnn_steps: at most.
+        cnn_steps: at most.
+        validation_copies: rotations under which planar networks see validation canvases.
+        equivariant: of all equivariant networks.
+        training: of all networks.
+        tuning: likewise.
+    """
+
+    seed: Annotated[int, Field(ge=0)]
+    seeds: Count
+    classes: tuple[Annotated[int, Field(ge=0)], ...]
+    items: Annotated[tuple[Count, ...], Field(min_length=1)]
+    tuning_items: Count
+    data: SphereData
+    canvases: Canvases
+    networks: Annotated[tuple[str, ...], Field(min_length=1)]
+    copies: Count
+    s2cnn_steps: Count
+    cnn_steps: Count
+    validation_copies: Count
+    equivariant: Equivariant
+    training: Training
+    tuning: Tuning
+
+
+def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
+    """Tune, train on every number of items, and score on all of them."""
+    trainings = len(config.networks) * len(config.items) * config.seeds
+    reporter.plan(count_cells(config.tuning, config.networks) + trainings)
+    single = load_splits(config.data, config.classes, seed=config.seed)
+    num_classes = int(single.train.labels.max()) + 2
+    tuned = [
+        _tuned(config, single, name, num_classes, run_dir, reporter) for name in config.networks
+    ]
+    cells: dict[Arm, list[Mapping[str, Any]]] = {}
+    for one in tuned:
+        for items in config.items:
+            arm = Arm(one.name, is_s2cnn(one.name), items, param_count(one.network))
+            cells[arm] = [
+                reporter.cell(
+                    _slug(one.name, items, seed),
+                    functools.partial(_cell, config, single, one, items, seed, run_dir),
+                )
+                for seed in range(config.seeds)
+            ]
+    text = (
+        f"{title_of(config.data.name)}, items on a canvas of {config.canvases.size} pixels, "
+        f"grid of bandwidth {config.data.bandwidth}, {config.canvases.train} training canvases, "
+        f"{config.seeds} seeds from {config.seed} on"
+    )
+    report_scores(cells, reporter, text)
+    report_training(cells, tuned, reporter, text)
+    draw_scores(cells, reporter, text)
+    draw_transfer(cells, reporter, text)
+    draw_predictions(_pictures(config, single), cells, config.data, reporter, text)
+    reporter.note(
+        "Canvas and items are as large whatever the number of items, and so are the training sets: "
+        "more items give each canvas more pixels to learn from. Equivariant networks are trained "
+        f"on canvases as they are, planar ones on {config.copies} rotated copies of each."
+    )
+    judge(cells, config.seeds, reporter)
+
+
+def _tuned(
+    config: Config,
+    single: Splits,
+    name: str,
+    num_classes: int,
+    run_dir: Path,
+    reporter: Reporter,
+) -> Tuned:
+    splits = compose_splits(single, config.canvases, config.tuning_items, seed=config.seed)
+    steps = config.tuning.s2cnn_steps if is_s2cnn(name) else config.tuning.cnn_steps
+
+    def attempt(key: str, network: NetworkConfig, rate: float) -> Trained:
+        return _fit(config, splits, name, network, rate, steps, 0, run_dir / "checkpoints" / key)
+
+    return tune(
+        reporter,
+        config.tuning,
+        name,
+        attempt,
+        task="segmentation",
+        bandwidth=config.data.bandwidth,
+        num_classes=num_classes,
+        grid=config.data.grid,
+        seed=config.seed,
+        **(vars(config.equivariant) if is_s2cnn(name) else {}),
+    )
+
+
+def _fit(
+    config: Config,
+    splits: Splits,
+    name: str,
+    network: NetworkConfig,
+    learning_rate: float,
+    steps: int,
+    seed: int,
+    folder: Path,
+) -> Trained:
+    """Train on canvases as they are, or on rotated copies; validate on the same kind."""
+    seed += config.seed
+    copies, validated = (1, 1) if is_s2cnn(name) else (config.copies, config.validation_copies)
+    rotate = not is_s2cnn(name)
+    shared: dict[str, Any] = {"rotate": rotate, "seed": seed}
+    training = spheres(
+        config.data, splits.train, "train", n=copies * len(splits.train.images), **shared
+    )
+    validation = spheres(
+        config.data,
+        splits.validation,
+        "validation",
+        n=validated * len(splits.validation.images),
+        **shared,
+    )
+    return train(
+        network,
+        config.data,
+        config.training,
+        training,
+        validation,
+        scaling_of(config.data, training),
+        learning_rate=learning_rate,
+        steps=steps,
+        seed=seed,
+        checkpoint_dir=folder,
+    )
+
+
+def _cell(
+    config: Config, single: Splits, tuned: Tuned, items: int, seed: int, run_dir: Path
+) -> dict[str, Any]:
+    """Train one network on one number of items, and score it on all."""
+    splits = compose_splits(single, config.canvases, items, seed=config.seed + seed)
+    steps = config.s2cnn_steps if is_s2cnn(tuned.name) else config.cnn_steps
+    folder = run_dir / "checkpoints" / _slug(tuned.name, items, seed)
+    rate = tuned.candidate.learning_rate
+    trained = _fit(config, splits, tuned.name, tuned.network, rate, steps, seed, folder)
+    scores: dict[str, dict[str, float]] = {"rotated": {}, "area": {}, "plain": {}}
+    for tested in config.items:
+        for rotate in (True, False):
+            counts = confusion(trained.model, _test(config, single, tested, seed, rotate=rotate))
+            kinds = {"rotated": counts.plain, "area": counts.weighted}
+            for kind, matrix in (kinds if rotate else {"plain": counts.plain}).items():
+                value = non_background_miou(jnp.asarray(matrix))
+                scores[kind][str(tested)] = round(float(np.nan_to_num(value)), 6)
+    found: dict[str, Any] = {
+        "validation": float(f"{trained.validation:.6g}"),
+        "best_step": trained.best_step,
+        "steps": trained.steps,
+        "stopped": trained.stopped,
+        "loss": float(f"{trained.loss:.4g}"),
+        "seconds": trained.seconds,
+        **scores,
+    }
+    if seed == 0:
+        found["shown"] = _seen(trained.model, _test(config, single, items, 0, rotate=True))
+    return found
+
+
+def _test(config: Config, single: Splits, items: int, seed: int, *, rotate: bool) -> Spheres:
+    """Test canvases; the same for every network."""
+    seed += config.seed
+    splits = compose_splits(single, config.canvases, items, seed=seed)
+    return spheres(config.data, splits.test, "test", rotate=rotate, seed=seed)
+
+
+def _seen(model: Model, samples: Spheres) -> list[Any]:
+    return predict(model, samples, SHOWN)[2].tolist()
+
+
+def _pictures(config: Config, single: Splits) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """By number of items, intensities and classes of the samples that are shown."""
+    found = {}
+    for items in config.items:
+        x, mask = project(config.data, _test(config, single, items, 0, rotate=True), SHOWN)
+        found[items] = (np.asarray(x), np.asarray(mask))
+    return found
+
+
+def _slug(name: str, items: int, seed: int) -> str:
+    return f"{name}/items={items}/seed={seed}".replace(":", "-")

@@ -1,0 +1,182 @@
+"""The same tuning for every network: learning rates and batch-norm, chosen on validation data.
+
+Each network gets as many candidates as any other, each a short run with seed 0. A name such as
+``"cnn:50000"`` stands for a random architecture of that many parameters; of ``draws`` of them the
+one that does best in such a run with the first candidate is taken, as the paper chose its networks.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import jax
+from pydantic import Field
+
+from jaxlab.checks import require
+from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.spherical.fitting import Trained
+from jaxlab.experiments.spherical.networks import NetworkConfig, named_network, param_count
+from jaxlab.spherical.augmentation import Task
+from jaxlab.spherical.cnn_architectures import sample_cnn_architecture
+from jaxlab.spherical.grids import Grid
+from jaxlab.spherical.s2cnn_architectures import sample_s2cnn_architecture
+
+__all__ = ["Attempt", "Candidate", "Tuned", "Tuning", "count_cells", "is_s2cnn", "tune"]
+
+Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+TOLERANCE = 0.05  # of the number of parameters of a random architecture
+
+
+@config
+class Tuning:
+    """How networks are chosen.
+
+    Attributes:
+        s2cnn_rates: learning rates tried for equivariant networks.
+        cnn_rates: as many for planar ones.
+        batch_norm: tried with each rate, for both.
+        s2cnn_steps: length of a run.
+        cnn_steps: length of a run.
+        draws: random architectures for each name that asks for them.
+    """
+
+    s2cnn_rates: Rates
+    cnn_rates: Rates
+    batch_norm: Annotated[tuple[bool, ...], Field(min_length=1)]
+    s2cnn_steps: Annotated[int, Field(ge=1)]
+    cnn_steps: Annotated[int, Field(ge=1)]
+    draws: Annotated[int, Field(ge=1)]
+
+    def __post_init__(self) -> None:
+        """Both families are tuned alike."""
+        fits = len(self.s2cnn_rates) == len(self.cnn_rates)
+        require(fits, "cnn_rates", self.cnn_rates, f"{len(self.s2cnn_rates)}, as s2cnn_rates")
+
+
+class Candidate(NamedTuple):
+    """One way to train a network."""
+
+    learning_rate: float
+    batch_norm: bool
+
+
+class Tuned(NamedTuple):
+    """A network and the way to train it that did best.
+
+    Attributes:
+        name: as in the config.
+        network: architecture.
+        candidate: how it is trained.
+        rows: every run that led here: name, parameters, rate, batch-norm, score in percent.
+    """
+
+    name: str
+    network: NetworkConfig
+    candidate: Candidate
+    rows: list[list[Any]]
+
+
+Attempt = Callable[[str, NetworkConfig, float], Trained]  # of a cell's key, a network and a rate
+
+
+def is_s2cnn(name: str) -> bool:
+    """Whether the network of that name is an equivariant one."""
+    return name.startswith("s2cnn")
+
+
+def count_cells(tuning: Tuning, names: Sequence[str]) -> int:
+    """How many runs :func:`tune` makes for all of them."""
+    candidates = len(tuning.cnn_rates) * len(tuning.batch_norm)
+    return sum(candidates + (tuning.draws if ":" in name else 0) for name in names)
+
+
+def tune(
+    reporter: Reporter,
+    tuning: Tuning,
+    name: str,
+    attempt: Attempt,
+    *,
+    task: Task,
+    bandwidth: int,
+    num_classes: int,
+    grid: Grid,
+    seed: int,
+    **changes: Any,
+) -> Tuned:
+    """Choose the architecture, where it is random, and then learning rate and batch-norm.
+
+    Args:
+        reporter: keeps each run as a cell.
+        tuning: what to try.
+        name: of the network.
+        attempt: trains one for a short while.
+        task: what networks are for.
+        bandwidth: of the images.
+        num_classes: outputs.
+        grid: of equivariant networks.
+        seed: of random architectures.
+        **changes: fields of architectures to replace.
+    """
+    rates = tuning.s2cnn_rates if is_s2cnn(name) else tuning.cnn_rates
+    candidates = [Candidate(rate, norm) for norm in tuning.batch_norm for rate in rates]
+    rows: list[list[Any]] = []
+
+    def made(draw: int, norm: bool) -> NetworkConfig:
+        options = changes | {"batch_norm": norm}
+        if ":" not in name:
+            return named_network(name, task, bandwidth, num_classes, grid=grid, **options)
+        return _sampled(name, draw, task, bandwidth, num_classes, grid, seed, **options)
+
+    def tried(key: str, network: NetworkConfig, candidate: Candidate) -> float:
+        key = f"tune/{name}/{key}".replace(":", "-")
+        run = functools.partial(attempt, key, network, candidate.learning_rate)
+        score = reporter.cell(key, lambda: float(f"{run().validation:.6g}"))
+        rows.append([name, param_count(network), *candidate, round(100 * score, 2)])
+        return score
+
+    draw = 0
+    if ":" in name:
+        scores = [
+            tried(f"draw={draw}", made(draw, candidates[0].batch_norm), candidates[0])
+            for draw in range(tuning.draws)
+        ]
+        draw = scores.index(max(scores))
+    scores = [
+        tried(
+            f"lr={one.learning_rate:g},bn={one.batch_norm}".lower(), made(draw, one.batch_norm), one
+        )
+        for one in candidates
+    ]
+    best = candidates[scores.index(max(scores))]
+    return Tuned(name, made(draw, best.batch_norm), best, rows)
+
+
+def _sampled(
+    name: str,
+    draw: int,
+    task: Task,
+    bandwidth: int,
+    num_classes: int,
+    grid: Grid,
+    seed: int,
+    **changes: Any,
+) -> NetworkConfig:
+    """Random architecture number ``draw`` of the size that ``name`` asks for."""
+    family, _, size = name.partition(":")
+    require(family in ("cnn", "s2cnn"), "network", name, "a family, cnn or s2cnn, before the ':'")
+    require(size.isdigit(), "network", name, "a number of parameters after the ':'")
+    key = jax.random.fold_in(jax.random.key(seed), draw)
+    norm = changes["batch_norm"]
+    sample = sample_s2cnn_architecture if family == "s2cnn" else sample_cnn_architecture
+    cfg = sample(
+        key,
+        int(size),
+        TOLERANCE,
+        bandwidth,
+        num_classes=num_classes,
+        task=task,
+        batch_norm=norm,
+    )
+    fields = changes | ({"grid": grid} if family == "s2cnn" else {})
+    return dataclasses.replace(cfg, **fields)

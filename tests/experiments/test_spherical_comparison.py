@@ -1,0 +1,432 @@
+"""Data, training, tuning and verdicts of two spherical experiments, and a small run of each."""
+
+import dataclasses
+import types
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.spherical import classification_report, segmentation_report
+from jaxlab.experiments.spherical.comparison import Arm, Study
+from jaxlab.experiments.spherical.fitting import Training, train
+from jaxlab.experiments.spherical.inputs import Planar, SphereData, Splits, load_splits
+from jaxlab.experiments.spherical.networks import (
+    apply_network,
+    init_network,
+    make_network_tables,
+    named_network,
+    param_count,
+)
+from jaxlab.experiments.spherical.power_spectrum import power_features
+from jaxlab.experiments.spherical.scoring import Model, confusion, predict
+from jaxlab.experiments.spherical.spheres import Scaling, project, scaling_of, spheres
+from jaxlab.experiments.spherical.tuning import Tuning, count_cells, tune
+from jaxlab.experiments.spherical.watch import Watch
+from jaxlab.runner.execute import run
+from jaxlab.spherical.cnn_config import CNNConfig
+from jaxlab.spherical.grids import quadrature_weights, sphere_points
+from jaxlab.spherical.s2cnn_config import S2CNNConfig
+from jaxlab.spherical.spherical_images import make_spherical_batch
+from jaxlab.training import TrainState
+from tests.helpers import finished
+
+DATA = SphereData(
+    name="digits",
+    train=20,
+    validation=10,
+    test=12,
+    bandwidth=4,
+    grid="soft",
+    official_mismatch=False,
+    interpolation="bilinear",
+    threshold=150.0,
+    images_per_rotation=1,
+    normalize="standardize",
+)
+SETTINGS = Training(
+    batch_size=8,
+    schedule="cosine",
+    weight_decay=0.0,
+    online_augmentation=False,
+    evaluate_every=2,
+    patience=2,
+    early_stopping=False,
+    checkpoint_every=2,
+    devices=1,
+)
+CNN = CNNConfig((8, 8), (3,), (3,), (1,), 3, task="classification", batch_norm=True)
+SEGMENTS = CNNConfig((8, 8), (3,), (3,), (1,), 4)
+
+
+def changed(record, **fields):
+    return dataclasses.replace(record, **fields)
+
+
+def test_splits_are_disjoint_and_relabelled():
+    whole = load_splits(changed(DATA, train=0, test=0), (7, 0, 4))
+    sizes = [len(part.labels) for part in whole]
+    assert sizes[1] == 10
+    assert sum(sizes) == 538  # of classes 0, 4 and 7 in load_digits
+    assert sizes[2] == 180
+    images = np.concatenate([part.images.reshape(-1, 64) for part in whole])
+    assert len(np.unique(images, axis=0)) == 538
+    assert images.min() == 0
+    assert images.max() == 255
+    parts = load_splits(DATA, (7, 0, 4))
+    np.testing.assert_array_equal(parts.train.images, whole.train.images[:20])
+    assert set(parts.train.labels) == {0, 1, 2}
+    tall = [whole.test.images[whole.test.labels == label].mean(0) for label in range(3)]
+    assert tall[1][3, 3] < 60 < tall[2][3, 3]  # a zero is hollow, a four is not
+    other = load_splits(DATA, (7, 0, 4), seed=1)
+    assert not np.array_equal(other.train.images, parts.train.images)
+
+
+@pytest.mark.parametrize(
+    ("fields", "classes", "message"),
+    [
+        ({"train": 10_000}, (), "data.train: expected at most"),
+        ({"test": 10_000}, (), "data.test: expected at most"),
+        ({}, (10,), "classes: expected a label of digits"),
+    ],
+)
+def test_splits_refuse_what_is_not_there(fields, classes, message):
+    with pytest.raises(ValueError, match=message):
+        load_splits(changed(DATA, **fields), classes)
+
+
+def test_a_smaller_set_of_spheres_begins_a_larger_one():
+    planar = load_splits(DATA).train
+    pairs = changed(DATA, images_per_rotation=2)
+    large = spheres(pairs, planar, "train", rotate=True, seed=3, n=50)
+    small = spheres(pairs, planar, "train", rotate=True, seed=3, n=30)
+    np.testing.assert_array_equal(small.source, large.source[:30])
+    np.testing.assert_array_equal(large.source[:20], np.arange(20))
+    np.testing.assert_array_equal(large.turn, np.arange(50) // 2)
+    np.testing.assert_array_equal(large.labels, planar.labels[large.source])
+    x = np.asarray(project(pairs, large, 4).x)
+    np.testing.assert_array_equal(x, np.asarray(project(pairs, small).x)[:4])
+    of_test = spheres(pairs, planar, "test", rotate=True, seed=3, n=4)
+    assert np.abs(x - np.asarray(project(pairs, of_test).x)).max() > 50
+
+    upright = spheres(pairs, planar, "train", rotate=False, seed=3)
+    expected = make_spherical_batch(
+        planar.images,
+        planar.labels,
+        np.broadcast_to(np.eye(3, dtype=np.float32), (20, 3, 3)),
+        sphere_points(4).astype(np.float32),
+    )
+    found = project(pairs, upright)
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+    scaling = scaling_of(DATA, upright)
+    np.testing.assert_allclose(scaling, (expected.x.mean(), expected.x.std()), rtol=1e-5)
+    assert scaling_of(changed(DATA, normalize="none"), upright) == Scaling(0.0, 1.0)
+    mismatched = project(changed(DATA, official_mismatch=True), upright)
+    assert np.abs(np.asarray(mismatched.x) - expected.x).max() > 20
+
+
+def test_named_networks_have_outputs_and_grid_of_the_task():
+    cnn = named_network("cnn_29k", "classification", 12, 4, batch_norm=True)
+    assert (cnn.size, cnn.num_classes, cnn.batch_norm) == ((24, 24), 10, True)
+    s2cnn = named_network("s2cnn_39k", "segmentation", 10, 11, grid="driscoll_healy")
+    assert (s2cnn.num_classes, s2cnn.grid) == (11, "driscoll_healy")
+    assert param_count(named_network("s2cnn_39k", "segmentation", 10, 5)) == 38623
+    with pytest.raises(ValueError, match="network: expected one of"):
+        named_network("cnn_29k", "segmentation", 10, 5)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    splits = load_splits(DATA, (0, 1, 4))
+    return (
+        spheres(DATA, splits.train, "train", rotate=True, seed=0, n=40),
+        spheres(DATA, splits.validation, "validation", rotate=True, seed=0),
+    )
+
+
+def fitted(sets, folder, network=CNN, settings=SETTINGS, steps=8, rate=0.02):
+    return train(
+        network,
+        DATA,
+        settings,
+        *sets,
+        Scaling(80.0, 90.0),
+        learning_rate=rate,
+        steps=steps,
+        seed=0,
+        checkpoint_dir=folder,
+    )
+
+
+def same(first, second):
+    assert first._replace(model=None, seconds=0.0) == second._replace(model=None, seconds=0.0)
+    leaves = zip(jax.tree.leaves(first.model[3:]), jax.tree.leaves(second.model[3:]), strict=True)
+    for a, b in leaves:
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_killed_training_ends_as_if_it_had_not_been(sets, tmp_path, monkeypatch):
+    whole = fitted(sets, tmp_path / "whole")
+    assert [step for step, _ in whole.scores] == [2, 4, 6, 8]
+    best = [score for _, score in whole.scores].index(whole.validation)
+    assert whole.best_step == 2 * best + 2
+    assert np.isfinite(whole.loss)
+
+    look = Watch.look
+    seen = []
+
+    def killed(self, state: TrainState):
+        seen.append(int(state.step))
+        if int(state.step) == 6:
+            raise KeyboardInterrupt
+        return look(self, state)
+
+    monkeypatch.setattr(Watch, "look", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(sets, tmp_path / "killed")
+    assert seen == [2, 4, 6]
+    monkeypatch.setattr(Watch, "look", look)
+    again = []
+    monkeypatch.setattr(Watch, "save", lambda self: again.append(self.scores[-1][0]))
+    same(fitted(sets, tmp_path / "killed"), whole)
+    assert again == [8]  # from step 4, where the newest checkpoint is
+    monkeypatch.undo()
+    same(fitted(sets, tmp_path / "whole"), whole)  # nothing left to do
+
+
+def test_training_stops_on_a_plateau(sets, tmp_path):
+    settings = changed(SETTINGS, early_stopping=True)
+    still = fitted(sets, tmp_path / "still", SEGMENTS, settings, steps=50, rate=1e-12)
+    assert (still.steps, still.stopped, still.best_step) == (6, "plateau", 2)
+    more = fitted(sets, tmp_path / "more", SEGMENTS, SETTINGS, steps=4)
+    assert (more.steps, more.stopped) == (4, "budget")
+    model = more.model
+    rotated = sets[1]
+    counts = confusion(model, rotated)
+    truth = np.asarray(project(DATA, rotated).mask)
+    np.testing.assert_array_equal(
+        counts.plain.sum(0), np.bincount(truth.ravel(), minlength=4)
+    )  # what fills up the last batch counts nowhere
+    area = np.broadcast_to(quadrature_weights(4, "soft", "s2")[:, None], truth.shape)
+    np.testing.assert_allclose(
+        counts.weighted.sum(0), np.bincount(truth.ravel(), area.ravel(), 4), rtol=1e-5
+    )
+    x, labels, predicted = predict(model, rotated, 3)
+    np.testing.assert_array_equal(labels, truth[:3])
+    np.testing.assert_array_equal(x, np.asarray(project(DATA, rotated).x)[:3])
+    logits, _ = apply_network(
+        model.params, model.model_state, jnp.asarray((x - 80.0) / 90.0), None, SEGMENTS, train=False
+    )
+    np.testing.assert_array_equal(predicted, np.argmax(logits, -1))
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_devices_share_a_batch(sets, tmp_path, online, devices):
+    settings = changed(SETTINGS, online_augmentation=online)
+    one = fitted(sets, tmp_path / "one", settings=settings, steps=4)
+    two = fitted(sets, tmp_path / "two", settings=changed(settings, devices=2), steps=4)
+    np.testing.assert_allclose(one.loss, two.loss, rtol=1e-5)
+    leaves = []
+    for fit in (one, two):
+        block = fit.model.params.down[0]
+        # a bias before batch-norm has no gradient: Adam moves it by rounding errors alone
+        block = block._replace(layer=block.layer._replace(bias=0.0))
+        leaves.append(jax.tree.leaves(fit.model.params._replace(down=(block,))))
+    for a, b in zip(*leaves, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_online_rotations_are_new_in_every_step(sets, tmp_path):
+    """A rate of 0 and one batch for all steps: the loss changes with the rotations alone."""
+    planar = Planar(*(leaf[:8] for leaf in sets[0].planar))
+    fixed = spheres(DATA, planar, "train", rotate=True, seed=0), sets[1]
+    network = changed(CNN, batch_norm=False)
+    losses = [
+        fitted(
+            fixed,
+            tmp_path / f"{online}{steps}",
+            network,
+            changed(SETTINGS, online_augmentation=online, evaluate_every=1),
+            steps=steps,
+            rate=1e-12,
+        ).loss
+        for online in (False, True)
+        for steps in (1, 2)
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+    assert abs(losses[2] - losses[3]) > 1e-3
+
+
+def test_averaging_over_the_identity_changes_nothing():
+    network = S2CNNConfig(4, (2,), (2,), 3, task="classification", features_norm=True)
+    params, state = init_network(jax.random.key(0), network)
+    model = Model(network, DATA, Scaling(80.0, 90.0), params, state)
+    samples = spheres(DATA, load_splits(DATA, (0, 1, 4)).test, "test", rotate=True, seed=0)
+    plain = confusion(model, samples)
+    assert plain.plain.sum() == 12
+    turned = confusion(model, samples, np.eye(3, dtype=np.float32)[None])
+    np.testing.assert_array_equal(plain.plain, turned.plain)
+    assert make_network_tables(CNN) is None
+
+
+def test_power_spectra_do_not_change_with_longitude():
+    x = np.asarray(jax.random.uniform(jax.random.key(0), (2, 8, 8))) * 255
+    features = power_features(x, DATA)
+    assert features.shape == (2, 4)
+    np.testing.assert_allclose(power_features(np.roll(x, 3, axis=-1), DATA), features, atol=1e-4)
+    assert np.abs(features[0] - features[1]).max() > 0.01
+
+
+TUNING = Tuning(
+    s2cnn_rates=(0.1, 0.2),
+    cnn_rates=(0.3, 0.4),
+    batch_norm=(False, True),
+    s2cnn_steps=1,
+    cnn_steps=1,
+    draws=3,
+)
+
+
+def reporter_of_cells():
+    """A reporter that computes every cell."""
+    reporter = mock.Mock(spec=Reporter)
+    reporter.cell.side_effect = lambda key, compute: compute()
+    return reporter
+
+
+def verdicts_of(judge, study):
+    """What the verdicts on a study say, and whether claims hold, by claim."""
+    reporter = mock.Mock(spec=Reporter)
+    judge(study, reporter)
+    return {
+        call.args[0]: (call.kwargs["ours"], call.kwargs["holds"])
+        for call in reporter.verdict.call_args_list
+    }
+
+
+def test_tuning_takes_what_validates_best():
+    tried = []
+
+    def attempt(key, network, rate):
+        tried.append(network)
+        score = 0.5 if network.batch_norm else 0.4
+        score += 0.1 * (rate == 0.4) + 0.2 * key.endswith("draw=1")
+        return types.SimpleNamespace(validation=score)
+
+    reporter = reporter_of_cells()
+    tuned = tune(
+        reporter,
+        TUNING,
+        "cnn:6000",
+        attempt,
+        task="segmentation",
+        bandwidth=8,
+        num_classes=4,
+        grid="soft",
+        seed=0,
+    )
+    keys = {call.args[0] for call in reporter.cell.call_args_list}
+    assert len(keys) == len(tried) == count_cells(TUNING, ["cnn:6000"]) == 7
+    assert tuned.candidate == (0.4, True)
+    assert len({network.channels for network in tried[:3]}) == 3
+    assert all(abs(param_count(network) - 6000) <= 300 for network in tried[:3])
+    assert tuned.network.kernels == tried[1].kernels
+    assert tuned.network.batch_norm
+    assert [row[:1] + row[2:4] for row in tuned.rows[-2:]] == [
+        ["cnn:6000", 0.3, True],
+        ["cnn:6000", 0.4, True],
+    ]
+    with pytest.raises(ValueError, match="cnn_rates: expected 2, as s2cnn_rates"):
+        changed(TUNING, cnn_rates=(0.3,))
+
+
+def study(scores, seeds=3):
+    """A study in which every seed of an arm has the same scores."""
+    empty = Planar(np.zeros((2, 8, 8), np.float32), np.array([0, 1]))
+    cells = {
+        Arm("a", equivariant, False, factor, 1, 100 * max(factor, 1), params): [
+            {"rotated": rotated / 100, "plain": 0.97, "stopped": "budget"}
+        ]
+        * seeds
+        for (equivariant, factor, params), rotated in scores.items()
+    }
+    return Study((0, 1), Splits(empty, empty, empty), cells)
+
+
+@pytest.mark.parametrize(
+    ("s2cnn", "copies", "verdicts"),
+    [
+        (95.0, (45.0, 70.0, 80.1), (True, True, True)),
+        (93.9, (45.0, 44.9, 80.1), (False, False, True)),
+        (92.9, (60.0, 70.0, 80.1), (False, False, False)),
+        (96.0, (60.0, 70.0, 95.0), (True, True, True)),
+    ],
+)
+def test_verdicts_on_classification(s2cnn, copies, verdicts):
+    values = {(True, 0, 50): s2cnn} | {
+        (False, factor, 90): value for factor, value in zip((1, 10, 100), copies, strict=True)
+    }
+    if s2cnn == 96.0:
+        values[False, 1, 90] = 61.0 - 0.001  # a gap of 35 points, and a gain of 34
+    found = verdicts_of(classification_report.judge, study(values))
+    names = ("equivariance-generalises", "augmentation-helps", "gap-shrinks")
+    assert tuple(found[name][1] for name in names) == verdicts
+    assert "9 of 9 planar trainings cut by the budget" in found[names[1]][0]
+    assert found["augmentation-reaches-equivariance"][1] is None
+    few = verdicts_of(classification_report.judge, study(values, seeds=2))
+    assert all(holds is None for _, holds in few.values())
+
+
+@pytest.mark.parametrize(("planar", "holds"), [(94.9, False), (95.0, True)])
+def test_the_crossing_is_judged_at_the_scale_of_the_paper(planar, holds):
+    values = {(True, 0, 50): 95.0, (False, 1, 90): 99.0, (False, 12_000, 90): planar}
+    found = verdicts_of(classification_report.judge, study(values))
+    assert found["augmentation-reaches-equivariance"][1] is holds
+    assert found["gap-shrinks"][1] is None
+
+
+@pytest.mark.parametrize(
+    ("s2cnn", "params", "copies", "verdicts"),
+    [
+        (60.0, 400, (30.0, 50.0), (True, True)),
+        (59.9, 400, (30.0, 50.0), (False, True)),
+        (60.0, 399, (50.0, 49.0), (False, False)),
+    ],
+)
+def test_verdicts_on_segmentation(s2cnn, params, copies, verdicts):
+    values = {(True, 0, 100): s2cnn, (False, 1, params): copies[0], (False, 20, params): copies[1]}
+    names = ("equivariance-segments-better", "augmentation-helps-segmentation")
+    for seeds, expected in ((3, verdicts), (1, (None, None))):
+        found = verdicts_of(segmentation_report.judge, study(values, seeds))
+        assert tuple(found[name][1] for name in names) == expected
+
+
+TINY = (
+    "data.bandwidth=5 data.train=24 data.validation=12 data.test=12 seeds=[1] "
+    's2cnns=["s2cnn:12000"] cnns=["cnn:6000"] s2cnn_steps=[4] training.evaluate_every=2 '
+    "tuning.s2cnn_steps=2 tuning.cnn_steps=2 tuning.s2cnn_rates=[0.03] tuning.cnn_rates=[1e-3] "
+    "cnn_steps=[4,4]"
+)
+
+
+@pytest.mark.parametrize("name", ["spherical-classification", "spherical-segmentation"])
+def test_a_small_run_reports_and_repeats(name, tmp_path):
+    first, second = (
+        finished(run(name, preset="smoke", sets=[TINY], runs=tmp_path / folder)) for folder in "ab"
+    )
+    assert first == second
+    assert set(first["tables"]) >= {"tuning", "training"}
+    assert all(claim["holds"] is None for claim in first["claims"])  # one seed
+    assert all(0 <= value <= 100 for value in first["scalars"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["spherical-classification", "spherical-segmentation"])
+def test_the_smoke_preset_runs(name, tmp_path):
+    results = finished(run(name, preset="smoke", runs=tmp_path))
+    score = max(value for name, value in results["scalars"].items() if "S2CNN" in name)
+    assert score > (90 if "classification" in name else 15)
