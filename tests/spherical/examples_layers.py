@@ -56,8 +56,6 @@ EXAMPLES = {
     "jaxlab.spherical.shortcut.so3_shortcut_apply": Example(
         (so3_shortcut_init(KEY, 1, 2, 3, 2), ON_GROUP, *GROUP[:2])
     ),
-    "jaxlab.spherical.official.to_official_layout": Example((ON_GROUP,)),
-    "jaxlab.spherical.official.from_official_layout": Example((ON_GROUP,)),
 }
 HOST_SIDE = {
     "jaxlab.spherical.official.load_official_state_dict": "sorts arrays by their names",
@@ -69,5 +67,4 @@ HOST_SIDE = {
     "jaxlab.spherical.kernel_grids.kernel_points": "angles",
     "jaxlab.spherical.kernels.make_kernel_tables": "tables are computed on the host",
     "jaxlab.spherical.layer_tables.make_layer_tables": "tables are computed on the host",
-    "jaxlab.spherical.official.load_official_state_dict": "arrays of a file are renamed",
 }
