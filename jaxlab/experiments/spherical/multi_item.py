@@ -5,6 +5,7 @@ of its item. The canvas and the items have the same size whatever their number, 
 training sets. Networks trained on one number of items are also asked about the others.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -173,7 +174,7 @@ def _tuned(
         num_classes=num_classes,
         grid=config.data.grid,
         seed=config.seed,
-        **(vars(config.equivariant) if is_s2cnn(name) else {}),
+        **(dataclasses.asdict(config.equivariant) if is_s2cnn(name) else {}),
     )
 
 
