@@ -2,9 +2,8 @@
 
 Transforms are of real signals in float32. Peers sample grids of their own, with ``2L - 1``
 azimuths where jaxlab has ``2L``; s2fft takes one signal at a time and is vectorised with
-``jax.vmap``, on its
-precomputed tables. What each synthesises is analysed again and must give the coefficients back;
-jaxlab's error of that round trip stands in the workload.
+``jax.vmap``, on its precomputed tables. What each synthesises is analysed again and must give the
+coefficients back; jaxlab's error of that round trip stands in the workload.
 """
 
 import dataclasses
