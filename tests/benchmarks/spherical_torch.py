@@ -38,10 +38,9 @@ class Layer:
             m = slice(middle - degree, middle + degree + 1)
             n_in = slice(middle, middle + 1) if on_sphere[0] else m
             n_out = slice(middle, middle + 1) if on_sphere[1] else m
-            self.analysis.append(_tensor(d_in[degree, m, n_in] * weights))
-            self.synthesis.append(_tensor((2 * degree + 1) * d_out[degree, m, n_out]))
-            rows = D[:, degree, m, n_in].reshape(len(alpha), -1)
-            self.kernel.append(torch.from_numpy(rows.astype(np.complex64)))
+            self.analysis.append(_complex(d_in[degree, m, n_in] * weights))
+            self.synthesis.append(_complex((2 * degree + 1) * d_out[degree, m, n_out]))
+            self.kernel.append(_complex(D[:, degree, m, n_in].reshape(len(alpha), -1)))
         scale = kgrid.n_points * (b_out**4 / b_in**2 if kind == "lift" else (b_out / b_in) ** 3)
         self.scale = (2 * b_out if kind == "lift" else 1) / math.sqrt(scale)
 
@@ -109,6 +108,10 @@ class Segmentation:
         loss.backward()
         self.optimizer.step()
         return float(loss.detach())
+
+
+def _complex(array):
+    return torch.from_numpy(np.ascontiguousarray(array, np.complex64))
 
 
 def _tensor(array, requires_grad=False):
