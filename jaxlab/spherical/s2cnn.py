@@ -39,7 +39,14 @@ from jaxlab.spherical.convolution import (
     so3_conv_init,
 )
 from jaxlab.spherical.layer_tables import LayerTables, make_layer_tables
-from jaxlab.spherical.s2cnn_config import Activation, S2CNNConfig, has_shortcut, layer_kernels
+from jaxlab.spherical.s2cnn_config import (
+    Activation,
+    S2CNNConfig,
+    azimuthal_bandlimit,
+    has_shortcut,
+    layer_kernels,
+    output_degrees,
+)
 from jaxlab.spherical.shortcut import so3_shortcut_apply, so3_shortcut_init
 from jaxlab.spherical.so3_to_s2 import SO3ToS2Params, so3_to_s2_apply, so3_to_s2_init
 from jaxlab.spherical.transforms import so3_integrate
@@ -159,8 +166,8 @@ def make_s2cnn_tables(
             sizes[layer],
             sizes[layer + 1],
             kernels[layer],
-            n_max_in=None if layer == 0 else cfg.n_max,
-            n_max_out=cfg.n_max,
+            n_max_in=None if layer == 0 else azimuthal_bandlimit(cfg, sizes[layer]),
+            n_max_out=azimuthal_bandlimit(cfg, sizes[layer + 1]),
             **options,
         )
         for layer in range(len(cfg.channels))
@@ -172,7 +179,7 @@ def make_s2cnn_tables(
                 sizes[-1],
                 cfg.bandwidth,
                 kernels[-1],
-                n_max_in=cfg.n_max,
+                n_max_in=azimuthal_bandlimit(cfg, sizes[-1]),
                 **options,
             )
         )
@@ -181,7 +188,7 @@ def make_s2cnn_tables(
             b,
             b,
             cfg.oversample,
-            n_max=cfg.n_max,
+            n_max=azimuthal_bandlimit(cfg, b),
             grid=cfg.grid,
             dtype=dtype,
             max_table_bytes=max_table_bytes,
@@ -237,7 +244,7 @@ def init_s2cnn(key: Key[Array, ""], cfg: S2CNNConfig) -> tuple[S2CNNParams, S2CN
 
     key = jax.random.fold_in(key, len(widths))
     if cfg.task == "segmentation":
-        L = min(cfg.bandlimits[-1], cfg.bandwidth) if cfg.output == "learned" else None
+        L = output_degrees(cfg) if cfg.output == "learned" else None
         output = so3_to_s2_init(key, widths[-1], cfg.num_classes, kernels[-1], mode=cfg.output, L=L)
         return S2CNNParams(tuple(layers), output, ()), tuple(states)
     readout = []

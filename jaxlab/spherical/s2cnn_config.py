@@ -53,7 +53,7 @@ class S2CNNConfig:
         shortcuts: whether layers that stay on the group have a path beside them.
         batch_norm: whether signals are normalised before each activation.
         output: how the layer back to the sphere sums the third angle.
-        n_max: azimuthal bandlimit of all signals on the group, or None.
+        n_max: azimuthal bandlimit of the signals on the group whose bandlimit is larger, or None.
         upsample: ``"aliased"`` reproduces outputs of the published code where bandlimits rise.
         grid: kind of all grids.
         remat: whether layers are computed again in the backward pass, to save memory.
@@ -113,8 +113,8 @@ class S2CNNConfig:
             check_number("max_beta", self.max_beta, above=0, maximum=math.pi)
         if self.n_max is not None:
             check_integer("n_max", self.n_max, minimum=1)
-            least = min(self.bandlimits)
-            require(self.n_max <= least, "n_max", self.n_max, f"at most the bandlimits, {least}")
+            most = max(self.bandlimits)
+            require(self.n_max <= most, "n_max", self.n_max, f"at most the bandlimits, {most}")
 
 
 def layer_kernels(cfg: S2CNNConfig) -> tuple[KernelGrid, ...]:
@@ -174,12 +174,23 @@ def s2cnn_param_count(cfg: S2CNNConfig) -> int:
     if cfg.task == "segmentation":
         count += (cfg.channels[-1] * kernels[-1].n_points + 1) * cfg.num_classes
         if cfg.output == "learned":
-            count += 2 * min(cfg.bandlimits[-1], cfg.bandwidth) ** 2
+            count += 2 * output_degrees(cfg) ** 2
         return count
     widths = (cfg.channels[-1], *cfg.hidden, cfg.num_classes)
     for before, after in itertools.pairwise(widths):
         count += (before + 1) * after + 2 * before * cfg.features_norm
     return count
+
+
+def output_degrees(cfg: S2CNNConfig) -> int:
+    """Number of degrees of the layer back to the sphere."""
+    aliased = cfg.upsample == "aliased"
+    return cfg.bandwidth if aliased else min(cfg.bandlimits[-1], cfg.bandwidth)
+
+
+def azimuthal_bandlimit(cfg: S2CNNConfig, b: int) -> int | None:
+    """Azimuthal bandlimit of signals of bandlimit ``b`` on the group; None: all orders."""
+    return None if cfg.n_max is None else min(cfg.n_max, b)
 
 
 def has_shortcut(cfg: S2CNNConfig, layer: int) -> bool:

@@ -29,6 +29,7 @@ VARIANTS = {
     "segment": SEGMENT,
     "shortcuts": dataclasses.replace(SEGMENT, shortcuts=True, batch_norm=True),
     "learned": dataclasses.replace(SEGMENT, output="learned", n_max=2, oversample=1.5),
+    "aliased": dataclasses.replace(SEGMENT, output="learned", n_max=4, upsample="aliased"),
     "classify": CLASSIFY,
     "normalised": dataclasses.replace(CLASSIFY, features_norm=True, gamma_grid="uniform"),
 }
@@ -93,6 +94,18 @@ def test_smooth_networks_turn_with_their_input():
     assert errors["none"] < 1e-5
     assert errors["square"] < 1e-5
     assert 1e-4 < errors["relu"] < 0.5  # it aliases, and that is reported, not hidden
+
+
+def test_an_azimuthal_bandlimit_no_signal_reaches_changes_nothing():
+    cfg, params, state, tables = network("segment")
+    limited = make_s2cnn_tables(dataclasses.replace(cfg, n_max=max(cfg.bandlimits)))
+    run = compiled("segment")
+    logits, _ = run(params, state, images(), tables)
+    np.testing.assert_allclose(
+        logits, run(params, state, images(), limited)[0], rtol=1e-4, atol=1e-5
+    )
+    narrow = make_s2cnn_tables(dataclasses.replace(cfg, n_max=1))
+    assert not np.allclose(logits, run(params, state, images(), narrow)[0], atol=1e-3)
 
 
 def test_turns_about_the_axis_by_grid_steps_are_exact_with_any_activation():
@@ -160,7 +173,7 @@ def test_layers_computed_again_change_nothing():
         ({"max_beta": (0.5,)}, "max_beta: expected 'auto' or 3 angles"),
         ({"max_beta": (0.5, 0.5, 4.0)}, "max_beta: expected a finite number"),
         ({"hidden": (4,)}, "hidden: expected no linear layers for segmentation"),
-        ({"n_max": 4}, "n_max: expected at most the bandlimits, 3"),
+        ({"n_max": 5}, "n_max: expected at most the bandlimits, 4"),
         ({"channels": ()}, "channels: expected at least one layer"),
     ],
 )
