@@ -1,22 +1,24 @@
 """jaxlab: ICML 2022 methods as pure, jitted JAX functions.
 
-Every method is a sub-package, loaded on first use: ``jaxlab.hopfield`` and its siblings. Around
-them stand :mod:`jaxlab.training` (train steps, data parallelism, checkpoints),
-:mod:`jaxlab.data` (named data sets), :mod:`jaxlab.experiments` (one module per reproduced claim)
-and :mod:`jaxlab.runner` (the command line).
+Every method is a sub-package, loaded on first use: ``jaxlab.hopfield`` and its siblings. Below
+them lies what several share: :mod:`jaxlab.graphs`. Around them stand :mod:`jaxlab.training` (train
+steps, data parallelism, checkpoints), :mod:`jaxlab.data` (named data sets),
+:mod:`jaxlab.experiments` (one module per reproduced claim) and :mod:`jaxlab.runner` (the command
+line).
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxlab import data, experiments, hopfield, ntk, runner, spherical, training
+    from jaxlab import data, experiments, graphs, hopfield, ntk, runner, spherical, training
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "data",
     "experiments",
+    "graphs",
     "hopfield",
     "ntk",
     "runner",

@@ -1,0 +1,90 @@
+"""Containers: what is refused, where padding stands, one program for all sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges, pad_graph
+
+
+def edges_of(graph):
+    mask = np.asarray(graph.mask)
+    return np.stack([graph.senders, graph.receivers], axis=1)[mask].tolist()
+
+
+def test_edges_keep_their_order_and_padding_stands_past_the_last_vertex():
+    graph = graph_from_edges([[3, 1], [0, 2]], 4, weights=[7, 8], node_capacity=6, edge_capacity=5)
+    assert edges_of(graph) == [[1, 3], [0, 2]]
+    assert graph.senders.dtype == graph.receivers.dtype == graph.n_node.dtype == jnp.int32
+    assert graph.senders[2:].tolist() == graph.receivers[2:].tolist() == [6, 6, 6]
+    assert graph.weights.tolist() == [7, 8, 0, 0, 0]
+    assert (graph.node_capacity, graph.edge_capacity, int(graph.n_node)) == (6, 5, 4)
+
+
+def test_arcs_keep_direction_loops_and_parallels():
+    arcs = [[2, 0], [0, 0], [2, 0]]
+    assert edges_of(digraph_from_arcs(arcs, 3)) == arcs
+
+
+@pytest.mark.parametrize("make", [graph_from_edges, digraph_from_arcs])
+def test_graphs_without_edges_or_vertices(make):
+    for n_node in (0, 3):
+        graph = make([], n_node)
+        assert graph.edge_capacity == 0
+        assert pad_graph(graph, node_capacity=3, edge_capacity=2).mask.tolist() == [False, False]
+
+
+def test_more_room_is_the_room_asked_for_at_once():
+    edges = [[0, 1], [1, 2]]
+    grown = pad_graph(graph_from_edges(edges, 3, edge_capacity=3), node_capacity=5, edge_capacity=6)
+    at_once = graph_from_edges(edges, 3, node_capacity=5, edge_capacity=6)
+    jax.tree.map(np.testing.assert_array_equal, grown, at_once)
+    assert jax.tree.structure(grown) == jax.tree.structure(at_once)
+
+
+def test_graphs_of_equal_capacity_stack_and_share_a_program():
+    traces = []
+
+    @jax.jit
+    def degrees(graph):
+        traces.append(graph)
+        ends = jnp.concatenate([graph.senders, graph.receivers])
+        return jnp.zeros(graph.node_capacity, jnp.int32).at[ends].add(1, mode="drop")
+
+    room = {"node_capacity": 4, "edge_capacity": 3}
+    graphs = [graph_from_edges([[0, 1], [1, 2]], 3, **room), graph_from_edges([[0, 3]], 4, **room)]
+    expected = [[1, 2, 1, 0], [1, 0, 0, 1]]
+    assert [degrees(graph).tolist() for graph in graphs] == expected
+    assert len(traces) == 1
+    stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs)
+    assert jax.vmap(degrees)(stack).tolist() == expected
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize(
+    ("edges", "options", "message"),
+    [
+        ([[0, 3]], {}, r"edges: expected vertices from 0 to n_node - 1 = 2, got \[\[0, 3\]\]"),
+        ([[-1, 2]], {}, "edges: expected vertices from 0"),
+        ([[1, 1]], {}, r"edges: expected no edge from a vertex to itself, got \[\[1, 1\]\]"),
+        ([[0, 1], [1, 0]], {}, r"edges: expected each edge once.*got \[\[0, 1\]\]"),
+        ([[0, 1, 2]], {}, r"edges: expected shape \[m, 2\]"),
+        ([[0.0, 1.0]], {}, "edges: expected dtype integer"),
+        ([[0, 1]], {"weights": [1, 2]}, r"weights: expected shape \[1\]"),
+        ([[0, 1]], {"node_capacity": 2}, "node_capacity: expected an integer"),
+        ([[0, 1]], {"edge_capacity": 0}, "edge_capacity: expected an integer"),
+    ],
+)
+def test_bad_edges_are_refused(edges, options, message):
+    with pytest.raises(ValueError, match=message):
+        graph_from_edges(edges, 3, **options)
+    if "itself" not in message and "once" not in message:
+        with pytest.raises(ValueError, match=message.replace("edges:", "arcs:")):
+            digraph_from_arcs(edges, 3, **options)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_less_room_is_refused():
+    with pytest.raises(ValueError, match="edge_capacity: expected an integer >= 2"):
+        pad_graph(graph_from_edges([[0, 1], [1, 2]], 3), node_capacity=3, edge_capacity=1)
