@@ -237,13 +237,7 @@ def _cell(
         for rotate in (True, False)
     )
     return {
-        "validation": float(f"{trained.validation:.6g}"),
-        "best_step": trained.best_step,
-        "steps": trained.steps,
-        "stopped": trained.stopped,
-        "loss": float(f"{trained.loss:.4g}"),
-        "scores": [[step, float(f"{value:.4g}")] for step, value in trained.scores],
-        "seconds": trained.seconds,
+        **trained.record(),
         **measure(trained.model, rotated, plain, seed, largest),
     }
 

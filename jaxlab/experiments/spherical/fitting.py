@@ -109,6 +109,18 @@ class Trained(NamedTuple):
     scores: list[tuple[int, float]]
     seconds: float
 
+    def record(self) -> dict[str, Any]:
+        """All but the model, rounded, as a cell's value holds it."""
+        return {
+            "validation": float(f"{self.validation:.6g}"),
+            "best_step": self.best_step,
+            "steps": self.steps,
+            "stopped": self.stopped,
+            "loss": float(f"{self.loss:.4g}"),
+            "scores": [[step, float(f"{value:.4g}")] for step, value in self.scores],
+            "seconds": self.seconds,
+        }
+
 
 def train(
     network: NetworkConfig,

@@ -234,15 +234,7 @@ def _cell(
             for kind, matrix in (kinds if rotate else {"plain": counts.plain}).items():
                 value = non_background_miou(jnp.asarray(matrix))
                 scores[kind][str(tested)] = round(float(np.nan_to_num(value)), 6)
-    found: dict[str, Any] = {
-        "validation": float(f"{trained.validation:.6g}"),
-        "best_step": trained.best_step,
-        "steps": trained.steps,
-        "stopped": trained.stopped,
-        "loss": float(f"{trained.loss:.4g}"),
-        "seconds": trained.seconds,
-        **scores,
-    }
+    found: dict[str, Any] = {**trained.record(), **scores}
     if seed == 0:
         found["shown"] = _seen(trained.model, _test(config, single, items, 0, rotate=True))
     return found
