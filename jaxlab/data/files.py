@@ -26,7 +26,7 @@ import os
 import secrets
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jaxlab.checks import require
@@ -47,7 +47,8 @@ class FileSpec:
 
     Exactly one of the two checksums is given. ``content_sha256`` is for gzip files that circulate
     re-compressed: what they hold is compared, the file may also lie there uncompressed under its
-    name without ``.gz``, and :func:`fetch` returns it decompressed.
+    name without ``.gz``, and :func:`fetch` returns it decompressed. Where one content circulates in
+    several formats, ``compared`` says what of it the checksum is of, in whichever format it comes.
 
     Attributes:
         folder: sub-folder in ``root``, ``$JAXLAB_DATA`` and the cache: the data set's name.
@@ -57,6 +58,9 @@ class FileSpec:
         sha256: SHA-256 of the file as published, in lower-case hexadecimal.
         content_sha256: SHA-256 of the file after gunzip.
         system: folder of a system-wide copy, and how to install it there.
+        compared: with ``content_sha256``: what of the content is compared, all of it by default.
+            A ValueError of it refuses the file.
+        copies: with ``compared``: further file names, of copies in other formats.
     """
 
     folder: str
@@ -65,12 +69,17 @@ class FileSpec:
     sha256: str | None = None
     content_sha256: str | None = None
     system: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    compared: Callable[[bytes], bytes] | None = None
+    copies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         given = [digest for digest in (self.sha256, self.content_sha256) if digest is not None]
         require(len(given) == 1, "sha256, content_sha256", given, "exactly one of the two")
         fits = len(given[0]) == 64 and not set(given[0]) - set("0123456789abcdef")
         require(fits, "sha256, content_sha256", given[0], "64 lower-case hexadecimal digits")
+        fits = self.compared is None or self.content_sha256 is not None
+        require(fits, "sha256", given[0], "content_sha256 where compared is given")
+        require(self.compared is not None or not self.copies, "copies", self.copies, "compared")
 
     @property
     def checksum(self) -> str:
@@ -81,7 +90,8 @@ class FileSpec:
     def names(self) -> tuple[str, ...]:
         """The file names under which a copy is looked for."""
         plain = self.name.removesuffix(".gz")
-        return (self.name, plain) if self.content_sha256 and plain != self.name else (self.name,)
+        decompressed = (plain,) if self.content_sha256 and plain != self.name else ()
+        return (self.name, *decompressed, *self.copies)
 
 
 def fetch(spec: FileSpec, root: PathLike | None = None) -> bytes:
@@ -172,7 +182,11 @@ def _verified(spec: FileSpec, data: bytes) -> bytes:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise _BadContentError(f"corrupt gzip of {size} bytes ({error})") from error
-    digest = hashlib.sha256(data).hexdigest()
+    try:
+        compared = data if spec.compared is None else spec.compared(data)
+    except ValueError as error:
+        raise _BadContentError(str(error)) from error
+    digest = hashlib.sha256(compared).hexdigest()
     if digest != spec.checksum:
         what = "content" if spec.content_sha256 else "file"
         raise _BadContentError(
