@@ -7,6 +7,12 @@ Example:
     2
 """
 
+from jaxlab.graphs.components import (
+    Components,
+    connected_components,
+    graph_components,
+    largest_component,
+)
 from jaxlab.graphs.containers import (
     AnyGraph,
     Digraph,
@@ -18,9 +24,13 @@ from jaxlab.graphs.containers import (
 
 __all__ = [
     "AnyGraph",
+    "Components",
     "Digraph",
     "Graph",
+    "connected_components",
     "digraph_from_arcs",
+    "graph_components",
     "graph_from_edges",
+    "largest_component",
     "pad_graph",
 ]

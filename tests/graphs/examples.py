@@ -1,14 +1,15 @@
-"""Arguments of every public function, for tests/test_portability.py."""
+"""Example arguments of the room's public functions, gathered from its parts."""
 
-from jaxlab.graphs.containers import graph_from_edges
+import importlib
+import pkgutil
+from pathlib import Path
+
 from tests.helpers import Example
 
-HOST_SIDE = {
-    "jaxlab.graphs.containers.digraph_from_arcs": "reads a list on the host",
-    "jaxlab.graphs.containers.graph_from_edges": "reads a list on the host",
-}
-EXAMPLES = {
-    "jaxlab.graphs.containers.pad_graph": Example(
-        (graph_from_edges([[0, 1]], 2),), {"node_capacity": 4, "edge_capacity": 3}
-    ),
-}
+EXAMPLES: dict[str, Example] = {}
+HOST_SIDE: dict[str, str] = {}
+for _info in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    if _info.name.startswith("examples_"):
+        _part = importlib.import_module(f"tests.graphs.{_info.name}")
+        EXAMPLES |= getattr(_part, "EXAMPLES", {})
+        HOST_SIDE |= getattr(_part, "HOST_SIDE", {})
