@@ -11,13 +11,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxlab import data, experiments, graphs, hopfield, ntk, runner, spherical, training
+    from jaxlab import (
+        data,
+        experiments,
+        graph_algorithms,
+        graphs,
+        hopfield,
+        ntk,
+        runner,
+        spherical,
+        training,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "data",
     "experiments",
+    "graph_algorithms",
     "graphs",
     "hopfield",
     "ntk",

@@ -1,0 +1,19 @@
+"""Example arguments for the assignment solvers."""
+
+import jax.numpy as jnp
+
+from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import Example
+
+ROOM = "jaxlab.graph_algorithms"
+COST = jnp.array([[3, 5, 2], [4, 1, 6], [7, 2, 2]], jnp.int32)
+DUALS = Duals(jnp.array([3, 1, 2], jnp.int32), jnp.array([0, 0, 1], jnp.int32))
+MASK = jnp.array([[True, True, False], [True, True, True], [True, False, True]])
+
+EXAMPLES = {
+    f"{ROOM}.duals.dual_objective": Example((DUALS,)),
+    f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS, MASK)),
+    f"{ROOM}.duals.tighten_duals": Example((COST, DUALS, MASK)),
+}
+
+HOST_SIDE: dict[str, str] = {}

@@ -1,0 +1,69 @@
+"""Duals: value, violation and tightening, against the definitions in numpy."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms import duals as du
+from jaxlab.graph_algorithms.types import Duals
+
+RNG = np.random.default_rng(3)
+
+
+def random_problem(n, m):
+    cost = RNG.integers(-20, 20, (n, m))
+    duals = Duals(*(jnp.asarray(RNG.integers(-15, 15, size), jnp.int32) for size in (n, m)))
+    return jnp.asarray(cost, jnp.int32), duals, jnp.asarray(RNG.random((n, m)) < 0.6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_violation_and_tightening(masked):
+    for _ in range(20):
+        cost, duals, mask = random_problem(5, 7)
+        there = np.asarray(mask) if masked else np.ones((5, 7), bool)
+        mask = mask if masked else None
+        reduced = np.asarray(cost) - np.asarray(duals.row)[:, None] - np.asarray(duals.col)
+        expected = max(0, -reduced[there].min())
+        assert du.feasibility_violation(cost, duals, mask) == expected
+        tight = du.tighten_duals(cost, duals, mask)
+        assert du.feasibility_violation(cost, tight, mask) == 0
+        slack = np.asarray(du.reduced_costs(cost, tight))
+        slack = np.where(there, slack, 99)
+        assert (slack.min(axis=1)[there.any(axis=1)] == 0).all()
+        assert (slack.min(axis=0)[there.any(axis=0)] == 0).all()
+        again = du.tighten_duals(cost, tight, mask)
+        assert du.dual_objective(again) == du.dual_objective(tight)  # nothing is left to raise
+        feasible = Duals(duals.row - expected, duals.col)
+        raised = du.tighten_duals(cost, feasible, mask)
+        assert (raised.row >= feasible.row).all()
+        assert (raised.col >= feasible.col).all()
+
+
+def test_rows_and_columns_without_edges_keep_their_duals():
+    cost, duals, _ = random_problem(2, 2)
+    tight = du.tighten_duals(cost, duals, jnp.array([[True, False], [False, False]]))
+    assert tight.row[1] == duals.row[1]
+    assert tight.col[1] == duals.col[1]
+    assert tight.row[0] + tight.col[0] == cost[0, 0]
+
+
+def test_stacks_have_one_value_each():
+    stack = Duals(jnp.arange(6).reshape(2, 3), jnp.ones((2, 4), jnp.int32))
+    assert du.dual_objective(stack).tolist() == [7, 16]
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    cost, duals, mask = random_problem(2, 3)
+    with pytest.raises(ValueError, match="cost: expected a matrix, got int32"):
+        du.tighten_duals(cost[0], duals)
+    with pytest.raises(ValueError, match=r"duals.row: expected shape \[2\]"):
+        du.tighten_duals(cost, Duals(duals.col, duals.col))
+    with pytest.raises(ValueError, match=r"duals.col: expected shape \[3\]"):
+        du.feasibility_violation(cost, Duals(duals.row, duals.row))
+    with pytest.raises(ValueError, match=r"mask: expected shape \[2, 3\]"):
+        du.tighten_duals(cost, duals, mask.T)
+    with pytest.raises(ValueError, match="mask: expected dtype bool"):
+        du.tighten_duals(cost, duals, cost)
+    with pytest.raises(ValueError, match="cost: expected numbers"):
+        du.tighten_duals(mask, duals)
