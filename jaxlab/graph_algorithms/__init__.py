@@ -23,6 +23,7 @@ Example:
 """
 
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation, tighten_duals
+from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "Duals",
     "dual_objective",
     "feasibility_violation",
+    "round_duals",
     "tighten_duals",
 ]

@@ -14,6 +14,7 @@ EXAMPLES = {
     f"{ROOM}.duals.dual_objective": Example((DUALS,)),
     f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS, MASK)),
     f"{ROOM}.duals.tighten_duals": Example((COST, DUALS, MASK)),
+    f"{ROOM}.rounding.round_duals": Example((COST, DUALS), {"method": "cover", "mask": MASK}),
 }
 
 HOST_SIDE: dict[str, str] = {}
