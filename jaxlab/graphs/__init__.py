@@ -21,16 +21,52 @@ from jaxlab.graphs.containers import (
     graph_from_edges,
     pad_graph,
 )
+from jaxlab.graphs.degrees import (
+    degrees,
+    in_degrees,
+    out_degrees,
+)
+from jaxlab.graphs.layouts import (
+    Csr,
+    InArcs,
+    csr,
+    in_arcs,
+)
+from jaxlab.graphs.segments import (
+    Mode,
+    segment_argmin,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_mode,
+    segment_softmax,
+    segment_sum,
+)
 
 __all__ = [
     "AnyGraph",
     "Components",
+    "Csr",
     "Digraph",
     "Graph",
+    "InArcs",
+    "Mode",
     "connected_components",
+    "csr",
+    "degrees",
     "digraph_from_arcs",
     "graph_components",
     "graph_from_edges",
+    "in_arcs",
+    "in_degrees",
     "largest_component",
+    "out_degrees",
     "pad_graph",
+    "segment_argmin",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_mode",
+    "segment_softmax",
+    "segment_sum",
 ]

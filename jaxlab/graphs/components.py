@@ -19,12 +19,12 @@ class Components(NamedTuple):
     Attributes:
         labels: least vertex of each vertex's component; padding labels itself.
         sizes: number of vertices of the component whose least vertex this is; 0 elsewhere.
-        count: number of components.
+        number: of components.
     """
 
     labels: Int32[Array, " n"]
     sizes: Int32[Array, " n"]
-    count: Int32[Array, ""]
+    number: Int32[Array, ""]
 
 
 @functools.partial(jax.jit, static_argnames=("n",))
@@ -111,7 +111,7 @@ def graph_components(graph: Graph | Digraph) -> Components:
     Example:
         >>> from jaxlab.graphs.containers import graph_from_edges
         >>> found = graph_components(graph_from_edges([[1, 2]], 3))
-        >>> found.labels.tolist(), found.sizes.tolist(), int(found.count)
+        >>> found.labels.tolist(), found.sizes.tolist(), int(found.number)
         ([0, 1, 1], [1, 2, 0], 2)
     """
     n = graph.node_capacity

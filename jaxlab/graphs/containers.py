@@ -190,7 +190,7 @@ def pad_graph(graph: AnyGraph, *, node_capacity: int, edge_capacity: int) -> Any
             jnp.where(graph.mask, vertices, node_capacity), more, constant_values=node_capacity
         )
 
-    return graph.replace(  # type: ignore[attr-defined, no-any-return]
+    return graph.replace(  # type: ignore[attr-defined]
         senders=ends(graph.senders),
         receivers=ends(graph.receivers),
         mask=jnp.pad(graph.mask, more),

@@ -2,14 +2,28 @@
 
 import jax.numpy as jnp
 
-from jaxlab.graphs.containers import graph_from_edges
+from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
 from tests.helpers import Example
 
 GRAPH = graph_from_edges([[0, 1], [1, 2]], 3, edge_capacity=4, node_capacity=5)
+DIGRAPH = digraph_from_arcs([[0, 1], [1, 2]], 3, edge_capacity=4, node_capacity=5)
+VALUES = jnp.array([1.0, 2.0, 3.0, 4.0])
 IDS = jnp.array([0, 2, 2, 3])
 
 EXAMPLES = {
     "jaxlab.graphs.components.connected_components": Example((IDS, IDS, None), {"n": 5}),
     "jaxlab.graphs.components.graph_components": Example((GRAPH,)),
     "jaxlab.graphs.components.largest_component": Example((GRAPH,)),
+    "jaxlab.graphs.degrees.degrees": Example((GRAPH,)),
+    "jaxlab.graphs.degrees.in_degrees": Example((DIGRAPH,)),
+    "jaxlab.graphs.degrees.out_degrees": Example((DIGRAPH,)),
+    "jaxlab.graphs.layouts.csr": Example((GRAPH,)),
+    "jaxlab.graphs.layouts.in_arcs": Example((DIGRAPH,), {"width": 2}),
+    "jaxlab.graphs.segments.segment_argmin": Example((VALUES, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_max": Example((VALUES, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_mean": Example((VALUES, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_min": Example((VALUES, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_mode": Example((IDS, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_softmax": Example((VALUES, IDS), {"num_segments": 3}),
+    "jaxlab.graphs.segments.segment_sum": Example((VALUES, IDS), {"num_segments": 3}),
 }

@@ -1,0 +1,51 @@
+"""Random graphs of many sizes in one capacity, so that a test compiles once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
+
+NODES, EDGES = 12, 24
+
+
+def random_graph(rng, *, weights=False, nodes=NODES, edges=EDGES):
+    n = int(rng.integers(0, nodes + 1))
+    pairs = np.stack(np.triu_indices(n, 1), axis=1)
+    m = int(rng.integers(0, min(len(pairs), edges) + 1))
+    pairs = rng.permuted(pairs[rng.permutation(len(pairs))[:m]], axis=1)
+    numbers = rng.integers(1, 10, m) if weights else None
+    return graph_from_edges(
+        pairs, n, weights=numbers, node_capacity=nodes, edge_capacity=edges
+    ), pairs
+
+
+def random_digraph(rng, *, weights=False, nodes=NODES, edges=EDGES):
+    n = int(rng.integers(0, nodes + 1))
+    m = int(rng.integers(0, edges + 1)) if n else 0
+    arcs = rng.integers(0, max(n, 1), (m, 2))  # loops and parallel arcs among them
+    numbers = rng.integers(1, 10, m) if weights else None
+    return digraph_from_arcs(
+        arcs, n, weights=numbers, node_capacity=nodes, edge_capacity=edges
+    ), arcs
+
+
+def shuffled(rng, graph):
+    """The same graph with its padding strewn among the edges."""
+    order = jnp.asarray(rng.permutation(graph.edge_capacity))
+    weights = None if graph.weights is None else graph.weights[order]
+    return graph.replace(
+        senders=graph.senders[order],
+        receivers=graph.receivers[order],
+        mask=graph.mask[order],
+        weights=weights,
+    )
+
+
+def stacked(graphs):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs)
+
+
+def numpy(tree):
+    """Leaves on the host, where reading single entries is cheap."""
+    return jax.tree.map(np.asarray, tree)
