@@ -21,7 +21,7 @@ from jaxlab.graphs.containers import (
     graph_from_edges,
     pad_graph,
 )
-from jaxlab.graphs.degrees import (
+from jaxlab.graphs.degree import (
     degrees,
     in_degrees,
     out_degrees,
@@ -42,6 +42,12 @@ from jaxlab.graphs.segments import (
     segment_softmax,
     segment_sum,
 )
+from jaxlab.graphs.triangles import (
+    TriangleCounts,
+    Triangles,
+    count_triangles,
+    list_triangles,
+)
 
 __all__ = [
     "AnyGraph",
@@ -51,7 +57,10 @@ __all__ = [
     "Graph",
     "InArcs",
     "Mode",
+    "TriangleCounts",
+    "Triangles",
     "connected_components",
+    "count_triangles",
     "csr",
     "degrees",
     "digraph_from_arcs",
@@ -60,6 +69,7 @@ __all__ = [
     "in_arcs",
     "in_degrees",
     "largest_component",
+    "list_triangles",
     "out_degrees",
     "pad_graph",
     "segment_argmin",

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Int32
 
 from jaxlab.checks import check_choice, check_integer, concrete, require
 from jaxlab.graphs.containers import Digraph, Graph
-from jaxlab.graphs.degrees import degrees, in_degrees
+from jaxlab.graphs.degree import degrees, in_degrees
 
 __all__ = ["Csr", "InArcs", "csr", "in_arcs"]
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlab.graphs.degrees import degrees, in_degrees, out_degrees
+from jaxlab.graphs.degree import degrees, in_degrees, out_degrees
 from tests.graphs.instances import NODES, numpy, random_digraph, random_graph, shuffled, stacked
 
 RNG = np.random.default_rng(11)
