@@ -42,6 +42,10 @@ from jaxlab.graphs.segments import (
     segment_softmax,
     segment_sum,
 )
+from jaxlab.graphs.traversal import (
+    BreadthFirst,
+    breadth_first_search,
+)
 from jaxlab.graphs.triangles import (
     TriangleCounts,
     Triangles,
@@ -51,6 +55,7 @@ from jaxlab.graphs.triangles import (
 
 __all__ = [
     "AnyGraph",
+    "BreadthFirst",
     "Components",
     "Csr",
     "Digraph",
@@ -59,6 +64,7 @@ __all__ = [
     "Mode",
     "TriangleCounts",
     "Triangles",
+    "breadth_first_search",
     "connected_components",
     "count_triangles",
     "csr",

@@ -19,6 +19,7 @@ from jaxlab.experiments.interface import Claim, Reporter, config
 from jaxlab.experiments.spherical.classification_report import (
     PAPER_IMAGES,
     draw_accuracy,
+    draw_cost,
     draw_spheres,
     judge,
     report_averaging,
@@ -100,6 +101,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     report_averaging(studies[0], reporter, text)
     note_studies(config, studies, reporter)
     draw_accuracy(studies, spectra, reporter, text)
+    draw_cost(studies, spectra, reporter, text)
     draw_spheres(config, studies[0], reporter)
     judge(studies[0], reporter)
 

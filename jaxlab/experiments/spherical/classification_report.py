@@ -1,9 +1,11 @@
 """Tables, figures and verdicts of the classification experiment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
@@ -25,6 +27,7 @@ from jaxlab.experiments.spherical.spheres import images_grid, project, spheres
 __all__ = [
     "PAPER_IMAGES",
     "draw_accuracy",
+    "draw_cost",
     "draw_spheres",
     "judge",
     "report_averaging",
@@ -102,46 +105,11 @@ def report_averaging(study: Study, reporter: Reporter, text: str) -> None:
 def draw_accuracy(
     studies: Sequence[Study], spectra: Sequence[Spectra], reporter: Reporter, text: str
 ) -> None:
-    """Accuracy on rotated images against the number of training images."""
-    figure, axes = plotting.new_figure(
-        1, len(studies), panel=(7.2 if len(studies) == 1 else 5.4, 3.9), sharey=True
-    )
-    lines = list(dict.fromkeys(_line(arm) for study in studies for arm in study.cells))
-    looks = plotting.styles(lines)
-    for study, spectrum, ax in zip(studies, spectra, np.ravel(axes), strict=True):
-        counts: set[int] = set()
-        for line in lines:
-            arms = sorted(
-                (arm for arm in study.cells if _line(arm) == line), key=lambda arm: arm.images
-            )
-            if not arms:
-                continue
-            values = [values_of(study, arm, "rotated") for arm in arms]
-            means, deviations = (np.array([fn(one) for one in values]) for fn in (np.mean, np.std))
-            images = [arm.images for arm in arms]
-            counts |= set(images)
-            ax.errorbar(
-                images,
-                means,
-                deviations,
-                label=line,
-                linewidth=1.6,
-                markersize=6,
-                capsize=3,
-                **looks[line],
-            )
-            if arms[0].equivariant and len(arms) == 1:
-                ax.axhline(means[0], color=looks[line]["color"], linewidth=1, linestyle="--")
-        control = 100 * np.mean([one["rotated"] for one in spectrum])
-        ax.axhline(control, color="#666666", linewidth=1.2, linestyle=":", label="power spectrum")
-        plotting.count_axis(ax, sorted(counts))
-        ax.margins(x=0.08)
-        ax.set_ylim(0, 102)
-        seeds = len(next(iter(study.cells.values())))
-        ax.set_title(f"{labels_of(study)} ({seeds} seed{'s' * (seeds > 1)})")
+    """Accuracy on rotated test images against the number of training images."""
+    figure = _curves(studies, spectra, lambda study, arm: arm.images)
+    for study, ax in zip(studies, figure.axes, strict=True):
+        plotting.count_axis(ax, sorted({arm.images for arm in study.cells}))
         ax.set_xlabel("training images (with rotated copies)")
-    np.ravel(axes)[0].set_ylabel("accuracy on rotated images, %")
-    plotting.legend(figure)
     largest = max(arm.images for study in studies for arm in study.cells)
     scale = (
         ""
@@ -156,6 +124,71 @@ def draw_accuracy(
         "over seeds; dashed: the equivariant network, trained on images as they are; dotted: "
         f"logistic regression on the power spectrum; {text}.{scale}",
     )
+
+
+def draw_cost(
+    studies: Sequence[Study], spectra: Sequence[Spectra], reporter: Reporter, text: str
+) -> None:
+    """Accuracy on rotated test images against the time that training took."""
+    figure = _curves(
+        studies,
+        spectra,
+        lambda study, arm: float(np.mean([cell["seconds"] for cell in study.cells[arm]])),
+    )
+    for ax in figure.axes:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xlabel("time of the training steps, s")
+    reporter.figure(
+        "cost",
+        figure,
+        "The same accuracy against the wall-clock time of a training, without compilation and "
+        "validation, mean over seeds.",
+    )
+
+
+def _curves(
+    studies: Sequence[Study],
+    spectra: Sequence[Spectra],
+    position: Callable[[Study, Arm], int | float],
+) -> Figure:
+    """One panel a study, one line a network and kind of training, its arms from left to right."""
+    figure, axes = plotting.new_figure(
+        1, len(studies), panel=(7.2 if len(studies) == 1 else 5.4, 3.9), sharey=True
+    )
+    lines = list(dict.fromkeys(_line(arm) for study in studies for arm in study.cells))
+    looks = plotting.styles(lines)
+    for study, spectrum, ax in zip(studies, spectra, np.ravel(axes), strict=True):
+        for line in lines:
+            arms = [arm for arm in study.cells if _line(arm) == line]
+            if not arms:
+                continue
+            arms.sort(key=lambda arm: position(study, arm))
+            values = [values_of(study, arm, "rotated") for arm in arms]
+            means, deviations = (np.array([fn(one) for one in values]) for fn in (np.mean, np.std))
+            ax.errorbar(
+                [position(study, arm) for arm in arms],
+                means,
+                deviations,
+                label=line,
+                linewidth=1.6,
+                markersize=6,
+                capsize=3,
+                **looks[line],
+            )
+            if arms[0].equivariant and len(arms) == 1:
+                ax.axhline(means[0], color=looks[line]["color"], linewidth=1, linestyle="--")
+        control = 100 * np.mean([one["rotated"] for one in spectrum])
+        ax.axhline(control, color="#666666", linewidth=1.2, linestyle=":", label="power spectrum")
+        ax.margins(x=0.08)
+        ax.set_ylim(0, 102)
+        seeds = len(next(iter(study.cells.values())))
+        ax.set_title(f"{labels_of(study)} ({seeds} seed{'s' * (seeds > 1)})")
+    np.ravel(axes)[0].set_ylabel("accuracy on rotated images, %")
+    plotting.legend(figure)
+    return figure
 
 
 def _line(arm: Arm) -> str:
