@@ -21,10 +21,22 @@ from jaxlab.graphs.containers import (
     graph_from_edges,
     pad_graph,
 )
+from jaxlab.graphs.conversions import (
+    digraph_from_scipy,
+    from_networkx,
+    graph_from_scipy,
+    to_networkx,
+    to_scipy,
+)
 from jaxlab.graphs.degree import (
     degrees,
     in_degrees,
     out_degrees,
+)
+from jaxlab.graphs.dense import (
+    graph_from_dense,
+    to_dense,
+    to_digraph,
 )
 from jaxlab.graphs.layouts import (
     Csr,
@@ -70,8 +82,12 @@ __all__ = [
     "csr",
     "degrees",
     "digraph_from_arcs",
+    "digraph_from_scipy",
+    "from_networkx",
     "graph_components",
+    "graph_from_dense",
     "graph_from_edges",
+    "graph_from_scipy",
     "in_arcs",
     "in_degrees",
     "largest_component",
@@ -85,4 +101,8 @@ __all__ = [
     "segment_mode",
     "segment_softmax",
     "segment_sum",
+    "to_dense",
+    "to_digraph",
+    "to_networkx",
+    "to_scipy",
 ]

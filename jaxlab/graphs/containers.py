@@ -235,7 +235,7 @@ def _fields(
     return {
         "senders": jnp.asarray(padded[:, 0]),
         "receivers": jnp.asarray(padded[:, 1]),
-        "mask": jnp.arange(edge_capacity) < len(pairs),
+        "mask": jnp.asarray(np.arange(edge_capacity) < len(pairs)),
         "weights": weights,
         "n_node": jnp.int32(n_node),
         "node_capacity": node_capacity,

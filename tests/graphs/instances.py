@@ -49,3 +49,20 @@ def stacked(graphs):
 def numpy(tree):
     """Leaves on the host, where reading single entries is cheap."""
     return jax.tree.map(np.asarray, tree)
+
+
+def edges_of(graph):
+    """Edges with weights, in lexicographic order."""
+    mask = np.asarray(graph.mask)
+    weights = np.ones(mask.size) if graph.weights is None else graph.weights
+    columns = np.stack([graph.senders, graph.receivers, np.asarray(weights)], axis=1)[mask]
+    return sorted(columns.tolist())
+
+
+def matrix_of(graph, directed):
+    matrix = np.zeros((NODES, NODES))
+    for u, v, w in edges_of(graph):
+        matrix[int(u), int(v)] += w
+        if not directed:
+            matrix[int(v), int(u)] += w
+    return matrix

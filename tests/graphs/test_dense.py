@@ -1,0 +1,85 @@
+"""Dense matrices: round trips for stacks of graphs, and what cannot be known inside jit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graphs.containers import graph_from_edges
+from jaxlab.graphs.dense import graph_from_dense, to_dense, to_digraph
+from tests.graphs.instances import (
+    NODES,
+    edges_of,
+    matrix_of,
+    numpy,
+    random_digraph,
+    random_graph,
+    shuffled,
+    stacked,
+)
+
+RNG = np.random.default_rng(29)
+
+
+def test_dense():
+    for make, directed in ((random_graph, False), (random_digraph, True)):
+        for weights in (False, True):
+            graphs = [shuffled(RNG, make(RNG, weights=weights)[0]) for _ in range(30)]
+            found = numpy(jax.vmap(to_dense)(stacked(graphs)))
+            assert found.dtype == (jnp.int32 if weights else bool)
+            for lane, graph in enumerate(graphs):
+                wanted = matrix_of(graph, directed)
+                wanted = wanted if weights else wanted > 0
+                np.testing.assert_array_equal(found[lane], wanted)
+
+
+def test_dense_round_trip_in_and_out_of_jit():
+    graphs = [random_graph(RNG, weights=True)[0] for _ in range(30)]
+    matrices = jax.vmap(to_dense)(stacked(graphs))
+    sizes = jnp.stack([graph.n_node for graph in graphs])
+
+    def back(matrix, n_node):
+        return graph_from_dense(matrix, n_node=n_node, weighted=True)
+
+    stack = numpy(jax.vmap(back)(matrices, sizes))
+    matrices = np.asarray(matrices)
+    for lane, graph in enumerate(graphs):
+        again = jax.tree.map(lambda leaf, lane=lane: leaf[lane], stack)
+        assert edges_of(again) == edges_of(graph)
+        assert again.n_node == graph.n_node
+        if lane < 5:
+            outside = back(jnp.asarray(matrices[lane]), int(graph.n_node))
+            jax.tree.map(np.testing.assert_array_equal, again, outside)
+        assert (again.senders[~again.mask] == NODES).all()
+    matrix = jnp.asarray(matrices[0])
+    tight = graph_from_dense(matrix, edge_capacity=30)
+    assert edges_of(tight) == edges_of(graph_from_dense(matrix))
+    assert tight.edge_capacity == 30
+
+
+def test_two_arcs_an_edge():
+    graph = graph_from_edges([[2, 0], [1, 2]], 3, weights=[5, 6], node_capacity=4, edge_capacity=3)
+    arcs = to_digraph(graph)
+    assert arcs.senders.tolist() == [0, 1, 4, 2, 2, 4]
+    assert arcs.receivers.tolist() == [2, 2, 4, 0, 1, 4]
+    assert arcs.weights.tolist() == [5, 6, 0, 5, 6, 0]
+    np.testing.assert_array_equal(to_dense(arcs), to_dense(graph))
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    edge = jnp.array([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"adjacency: expected shape \[2, 2\]"):
+        graph_from_dense(jnp.zeros((2, 3)))
+    with pytest.raises(ValueError, match="adjacency: expected a symmetric matrix"):
+        graph_from_dense(jnp.array([[0, 1], [0, 0]]))
+    with pytest.raises(ValueError, match="adjacency: expected a symmetric matrix"):
+        graph_from_dense(jnp.eye(2))
+    with pytest.raises(ValueError, match="edge_capacity: expected room for 1 edges, got 0"):
+        graph_from_dense(edge, edge_capacity=0)
+    with pytest.raises(ValueError, match="edge_capacity: expected at least 1"):
+        jax.jit(lambda matrix: graph_from_dense(matrix, edge_capacity=0))(edge)
+    with pytest.raises(ValueError, match="n_node: expected a number of vertices from 0 to 2"):
+        graph_from_dense(jnp.zeros((2, 2)), n_node=3)
+    with pytest.raises(ValueError, match="n_node: expected dtype integer"):
+        graph_from_dense(jnp.zeros((2, 2)), n_node=1.5)
