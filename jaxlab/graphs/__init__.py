@@ -38,11 +38,23 @@ from jaxlab.graphs.dense import (
     to_dense,
     to_digraph,
 )
+from jaxlab.graphs.edge_lists import (
+    GraphFile,
+    read_edge_list,
+    write_edge_list,
+)
 from jaxlab.graphs.layouts import (
     Csr,
     InArcs,
     csr,
     in_arcs,
+)
+from jaxlab.graphs.matrix_market import (
+    read_matrix_market,
+)
+from jaxlab.graphs.metis import (
+    read_metis,
+    write_metis,
 )
 from jaxlab.graphs.segments import (
     Mode,
@@ -54,6 +66,11 @@ from jaxlab.graphs.segments import (
     segment_softmax,
     segment_sum,
 )
+from jaxlab.graphs.stacks import (
+    power_of_two,
+    stack_graphs,
+    unstack_graphs,
+)
 from jaxlab.graphs.traversal import (
     BreadthFirst,
     breadth_first_search,
@@ -64,6 +81,11 @@ from jaxlab.graphs.triangles import (
     count_triangles,
     list_triangles,
 )
+from jaxlab.graphs.tuples import (
+    digraph_from_jraph,
+    graph_from_jraph,
+    to_jraph,
+)
 
 __all__ = [
     "AnyGraph",
@@ -72,6 +94,7 @@ __all__ = [
     "Csr",
     "Digraph",
     "Graph",
+    "GraphFile",
     "InArcs",
     "Mode",
     "TriangleCounts",
@@ -82,11 +105,13 @@ __all__ = [
     "csr",
     "degrees",
     "digraph_from_arcs",
+    "digraph_from_jraph",
     "digraph_from_scipy",
     "from_networkx",
     "graph_components",
     "graph_from_dense",
     "graph_from_edges",
+    "graph_from_jraph",
     "graph_from_scipy",
     "in_arcs",
     "in_degrees",
@@ -94,6 +119,10 @@ __all__ = [
     "list_triangles",
     "out_degrees",
     "pad_graph",
+    "power_of_two",
+    "read_edge_list",
+    "read_matrix_market",
+    "read_metis",
     "segment_argmin",
     "segment_max",
     "segment_mean",
@@ -101,8 +130,13 @@ __all__ = [
     "segment_mode",
     "segment_softmax",
     "segment_sum",
+    "stack_graphs",
     "to_dense",
     "to_digraph",
+    "to_jraph",
     "to_networkx",
     "to_scipy",
+    "unstack_graphs",
+    "write_edge_list",
+    "write_metis",
 ]

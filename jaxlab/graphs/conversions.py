@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from jaxlab.checks import check_shape, concrete, require
+from jaxlab.checks import check_shape, require
+from jaxlab.graphs._host import listed
 from jaxlab.graphs.containers import Digraph, Graph, digraph_from_arcs, graph_from_edges
 
 __all__ = [
@@ -126,7 +127,7 @@ def to_scipy(graph: Graph | Digraph) -> scipy.sparse.csr_array:
         >>> to_scipy(graph_from_edges([[0, 2]], 3)).toarray().tolist()
         [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
     """
-    arcs, values, n = _arcs(graph)
+    arcs, values, n = listed(graph)
     values = np.ones(len(arcs), np.int32) if values is None else values
     if isinstance(graph, Graph):
         arcs, values = np.concatenate([arcs, arcs[:, ::-1]]), np.tile(values, 2)
@@ -203,7 +204,7 @@ def to_networkx(graph: Graph | Digraph) -> Any:
     """
     import networkx  # not a dependency
 
-    arcs, values, n = _arcs(graph)
+    arcs, values, n = listed(graph)
     if isinstance(graph, Graph):
         made = networkx.Graph()
     elif len(np.unique(arcs, axis=0)) == len(arcs):
@@ -233,12 +234,3 @@ def _entries(matrix: Any) -> tuple[np.ndarray, np.ndarray, int]:
         matrix.sum_duplicates()
     rows = np.repeat(np.arange(n), np.diff(matrix.indptr))
     return np.stack([rows, matrix.indices.astype(np.int64)], axis=1), matrix.data, n
-
-
-def _arcs(graph: Graph | Digraph) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Ends of the edges that are there, their weights, and the number of vertices."""
-    mask = concrete(graph.mask)
-    require(mask is not None and mask.ndim == 1, "graph", graph.mask, "one graph, outside of jit")
-    arcs = np.stack([np.asarray(graph.senders), np.asarray(graph.receivers)], axis=1)[mask]
-    weights = None if graph.weights is None else np.asarray(graph.weights)[mask]
-    return arcs, weights, int(graph.n_node)

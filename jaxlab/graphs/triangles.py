@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32
 
-from jaxlab.checks import concrete, require
+from jaxlab.graphs._host import positions
 from jaxlab.graphs.containers import Graph
 
 __all__ = ["TriangleCounts", "Triangles", "count_triangles", "list_triangles"]
@@ -70,7 +70,9 @@ def list_triangles(graph: Graph) -> Triangles:
         ([[0, 1, 2]], [[0, 2, 1]])
     """
     n = graph.node_capacity
-    number, senders, receivers = _edges(graph)
+    number = positions(graph)
+    senders = np.asarray(graph.senders, np.int64)[number]
+    receivers = np.asarray(graph.receivers, np.int64)[number]
     rising = np.argsort(senders * n + receivers)
     number, senders, receivers = number[rising], senders[rising], receivers[rising]
     degree = np.bincount(np.concatenate([senders, receivers]), minlength=n)
@@ -131,12 +133,3 @@ def count_triangles(graph: Graph) -> TriangleCounts:
         np.bincount(vertices.ravel(), minlength=graph.node_capacity).astype(np.int32),
         len(vertices),
     )
-
-
-def _edges(graph: Graph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions and ends of the edges that are there."""
-    mask = concrete(graph.mask)
-    require(mask is not None and mask.ndim == 1, "graph", graph.mask, "one graph, outside of jit")
-    number = np.flatnonzero(mask)  # type: ignore[arg-type]
-    senders = np.asarray(graph.senders, np.int64)[number]
-    return number, senders, np.asarray(graph.receivers, np.int64)[number]

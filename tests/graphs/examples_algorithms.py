@@ -30,4 +30,5 @@ EXAMPLES = {
     "jaxlab.graphs.segments.segment_softmax": Example((VALUES, IDS), {"num_segments": 3}),
     "jaxlab.graphs.segments.segment_sum": Example((VALUES, IDS), {"num_segments": 3}),
     "jaxlab.graphs.traversal.breadth_first_search": Example((GRAPH, IDS)),
+    "jaxlab.graphs.tuples.to_jraph": Example((GRAPH,), {"num_nodes": 8}),
 }

@@ -1,0 +1,107 @@
+"""What the readers of graph files share: the result, errors that name the line, simple graphs."""
+
+import gzip
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from jaxlab.checks import require
+
+__all__ = ["GraphFile", "read_text", "refuse_line", "simple_file", "write_text"]
+
+
+class GraphFile(NamedTuple):
+    """A graph as read from a file, simple: without loops, each edge once.
+
+    ``graph_from_edges(file.edges, file.n_node, weights=file.weights)`` makes a graph of it, or
+    ``digraph_from_arcs`` if it was read as directed.
+
+    Attributes:
+        edges: pairs of vertices in lexicographic order; the smaller vertex first if undirected.
+        n_node: number of vertices.
+        weights: of the edges; None if none were read.
+        node_weights: of the vertices, one column for each kind; None if the file has none.
+        ids: the file's name of each vertex.
+        self_loops: number of loops, which were dropped.
+        duplicates: number of repeated edges, which were dropped; an undirected edge that is listed
+            once from either end is not one.
+    """
+
+    edges: Int[np.ndarray, "m 2"]
+    n_node: int
+    weights: Shaped[np.ndarray, " m"] | None
+    node_weights: Shaped[np.ndarray, "n c"] | None
+    ids: Int[np.ndarray, " n"]
+    self_loops: int
+    duplicates: int
+
+
+def read_text(path: str | Path) -> str:
+    """The file's text; of one whose name ends in ".gz", the text that was compressed."""
+    data = Path(path).read_bytes()
+    try:
+        if Path(path).suffix == ".gz":
+            data = gzip.decompress(data)
+        return data.decode()
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"{path}: expected text, or compressed text in .gz: {error}") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file, compressed if its name ends in ".gz"."""
+    data = text.encode()
+    # without the time of day: equal graphs make equal files
+    data = gzip.compress(data, mtime=0) if Path(path).suffix == ".gz" else data
+    Path(path).write_bytes(data)
+
+
+def refuse_line(path: str | Path, line: int | None, got: object, expected: str) -> None:
+    """Raise ``ValueError`` that names the file and the line, counted from 1."""
+    where = f"{path}" if line is None else f"{path}, line {line}"
+    require(False, where, got, expected)
+
+
+def simple_file(
+    path: str | Path,
+    pairs: np.ndarray,
+    ids: np.ndarray,
+    *,
+    directed: bool,
+    weights: np.ndarray | None = None,
+    node_weights: np.ndarray | None = None,
+    lines: np.ndarray | None = None,
+) -> GraphFile:
+    """The simple graph of rows of vertices ``[rows, 2]``.
+
+    Args:
+        path: named in errors.
+        pairs: vertices from 0 on, in the order of the file.
+        ids: name of each vertex.
+        directed: whether ``ab`` and ``ba`` are two arcs or one edge.
+        weights: of the rows.
+        node_weights: of the vertices.
+        lines: the line of each row, named in errors; None where there are no lines.
+
+    Raises:
+        ValueError: an edge that is repeated with another weight.
+    """
+    n = len(ids)
+    proper = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
+    duplicates = proper.size - np.unique(pairs[proper] @ np.array([n, 1])).size
+    ends = pairs[proper] if directed else np.sort(pairs[proper], axis=1)
+    key, first, which = np.unique(ends @ np.array([n, 1]), return_index=True, return_inverse=True)
+    if weights is not None:
+        weights = weights[proper]
+        other = np.flatnonzero(weights != weights[first][which])
+        if other.size:
+            row = int(other[0])
+            line = None if lines is None else int(lines[proper[row]])
+            names = " and ".join(map(str, ids[ends[row]].tolist()))
+            expected = f"the weight of {names} as before, {weights[first][which[row]]}"
+            refuse_line(path, line, weights[row], expected)
+        weights = weights[first]
+    edges = np.stack(np.divmod(key, max(n, 1)), axis=1).reshape(-1, 2)
+    loops = len(pairs) - proper.size
+    return GraphFile(edges, n, weights, node_weights, ids, loops, duplicates)
