@@ -30,7 +30,7 @@ Dft: TypeAlias = Literal["xla", "matmul"]
 EXACT = jax.lax.Precision.HIGHEST  # bfloat16 or TF32 products would destroy equivariance
 
 # Up to this bandwidth DFT matrices beat the FFT on CPUs, layouts included; gradients even more so.
-MATMUL_BANDWIDTH = 24
+MATMUL_BANDWIDTH = 64
 
 
 def choose_dft(fft: Dft | None, b: int) -> Dft:

@@ -51,7 +51,7 @@ def s2_analysis(
             in float32.
         tables: from :func:`~jaxlab.spherical.make_s2_tables`.
         fft: ``"xla"`` for XLA's FFT, ``"matmul"`` for products with DFT matrices; None takes the
-            faster on jax's default backend: ``"matmul"`` on TPUs, and on CPUs up to ``b = 24``.
+            faster on jax's default backend: ``"matmul"`` on TPUs, and on CPUs up to ``b = 64``.
 
     Returns:
         The spectrum, complex in the precision of ``tables``. Exact for signals with fewer than
