@@ -16,12 +16,20 @@ the less is left to do, and however bad it is the answer stays exact. For the as
 Example:
     >>> import jax.numpy as jnp
     >>> from jaxlab import graph_algorithms
-    >>> cost = jnp.array([[3, 5], [4, 1]])
-    >>> duals = graph_algorithms.Duals(jnp.array([3, 1]), jnp.array([0, 0]))
-    >>> graph_algorithms.feasibility_violation(cost, duals)
-    Array(0, dtype=int32)
+    >>> cost = jnp.array([[8, 4, 7], [5, 2, 3], [9, 4, 8]])
+    >>> today = graph_algorithms.linear_sum_assignment(cost)
+    >>> today.cost
+    Array(15, dtype=int32)
+
+    Tomorrow's costs differ a little, and start from today's duals:
+
+    >>> tomorrow = graph_algorithms.linear_sum_assignment(cost.at[1, 2].add(1), today.duals)
+    >>> tomorrow.cost, tomorrow.stats.augmentations
+    (Array(16, dtype=int32), Array(0, dtype=int32))
 """
 
+from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
+from jaxlab.graph_algorithms.cardinality import Matching, maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation, tighten_duals
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
@@ -30,8 +38,12 @@ __all__ = [
     "AssignmentResult",
     "AssignmentStats",
     "Duals",
+    "Matching",
     "dual_objective",
     "feasibility_violation",
+    "is_optimal_certificate",
+    "linear_sum_assignment",
+    "maximum_cardinality_matching",
     "round_duals",
     "tighten_duals",
 ]

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import Example
 
@@ -11,6 +12,9 @@ DUALS = Duals(jnp.array([3, 1, 2], jnp.int32), jnp.array([0, 0, 1], jnp.int32))
 MASK = jnp.array([[True, True, False], [True, True, True], [True, False, True]])
 
 EXAMPLES = {
+    f"{ROOM}.assignment.is_optimal_certificate": Example((COST, linear_sum_assignment(COST))),
+    f"{ROOM}.assignment.linear_sum_assignment": Example((COST, DUALS), {"mask": MASK}),
+    f"{ROOM}.cardinality.maximum_cardinality_matching": Example((MASK,), {"layered": True}),
     f"{ROOM}.duals.dual_objective": Example((DUALS,)),
     f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS, MASK)),
     f"{ROOM}.duals.tighten_duals": Example((COST, DUALS, MASK)),

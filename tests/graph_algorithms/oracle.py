@@ -2,13 +2,12 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from jaxlab.graph_algorithms.types import Duals
-
-FORBIDDEN = 10**6
 
 
 def brute_force(cost):
@@ -46,14 +45,62 @@ def optimal_duals(cost):
         row = nearer
 
 
-def assert_matching(result, cost, mask=None):
-    """The two halves of the matching agree, and it costs what is claimed."""
-    cost = np.asarray(cost)
-    col_for_row, row_for_col = np.asarray(result.col_for_row), np.asarray(result.row_for_col)
-    matched = np.flatnonzero(col_for_row >= 0)
-    assert len(matched) == min(cost.shape) == (row_for_col >= 0).sum()
-    assert (row_for_col[col_for_row[matched]] == matched).all()
-    total = cost[matched, col_for_row[matched]].sum()
-    np.testing.assert_allclose(result.cost, total, rtol=1e-5)
-    if mask is not None:
-        assert np.asarray(mask)[matched, col_for_row[matched]].all()
+def random_cost(rng, shape, trial):
+    """Integers of few or many values, negative too, with ties; every fifth is constant."""
+    high = [0, 2, 10, 100, 10_000][trial % 5]
+    return (rng.integers(-high, high + 1, shape) + rng.integers(-5, 5)).astype(np.int32)
+
+
+def random_costs(rng, shape, count):
+    """A stack of them."""
+    return np.stack([random_cost(rng, shape, trial) for trial in range(count)])
+
+
+def garbage(rng, shape, count):
+    """Predictions that have nothing to do with the costs, small, large and near overflow."""
+    sizes = np.array([10, 10**4, 10**9])[np.arange(count) % 3, None]
+    parts = (rng.integers(-sizes, sizes, (count, k)) for k in shape)
+    return Duals(*(jnp.asarray(part, jnp.int32) for part in parts))
+
+
+def assert_matchings(results, costs, masks=None):
+    """In a stack of results both halves of each matching agree, and it costs what is claimed."""
+    shape = costs.shape[1:]
+    for k, cost in enumerate(costs):
+        col_for_row, row_for_col = results.col_for_row[k], results.row_for_col[k]
+        matched = np.flatnonzero(col_for_row >= 0)
+        assert len(matched) == min(shape) == (row_for_col >= 0).sum()
+        assert (row_for_col[col_for_row[matched]] == matched).all()
+        total = cost[matched, col_for_row[matched]].sum()
+        np.testing.assert_allclose(results.cost[k], total, rtol=1e-4, atol=1e-4)
+        if masks is not None:
+            assert masks[k][matched, col_for_row[matched]].all()
+
+
+def assert_solved(results, costs, masks=None, maximize=False):
+    """Results of a stack are optimal by their duals and by scipy; else infeasible by both.
+
+    Returns:
+        How many of them are infeasible.
+    """
+    optima = [
+        scipy_cost(cost, None if masks is None else masks[k], maximize)
+        for k, cost in enumerate(costs)
+    ]
+    feasible = np.array([optimum is not None for optimum in optima])
+    np.testing.assert_array_equal(results.status, np.where(feasible, 0, 1))
+    solved = jax.tree.map(lambda x: x[feasible], results)
+    costs, masks = costs[feasible], None if masks is None else masks[feasible]
+    assert_matchings(solved, costs, masks)
+    expected = np.array([optimum for optimum in optima if optimum is not None])
+    np.testing.assert_allclose(solved.cost, expected, rtol=1e-4, atol=1e-4)
+    if costs.dtype.kind == "i":
+        np.testing.assert_array_equal(solved.cost, expected)
+    u, v = solved.duals.row, solved.duals.col
+    slack = (costs - u[:, :, None] - v[:, None]) * (-1 if maximize else 1)
+    there = np.isfinite(costs) if masks is None else masks & np.isfinite(costs)
+    tolerance = 0 if costs.dtype.kind == "i" else 1e-4 * np.abs(costs[there]).max(initial=0)
+    assert slack[there].min(initial=0) >= -tolerance
+    if costs.dtype.kind == "i":
+        np.testing.assert_array_equal(u.sum(axis=1) + v.sum(axis=1), solved.cost)
+    return int((~feasible).sum())

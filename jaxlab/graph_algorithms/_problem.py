@@ -1,0 +1,201 @@
+"""From what a caller poses to a square minimisation with feasible duals, and back with a proof.
+
+Maximisation is minimisation of the negated costs; a problem with more rows than columns is
+transposed; one with fewer gets rows that cost the same everywhere, which leaves the unmatched
+columns at the largest of the column duals, as complementary slackness asks.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Num
+
+from jaxlab.graph_algorithms._state import State, Work, far, tolerance
+from jaxlab.graph_algorithms.cardinality import search
+from jaxlab.graph_algorithms.duals import largest, reduced_costs, tighten_duals
+from jaxlab.graph_algorithms.rounding import round_duals
+from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
+
+__all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of", "working_dtype"]
+
+
+class Problem(NamedTuple):
+    """A square assignment problem, in a dtype the solvers work in.
+
+    Attributes:
+        cost: to be minimised.
+        mask: which edges are there, None for all.
+        duals: prediction within bounds, None for none.
+        low: least cost of an edge.
+        high: largest cost of an edge.
+        valid: False where a cost is NaN or an infinite gain.
+    """
+
+    cost: Num[Array, "k k"]
+    mask: Bool[Array, "k k"] | None
+    duals: Duals | None
+    low: Num[Array, ""]
+    high: Num[Array, ""]
+    valid: Array
+
+
+def working_dtype(dtype: jnp.dtype) -> jnp.dtype:
+    """int32 or float32 for the narrow dtypes, the dtype itself for the wide ones."""
+    kind = jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else jnp.int32
+    return jnp.promote_types(dtype, kind) if jnp.dtype(dtype) != jnp.uint32 else jnp.dtype(kind)
+
+
+def pose(
+    cost: Num[Array, "n m"],
+    duals: Duals | None,
+    mask: Bool[Array, "n m"] | None,
+    *,
+    maximize: bool,
+) -> Problem:
+    """The square problem that a caller's stands for."""
+    dtype = working_dtype(cost.dtype)
+    cost = cost.astype(dtype)
+    if maximize:
+        cost = -cost
+        duals = None if duals is None else Duals(-duals.row, -duals.col)
+    if cost.shape[0] > cost.shape[1]:
+        cost = cost.T
+        mask = None if mask is None else mask.T
+        duals = None if duals is None else Duals(duals.col, duals.row)
+    valid = jnp.ones_like(cost[0, 0], bool)
+    if jnp.issubdtype(dtype, jnp.floating):
+        mask = (cost != jnp.inf) if mask is None else mask & (cost != jnp.inf)
+        valid = jnp.all(jnp.isfinite(cost) | ~mask)
+        cost = jnp.where(jnp.isfinite(cost), cost, 0)
+    limit = largest(dtype)
+    low = jnp.min(cost if mask is None else jnp.where(mask, cost, limit))
+    high = jnp.max(cost if mask is None else jnp.where(mask, cost, -limit))
+    if mask is not None:
+        low, high = jnp.minimum(low, high), jnp.maximum(low, high)  # no edge at all
+        low, high = (jnp.where(jnp.any(mask), x, 0) for x in (low, high))
+    if duals is not None:
+        duals = _bounded(duals, low, high, max(cost.shape))
+    rows, columns = cost.shape
+    more = columns - rows
+    if more:
+        cost = jnp.concatenate([cost, jnp.full((more, columns), low, dtype)])
+        if mask is not None:
+            mask = jnp.concatenate([mask, jnp.ones((more, columns), bool)])
+        if duals is not None:
+            added = jnp.full((more,), low - jnp.max(duals.col), dtype)
+            duals = Duals(jnp.concatenate([duals.row, added]), duals.col)
+    return Problem(cost, mask, duals, low, high, valid)
+
+
+def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
+    """The prediction in the dtype of the costs, moved and clipped so that no sum overflows.
+
+    Adding a number to all columns and subtracting it from all rows changes nothing. The median of
+    the columns is moved to 0, which a few wrong ones cannot spoil. Duals of an optimum then stay
+    within the bounds: column duals differ by at most the range of the costs for each edge of an
+    alternating path between them.
+    """
+    dtype = low.dtype
+    row, col = (jnp.nan_to_num(part, nan=0) for part in duals)
+    if jnp.issubdtype(dtype, jnp.floating):
+        bound = size * (high - low)
+        row, col = row.astype(dtype), col.astype(dtype)
+    else:
+        most = far(dtype) // 4
+        spread = high.astype(jnp.float32) - low.astype(jnp.float32)
+        bound = jnp.minimum(size * spread, most / 2).astype(dtype)
+        integral = (jnp.round(jnp.clip(part, -2 * most, 2 * most)) for part in (row, col))
+        row, col = (part.astype(dtype) for part in integral)
+    middle = jnp.sort(col)[(col.shape[0] - 1) // 2]
+    col = jnp.clip(col - middle, -bound, bound)
+    return Duals(jnp.clip(row + middle - low, -2 * bound, 2 * bound) + low, col)
+
+
+def feasible_start(problem: Problem, *, rounding: str) -> State:
+    """Tight feasible duals, from the prediction where there is one, and an empty matching."""
+    cost, mask, duals = problem.cost, problem.mask, problem.duals
+    if duals is None:
+        duals = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
+    elif rounding != "c_transform":  # tightening is the c-transform
+        duals = round_duals(cost, duals, method=rounding, mask=mask)
+    duals = tighten_duals(cost, duals, mask)
+    nobody = jnp.full_like(duals.row, -1, jnp.int32)
+    return State(duals.row, duals.col, nobody, nobody)
+
+
+def result_of(
+    problem: Problem,
+    state: State,
+    work: Work,
+    free_rows: Array,
+    *,
+    shape: tuple[int, int],
+    maximize: bool,
+) -> AssignmentResult:
+    """The answer to what was posed, and its status by the certificate."""
+    proved = problem.valid & _proved(problem, state)
+    status = jnp.where(proved, 0, jnp.where(work.limited, 3, 2)).astype(jnp.int32)
+    if problem.mask is not None:
+        hopeless = problem.valid & _hopeless(problem.mask, state)
+        status = jnp.where(~proved & hopeless, 1, status)
+    rows, columns = min(shape), max(shape)
+    col_for_row, u, v = state.col_for_row[:rows], state.u[:rows], state.v
+    row_for_col = jnp.where(state.row_for_col < rows, state.row_for_col, -1)
+    column = jnp.maximum(col_for_row, 0)
+    paid = problem.cost[jnp.arange(rows), column]
+    cost = jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=paid.dtype)
+    if rows < columns:  # columns without a row have the largest dual: the zero of the problem posed
+        u, v = u + jnp.max(v), v - jnp.max(v)
+    if shape[0] > shape[1]:
+        u, v, col_for_row, row_for_col = v, u, row_for_col, col_for_row
+    if maximize:
+        cost, u, v = -cost, -u, -v
+    stats = AssignmentStats(free_rows, work.augmentations, work.steps, work.phases, work.rounds)
+    return AssignmentResult(col_for_row, row_for_col, cost, Duals(u, v), status, stats)
+
+
+def _proved(problem: Problem, state: State) -> Array:
+    """Whether the duals are feasible, the matching perfect and tight, and nothing overflowed."""
+    cost, size = problem.cost, problem.cost.shape[0]
+    reduced = reduced_costs(cost, Duals(state.u, state.v))
+    column = jnp.maximum(state.col_for_row, 0)
+    index = jnp.arange(size)
+    slack = size * tolerance(cost)
+    feasible = reduced >= -slack
+    tight = jnp.abs(reduced[index, column]) <= slack
+    if problem.mask is not None:
+        feasible |= ~problem.mask
+        tight &= problem.mask[index, column]
+    tight &= (state.col_for_row >= 0) & (state.row_for_col[column] == index)
+    proved = jnp.all(feasible) & jnp.all(tight)
+    if jnp.issubdtype(cost.dtype, jnp.floating):
+        return proved
+    # integers wrap: in floating point, that no reduced cost, nor the sum, is as large
+    low, high, u, v = (x.astype(jnp.float32) for x in (problem.low, problem.high, *state[:2]))
+    widest = high - low + jnp.max(jnp.abs(u - low)) + jnp.max(jnp.abs(v))
+    total = jnp.sum(jnp.abs(cost[index, column].astype(jnp.float32)))
+    return proved & (widest < far(cost.dtype)) & (total < 1.9 * far(cost.dtype))
+
+
+def _hopeless(mask: Array, state: State) -> Array:
+    """Whether the first free row reaches no free column at all: then no matching is perfect."""
+    size = mask.shape[0]
+    index = jnp.arange(size, dtype=jnp.int32)
+    first = jnp.min(jnp.where(state.col_for_row < 0, index, size))
+    limit = jnp.full_like(first, size)
+    _, level = search(
+        mask, index == first, state.col_for_row, state.row_for_col, limit=limit, layered=True
+    )
+    return (first < size) & ~jnp.any((level > 0) & (state.row_for_col < 0))
+
+
+def empty_result(
+    cost: Num[Array, "n m"], duals: Duals | None, shape: tuple[int, int]
+) -> AssignmentResult:
+    """Of a problem without rows or columns: nothing is matched, at no cost."""
+    dtype = working_dtype(cost.dtype)
+    nobody = tuple(jnp.full((size,), -1, jnp.int32) for size in shape)
+    zero = jnp.int32(0)
+    zeros = Duals(*(jnp.zeros(size, dtype) for size in shape))
+    stats = AssignmentStats(zero, zero, zero, zero, zero)
+    return AssignmentResult(*nobody, jnp.zeros((), dtype), zeros, zero, stats)

@@ -1,0 +1,98 @@
+"""A first matching of tight edges: greedy in parallel, and Jacobi rounds of row reduction.
+
+Both prefer, in row ``i``, the columns from ``i`` on: preferring the lowest ones, all rows of a
+matrix of ties would ask for the same column.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Num
+
+from jaxlab.graph_algorithms._state import State, far
+from jaxlab.graph_algorithms.duals import smallest
+
+__all__ = ["greedy_matching", "reduce_rows"]
+
+
+def greedy_matching(tight: Bool[Array, "n n"], start: State, *, rounds: int = 4) -> State:
+    """Match free rows and columns along tight edges, for some rounds of proposals.
+
+    Each free row asks for a free column, and each column takes the lowest row that asks for it.
+    """
+    n = tight.shape[0]
+    turn = _turn(n)
+    row = jnp.arange(n, dtype=jnp.int32)
+
+    def propose(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        col_for_row, row_for_col, count = carry
+        open_edges = tight & (row_for_col < 0)
+        first = jnp.min(jnp.where(open_edges, turn, n), axis=1)
+        asks = (first < n) & (col_for_row < 0)
+        target = jnp.where(asks, (first + row) % n, n)
+        taker = jax.ops.segment_min(row, target, n + 1)[:n]
+        won = asks & (taker[jnp.minimum(target, n - 1)] == row)
+        return (
+            jnp.where(won, target, col_for_row),
+            jnp.where(taker < n, taker, row_for_col),
+            jnp.where(jnp.any(asks), count + 1, rounds),
+        )
+
+    zero = jnp.zeros_like(start.col_for_row[0])
+    col_for_row, row_for_col, _ = jax.lax.while_loop(
+        lambda carry: carry[2] < rounds, propose, (start.col_for_row, start.row_for_col, zero)
+    )
+    return start._replace(col_for_row=col_for_row, row_for_col=row_for_col)
+
+
+def reduce_rows(
+    cost: Num[Array, "n n"], mask: Bool[Array, "n n"] | None, start: State, *, rounds: int
+) -> State:
+    """Rounds in which free rows bid for their cheapest column and evict who held it.
+
+    A row bids what its second cheapest column costs more than the cheapest, under the prices ``v``;
+    a column takes the highest bid and becomes cheaper by it, so that the edge is tight for the new
+    owner and no other row's tight edges are lost. Where bids are zero and the column is taken, the
+    second cheapest column, equally cheap, is asked for.
+    """
+    n, never = cost.shape[0], far(cost.dtype)
+    turn = _turn(n)
+    row = jnp.arange(n, dtype=jnp.int32)
+
+    def least(prices: Array) -> tuple[Array, Array]:
+        value = jnp.min(prices, axis=1)
+        first = jnp.min(jnp.where(prices == value[:, None], turn, n), axis=1)
+        return value, (jnp.minimum(first, n - 1) + row) % n
+
+    def bid(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        v, col_for_row, row_for_col = carry
+        prices = cost - v if mask is None else jnp.where(mask, cost - v, never)
+        first, col = least(prices)
+        second, other = least(jnp.where(row == col[:, None], never, prices))
+        increment = jnp.where(second < never, second - first, 0)
+        elsewhere = (increment == 0) & (second < never) & (row_for_col[col] >= 0)
+        col = jnp.where(elsewhere, other, col)
+        bids = (col_for_row < 0) & (first < never)
+        target = jnp.where(bids, col, n)
+        highest = jax.ops.segment_max(increment, target, n + 1)
+        wins = jnp.where(bids & (increment == highest[target]), target, n)
+        winner = jax.ops.segment_min(row, wins, n + 1)[:n]
+        sold = winner < n
+        won = bids & sold[col] & (winner[col] == row)
+        evicted = (col_for_row >= 0) & sold[jnp.maximum(col_for_row, 0)]
+        return (
+            v - jnp.where(sold, highest[:n], 0),
+            jnp.where(won, col, jnp.where(evicted, -1, col_for_row)),
+            jnp.where(sold, winner, row_for_col),
+        )
+
+    v, col_for_row, row_for_col = jax.lax.fori_loop(
+        0, rounds, bid, (start.v, start.col_for_row, start.row_for_col)
+    )
+    u = smallest(cost - v, mask, axis=1, otherwise=start.u)
+    return State(u, v, col_for_row, row_for_col)
+
+
+def _turn(n: int) -> Array:
+    """``(j − i) mod n``: place of column ``j`` in the preferences of row ``i``."""
+    index = jnp.arange(n, dtype=jnp.int32)
+    return (index - index[:, None]) % n

@@ -1,0 +1,312 @@
+"""Assignments against scipy, brute force and the certificate: any problem, any prediction."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
+from jaxlab.graph_algorithms.rounding import ROUNDINGS
+from jaxlab.graph_algorithms.types import Duals
+from tests.graph_algorithms.oracle import (
+    assert_solved,
+    brute_force,
+    garbage,
+    optimal_duals,
+    random_cost,
+    random_costs,
+    scipy_cost,
+)
+
+RNG = np.random.default_rng(2)
+SIZE, COUNT = 60, 100
+SQUARE = (SIZE, SIZE)
+METHODS = ["sap", "phase"]
+
+
+@functools.cache
+def program(**options):
+    """One compiled program for all problems of a stack, for each set of options."""
+
+    def solve(problem):
+        cost, duals, mask = problem
+        return linear_sum_assignment(cost, duals, mask=mask, **options)
+
+    return jax.jit(lambda *stacks: jax.lax.map(solve, stacks))
+
+
+def solve_all(costs, duals=None, masks=None, **options):
+    """Results of a stack of problems, as numpy arrays; without a prediction, one of zeros."""
+    if duals is None:
+        duals = Duals(*(jnp.zeros((len(costs), k), jnp.int32) for k in costs.shape[1:]))
+    masks = None if masks is None else jnp.asarray(masks)
+    results = program(**options)(jnp.asarray(costs), duals, masks)
+    return jax.tree.map(np.asarray, results)
+
+
+def embedded(costs):
+    """Problems of any size within ones of 60 rows, joined by no edge to a diagonal of zeros."""
+    whole = np.zeros((len(costs), *SQUARE), np.int32)
+    masks = np.tile(np.eye(SIZE, dtype=bool), (len(costs), 1, 1))
+    for k, cost in enumerate(costs):
+        n = len(cost)
+        whole[k, :n, :n] = cost
+        masks[k, :n, :n] = True
+    return whole, masks
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("rounding", "key"), [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")]
+)
+def test_any_prediction_gives_scipys_optimum(method, rounding, key):
+    costs = random_costs(RNG, SQUARE, COUNT)
+    guesses = garbage(RNG, SQUARE, COUNT)
+    results = solve_all(costs, guesses, method=method, rounding=rounding, key=key)
+    assert assert_solved(results, costs) == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("initial", "rounding"), [("greedy", "greedy"), ("maximum", "cover")])
+def test_sizes_from_1_to_60_within_one_program_and_missing_edges(method, initial, rounding):
+    sizes = RNG.integers(1, SIZE + 1, COUNT)
+    costs, masks = embedded([random_cost(RNG, (n, n), k) for k, n in enumerate(sizes)])
+    for k, n in enumerate(sizes):
+        if k % 2:
+            masks[k, :n, :n] &= RNG.random((n, n)) < [0.1, 0.5][k // 2 % 2]
+        if k % 4 != 1:
+            masks[k] |= np.eye(SIZE, dtype=bool)  # else it may be infeasible
+    options = {"method": method, "initial": initial, "rounding": rounding}
+    results = solve_all(costs, garbage(RNG, SQUARE, COUNT), masks, **options)
+    assert assert_solved(results, costs, masks) > 5
+    costs, masks = embedded([random_cost(RNG, (k % 6 + 1,) * 2, k) for k in range(COUNT)])
+    results = solve_all(costs, garbage(RNG, SQUARE, COUNT), masks, **options)
+    for k in range(COUNT):
+        n = k % 6 + 1
+        assert results.cost[k] == brute_force(costs[k, :n, :n])
+
+
+@pytest.mark.parametrize(
+    ("method", "shape", "maximize"),
+    [
+        ("sap", (30, 60), False),
+        ("sap", (60, 30), True),
+        ("phase", (30, 60), True),
+        ("phase", (60, 30), False),
+    ],
+)
+def test_rectangular_problems(method, shape, maximize):
+    costs = random_costs(RNG, shape, COUNT) + 1000 * RNG.integers(-1, 2, (COUNT, 1, 1))
+    costs = costs.astype(np.int32)
+    masks = RNG.random(costs.shape) < np.array([1.1, 0.7, 0.05])[np.arange(COUNT) % 3, None, None]
+    options = {"method": method, "maximize": maximize}
+    results = solve_all(costs, garbage(RNG, shape, COUNT), masks, **options)
+    assert 5 < assert_solved(results, costs, masks, maximize) < COUNT / 2
+    certify = jax.jit(jax.vmap(functools.partial(is_optimal_certificate, maximize=maximize)))
+    certified = certify(jnp.asarray(costs), results, jnp.asarray(masks))
+    np.testing.assert_array_equal(certified, results.status == 0)
+    again = solve_all(costs, jax.tree.map(jnp.asarray, results.duals), masks, **options)
+    assert_solved(again, costs, masks, maximize)
+    solved = results.status == 0  # their own duals leave less to do
+    assert again.stats.augmentations[solved].sum() < results.stats.augmentations[solved].sum() / 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_exact_prediction_leaves_nothing_to_do(method):
+    costs = random_costs(RNG, SQUARE, COUNT)
+    best = [optimal_duals(cost) for cost in costs]
+    shift = RNG.integers(-(10**4), 10**4, (COUNT, 1))
+    exact = Duals(
+        jnp.asarray(np.stack([y.row for y in best]) + shift, jnp.int32),
+        jnp.asarray(np.stack([y.col for y in best]) - shift, jnp.int32),
+    )
+    options = {"method": method, "initial": "maximum", "rounding": "cover"}
+    results = solve_all(costs, exact, **options)
+    assert_solved(results, costs)
+    assert (results.stats.free_rows == 0).all()
+    assert (results.stats.augmentations == 0).all()
+
+
+def test_augmentations_are_at_most_three_for_each_wrong_coordinate():
+    highs = np.array([20, 1000])[np.arange(COUNT) % 2, None, None]
+    costs = RNG.integers(0, highs, (COUNT, *SQUARE)).astype(np.int32)
+    both = np.stack([np.concatenate(optimal_duals(cost)) for cost in costs])
+    wrong = RNG.random(both.shape) < RNG.choice([0.02, 0.1, 0.3], (COUNT, 1))
+    both = both + wrong * RNG.integers(1, 300, both.shape) * RNG.choice([-1, 1], both.shape)
+    guesses = Duals(*(jnp.asarray(x, jnp.int32) for x in (both[:, :SIZE], both[:, SIZE:])))
+    results = solve_all(costs, guesses, method="sap", initial="maximum", rounding="cover")
+    assert_solved(results, costs)
+    assert (results.stats.augmentations <= 3 * wrong.sum(axis=1)).all()
+    assert results.stats.augmentations.sum() > COUNT / 2
+
+
+def test_auctions():
+    costs = random_costs(RNG, SQUARE, COUNT)
+    guesses = garbage(RNG, SQUARE, COUNT)
+    cold = solve_all(costs, guesses, method="auction")
+    assert assert_solved(cold, costs) == 0
+    exact = jax.tree.map(jnp.asarray, cold.duals)
+    warm = solve_all(costs, exact, method="auction", initial="maximum")
+    assert_solved(warm, costs)
+    assert (warm.stats.rounds == 0).all()
+    huge = (costs.astype(np.int64) * 1000 + RNG.integers(0, 1000, costs.shape)).astype(np.int32)
+    told = solve_all(huge, guesses, method="auction").status
+    assert set(told) <= {0, 2}
+    assert (told == 2).any()
+    masks = (RNG.random(costs.shape) < 0.2) | np.eye(SIZE, dtype=bool)
+    masks[::10, 3] = False
+    costs = np.clip(costs, -100, 100)
+    results = solve_all(costs, guesses, masks, method="auction")
+    assert assert_solved(results, costs, masks) == COUNT // 10
+    rounds = solve_all(costs, guesses, method="auction", max_steps=2)
+    assert (rounds.stats.rounds <= 2).all()
+    assert ((rounds.status == 3) | (rounds.stats.rounds < 2) | (rounds.status == 0)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_row_reduction_keeps_the_optimum_and_saves_augmentations(method):
+    costs = RNG.integers(0, 1000, (COUNT, *SQUARE)).astype(np.int32)
+    costs[::3] //= 300
+    masks = np.ones(costs.shape, bool)
+    masks[::2] = (RNG.random(costs[::2].shape) < 0.1) | np.eye(SIZE, dtype=bool)
+    guesses = garbage(RNG, SQUARE, COUNT)
+    results = solve_all(costs, guesses, masks, method=method, row_reduction_rounds=9)
+    assert_solved(results, costs, masks)
+    plain = solve_all(costs, guesses, masks, method=method, initial="greedy", rounding="greedy")
+    assert results.stats.free_rows.sum() < 0.6 * plain.stats.free_rows.sum()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_invariances(method):
+    cost = RNG.integers(0, 10**4, SQUARE) * 60 + RNG.integers(0, 60, SQUARE)  # hardly a tie
+    row, col = RNG.integers(-99, 99, (2, SIZE))
+    order = RNG.permutation(SIZE)
+    variants = [cost, cost + row[:, None] + col, cost[order], cost[:, order]]
+    costs = np.stack(variants * (COUNT // 4)).astype(np.int32)
+    results = solve_all(costs, method=method, rounding="c_transform", key="two_pass")
+    plain, shifted, rows, columns = results.col_for_row[:4]
+    np.testing.assert_array_equal(plain, shifted)
+    assert results.cost[1] == results.cost[0] + row.sum() + col.sum()
+    np.testing.assert_array_equal(rows, plain[order])
+    np.testing.assert_array_equal(order[columns], plain)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_floats_infinities_and_what_is_not_a_number(method):
+    costs = RNG.normal(size=(COUNT, *SQUARE)) * 10.0 ** (np.arange(COUNT) % 5)[:, None, None]
+    costs[RNG.random(costs.shape) < 0.2 * (np.arange(COUNT) % 5)[:, None, None]] = np.inf
+    costs = costs.astype(np.float32)
+    costs[5, 3] = np.inf
+    guesses = Duals(*(jnp.asarray(RNG.normal(size=(COUNT, SIZE)), jnp.float32) for _ in range(2)))
+    guesses = Duals(guesses.row, guesses.col.at[::4].set(jnp.nan))
+    results = solve_all(costs, guesses, method=method)
+    infeasible = assert_solved(results, costs)
+    assert infeasible >= 1
+    broken = np.where(np.isfinite(costs), costs, 1)
+    broken[:50, 3, 4], broken[50:, 7, 2] = np.nan, -np.inf
+    assert (solve_all(broken, guesses, method=method).status == 2).all()
+
+
+def test_known_optima_and_calls_outside_jit():
+    table = [[90, 80, 75, 70], [35, 85, 55, 65], [125, 95, 90, 95], [45, 110, 95, 115]]
+    cost = jnp.array([*table, [50, 100, 90, 100]])
+    assert linear_sum_assignment(cost).cost == 265
+    assert linear_sum_assignment(cost.astype(jnp.int16).T).cost == 265
+    one = linear_sum_assignment(jnp.array([[7]]))
+    assert (one.cost, one.col_for_row[0], one.status) == (7, 0, 0)
+    for shape in [(0, 0), (0, 3), (3, 0)]:
+        nothing = linear_sum_assignment(jnp.zeros(shape, jnp.int32))
+        assert nothing.cost == nothing.status == 0
+        assert [len(part) for part in nothing.duals] == list(shape)
+        assert (nothing.row_for_col == -1).all()
+        assert is_optimal_certificate(jnp.zeros(shape, jnp.int32), nothing)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_keys_that_overflow_are_told_under_jit(method):
+    wide = RNG.integers(-(2**27), 2**27, (COUNT, *SQUARE)).astype(np.int32)
+    options = {"method": method, "rounding": "c_transform"}
+    assert (solve_all(wide, key="packed", **options).status == 2).all()
+    assert_solved(solve_all(wide // 4, key="two_pass", **options), wide // 4)
+    huge = RNG.integers(-(2**31), 2**31, (COUNT, *SQUARE)).astype(np.int32)
+    huge[::2] = 2**30  # here the sum is what overflows
+    for key in ("packed", "two_pass"):
+        assert (solve_all(huge, key=key, **options).status == 2).all()
+
+
+def test_keys_that_overflow_are_mended_outside_jit():
+    cost = jnp.asarray(RNG.integers(-(2**25), 2**25, SQUARE), jnp.int32)
+    assert jax.jit(linear_sum_assignment)(cost).status == 2
+    result = linear_sum_assignment(cost)
+    assert (result.status, result.cost) == (0, scipy_cost(cost))
+
+
+@pytest.mark.usefixtures("x64")
+def test_int64():
+    cost = jnp.asarray(RNG.integers(-(2**45), 2**45, (20, 20)))
+    result = linear_sum_assignment(cost, method="sap")
+    assert result.cost.dtype == jnp.int64
+    assert result.status == 0
+    assert result.cost == scipy_cost(cost)  # sums below 2**53 are exact in scipy's floats
+    assert is_optimal_certificate(cost, result)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_limits(method):
+    costs = RNG.integers(0, 1000, (COUNT, *SQUARE)).astype(np.int32)
+    results = solve_all(costs, method=method, max_steps=1)
+    assert (results.status == 3).all()
+    assert (results.stats.steps + results.stats.phases == 1).all()
+
+
+def test_certificate_refuses_what_is_not_optimal():
+    cost = jnp.asarray(RNG.integers(0, 1000, (6, 9)), jnp.int32)
+    good = linear_sum_assignment(cost)
+    assert is_optimal_certificate(cost, good)
+    swapped = good.col_for_row.at[:2].set(good.col_for_row[:2][::-1])
+    assert not is_optimal_certificate(cost, good._replace(col_for_row=swapped))
+    raised = good.duals._replace(row=good.duals.row + 1)
+    assert not is_optimal_certificate(cost, good._replace(duals=raised))
+    lowered = Duals(good.duals.row + 5, good.duals.col - 5)
+    assert not is_optimal_certificate(cost, good._replace(duals=lowered))
+    partial = good.col_for_row.at[0].set(-1)
+    assert not is_optimal_certificate(cost, good._replace(col_for_row=partial))
+
+
+def test_a_second_call_of_equal_shapes_compiles_nothing(caplog):
+    cost = jnp.asarray(RNG.integers(0, 99, (6, 9)), jnp.int32)
+    with jax.log_compiles():
+        for shift, compiled in [(0, True), (1, False)]:
+            caplog.clear()
+            linear_sum_assignment(cost.T + shift)
+            assert any("solve" in record.getMessage() for record in caplog.records) == compiled
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    cost = jnp.ones((2, 3), jnp.int32)
+    for arguments, options, message in [
+        ((cost[0],), {}, "cost: expected a matrix"),
+        ((cost,), {"mask": jnp.ones((3, 2), bool)}, r"mask: expected shape \[2, 3\]"),
+        ((cost, Duals(cost[0], cost[0])), {}, r"duals.row: expected shape \[2\]"),
+        ((cost,), {"method": "simplex"}, "method: expected one of 'auto', 'sap'"),
+        ((cost,), {"rounding": "up"}, "rounding: expected one of 'c_transform'"),
+        ((cost,), {"initial": "none"}, "initial: expected one of 'greedy', 'maximum'"),
+        ((cost,), {"key": "wide"}, "key: expected one of 'auto', 'packed', 'two_pass'"),
+        ((cost,), {"row_reduction_rounds": -1}, "row_reduction_rounds: expected an integer >= 0"),
+        ((cost,), {"max_steps": 0.5}, "max_steps: expected an integer"),
+        ((cost * 1.0,), {"key": "packed"}, "key: expected 'auto' or 'two_pass' for costs that are"),
+        ((cost * 1.0,), {"method": "auction"}, "method: expected another for costs of floats"),
+        ((cost.at[0, 0].set(2**29),), {"key": "packed"}, "for costs that range over 536870911"),
+        ((cost * jnp.nan,), {}, "cost: expected no NaN"),
+        ((cost * -jnp.inf,), {}, "cost: expected no NaN, and no infinity but"),
+        ((cost * jnp.inf,), {"maximize": True}, "cost: expected no NaN, and no infinity but"),
+        ((cost, Duals(cost[:, 0] * jnp.nan, cost[0])), {}, "duals: expected numbers, got 'NaN'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            linear_sum_assignment(*arguments, **options)
+    wide = jax.ShapeDtypeStruct((1, 2**29), jnp.int32)
+    with pytest.raises(ValueError, match="too many columns for a packed int32 key"):
+        jax.eval_shape(lambda c: linear_sum_assignment(c, key="packed"), wide)
