@@ -1,0 +1,255 @@
+"""Labels that fall to a fixpoint, and the pointers to where they came from.
+
+Parents are arcs: ``arcs`` (their number) stands for none. The invariant is that a label is at least
+that of its parent's tail plus the parent's length. It makes the walk along parents no longer than
+the label, and a cycle among parents the proof of a negative cycle.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxlab.checks import check_shape, concrete, require
+from jaxlab.graph_algorithms._incoming import Incoming, absent, infinity, relax
+from jaxlab.graph_algorithms.path_types import (
+    LIMIT,
+    NEGATIVE_CYCLE,
+    OK,
+    OVERFLOW,
+    ShortestPaths,
+)
+
+__all__ = [
+    "Fixpoint",
+    "ancestors",
+    "as_potentials",
+    "as_prediction",
+    "check_lengths",
+    "check_source",
+    "fits",
+    "lengths_of",
+    "lengths_type",
+    "on_cycle",
+    "paths",
+    "reduced_lengths",
+    "settle",
+    "walk_lengths",
+]
+
+BETWEEN_TESTS = 64  # rounds; a test for cycles costs about log2 n rounds
+
+
+class Fixpoint(NamedTuple):
+    """Labels, parent arcs (``arcs`` for none), status and number of rounds."""
+
+    labels: Array
+    parents: Array
+    status: Array
+    rounds: Array
+
+
+def settle(
+    arcs: Incoming,
+    laid: Array,
+    labels: Array,
+    parents: Array,
+    *,
+    go: Array,
+    n_node: Array,
+    max_rounds: int | None = None,
+) -> Fixpoint:
+    """Relax all arcs until no label falls, or until the parents prove a negative cycle.
+
+    Without a negative cycle ``n_node`` rounds do, the last of which changes nothing: after that
+    many, the parents of labels that still fall contain a cycle. With ``go`` False nothing is done.
+    """
+    limit = n_node if max_rounds is None else jnp.minimum(n_node, max_rounds)
+
+    def round_(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        labels, parents, _, rounds, batch = state
+        lower, parents = relax(arcs, laid, labels, parents)
+        return lower, parents, jnp.any(lower < labels), rounds + 1, batch + 1
+
+    def unsettled(state: tuple[Array, ...]) -> Array:
+        _, _, falling, rounds, batch = state
+        return falling & (rounds < limit) & (batch < BETWEEN_TESTS)
+
+    def batch_of_rounds(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        labels, parents, falling, rounds, _ = state
+        start = (labels, parents, falling, rounds, jnp.zeros_like(rounds))
+        labels, parents, falling, rounds, _ = jax.lax.while_loop(unsettled, round_, start)
+        cyclic = falling & jnp.any(on_cycle(arcs.senders, parents, active=falling))
+        return labels, parents, falling, rounds, cyclic
+
+    def open_(state: tuple[Array, ...]) -> Array:
+        _, _, falling, rounds, cyclic = state
+        return falling & (rounds < limit) & ~cyclic
+
+    start = (labels, parents, go, jnp.zeros_like(n_node), ~go & go)
+    labels, parents, falling, rounds, cyclic = jax.lax.while_loop(open_, batch_of_rounds, start)
+    unfinished = jnp.where(go & (rounds >= n_node), NEGATIVE_CYCLE, LIMIT)
+    status = jnp.where(cyclic, NEGATIVE_CYCLE, jnp.where(falling, unfinished, OK))
+    return Fixpoint(labels, parents, status.astype(jnp.int32), rounds)
+
+
+def ancestors(senders: Array, parents: Array, active: Array) -> Array:
+    """The vertex at least ``n`` steps up from each one; ``n`` where the walk ends before.
+
+    What is not ``n`` lies on a cycle of parents.
+    """
+    n, m = parents.shape[0], senders.shape[0]
+    above = senders.at[parents].get(mode="fill", fill_value=n)
+    above = jnp.append(jnp.where(parents < m, above, n), jnp.int32(n))
+
+    def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        above, steps = state
+        return above[above], 2 * steps
+
+    def unfinished(state: tuple[Array, Array]) -> Array:
+        above, steps = state
+        return active & (steps < n) & jnp.any(above < n)
+
+    return jax.lax.while_loop(unfinished, double, (above, jnp.int32(1)))[0][:-1]
+
+
+def on_cycle(senders: Array, parents: Array, active: Array) -> Array:
+    """Which vertices' walk along parents ends in a cycle; anything where not ``active``."""
+    return ancestors(senders, parents, active) < parents.shape[0]
+
+
+def walk_lengths(
+    senders: Array, lengths: Array, parents: Array, roots: Array, active: Array
+) -> Array:
+    """Length of the walk along parents from a root to each vertex; infinity where there is none.
+
+    ``w ← w + w[p]``, ``p ← p[p]``, until every pointer has arrived or ⌈log2 n⌉ times: what does not
+    arrive then runs into a cycle. Infinity everywhere if not ``active``.
+    """
+    n, infinite = parents.shape[0], infinity(lengths.dtype)
+    vertices = jnp.arange(n, dtype=jnp.int32)
+    stays = roots | (parents >= senders.shape[0])
+    above = jnp.where(stays, vertices, senders.at[parents].get(mode="fill", fill_value=0))
+    length = jnp.where(stays, 0, lengths.at[parents].get(mode="fill", fill_value=0))
+
+    def double(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        above, length, steps, _ = state
+        further = above[above]
+        length = jnp.clip(length + length[above], -infinite, infinite)
+        return further, length, 2 * steps, jnp.any(further != above)
+
+    def unfinished(state: tuple[Array, Array, Array, Array]) -> Array:
+        return state[3] & (state[2] < n)
+
+    start = (above, length, jnp.int32(1), active)
+    above, length, _, _ = jax.lax.while_loop(unfinished, double, start)
+    return jnp.where(active & roots[above], length, infinite)
+
+
+def lengths_of(graph: Any) -> Array:
+    """Lengths of the arcs ``[arcs]``: ones where the graph has none, absent where masked."""
+    weights = graph.weights
+    if weights is None:
+        weights = jnp.ones(graph.edge_capacity, jnp.int32)
+    elif jnp.issubdtype(weights.dtype, jnp.integer) and jnp.iinfo(weights.dtype).bits < 32:
+        weights = weights.astype(jnp.int32)
+    return jnp.where(graph.mask, weights, absent(weights.dtype))
+
+
+def reduced_lengths(graph: Any, potentials: Array) -> Array:
+    """``ℓ(u, v) + y_u − y_v``, absent for masked arcs."""
+    lengths = lengths_of(graph)
+    tail = potentials.at[graph.senders].get(mode="fill", fill_value=0)
+    head = potentials.at[graph.receivers].get(mode="fill", fill_value=0)
+    return jnp.where(graph.mask, lengths + (tail - head), absent(lengths.dtype))
+
+
+def as_potentials(graph: Any, potentials: Any) -> Array:
+    """Predicted potentials in the type of the labels, so small that sums with them stay there."""
+    dtype = lengths_type(graph.weights)
+    if potentials is None:
+        return jnp.zeros(graph.node_capacity, dtype)
+    check_shape("potentials", potentials, (graph.node_capacity,))
+    return as_prediction("potentials", potentials, dtype)
+
+
+def lengths_type(weights: Any) -> Any:
+    """Type of the labels for lengths or costs of this type; None stands for ones."""
+    return jnp.result_type(jnp.int32, jnp.int32 if weights is None else weights.dtype)
+
+
+def as_prediction(name: str, values: Any, dtype: Any) -> Array:
+    """Any numbers as ``dtype``, integers clipped to a quarter of infinity.
+
+    NaN is refused where concrete and counts as 0 where not.
+    """
+    numbers = concrete(values)
+    if numbers is not None and np.issubdtype(numbers.dtype, np.floating):
+        require(not np.isnan(numbers).any(), name, values, "numbers that are not NaN")
+    values = jnp.asarray(values)
+    if jnp.issubdtype(dtype, jnp.floating):
+        return jnp.nan_to_num(values.astype(dtype), nan=0.0)
+    most = infinity(dtype) // 4
+    if jnp.issubdtype(values.dtype, jnp.floating):
+        values = jnp.round(jnp.nan_to_num(values, nan=0.0))
+        # the largest float below the bound, which float32 may not hold
+        most = int(np.nextafter(np.asarray(most, values.dtype), 0))
+    elif jnp.iinfo(values.dtype).max < most:
+        values = values.astype(dtype)
+    return jnp.clip(values, -most, most).astype(dtype)
+
+
+def fits(lengths: Array, mask: Array, n_node: Array) -> Array:
+    """Whether no walk without repetition leaves the type of the labels."""
+    if jnp.issubdtype(lengths.dtype, jnp.floating):
+        return n_node >= 0
+    largest = jnp.max(jnp.where(mask, jnp.abs(lengths), 0), initial=0)
+    lowest = jnp.min(jnp.where(mask, lengths, 0), initial=0)  # |−2³¹| is negative
+    room = (infinity(lengths.dtype) - 1) // jnp.maximum(n_node, 1).astype(lengths.dtype)
+    return (largest <= room) & (lowest >= -room)
+
+
+def check_lengths(graph: Any) -> None:
+    """Refuse concrete lengths that are not numbers, or that can overflow int32 labels."""
+    check_shape("graph.mask", graph.mask, ("arcs",))
+    if graph.weights is None:
+        return
+    check_shape("graph.weights", graph.weights, ("arcs",))
+    weights, mask, n_node = (concrete(x) for x in (graph.weights, graph.mask, graph.n_node))
+    if weights is None or mask is None or n_node is None:
+        return
+    weights = weights[mask]
+    if np.issubdtype(weights.dtype, np.floating):
+        bad = np.isnan(weights) | (weights == -np.inf)
+        require(not bad.any(), "graph.weights", weights[bad][:1], "numbers above -inf")
+        return
+    dtype = np.dtype(f"int{max(32, weights.dtype.itemsize * 8)}")
+    room = (infinity(dtype) - 1) // max(int(n_node), 1)
+    # numpy's abs of the smallest integer is itself
+    large = weights[(weights > room) | (weights < -room)][:1]
+    expected = f"lengths of at most {room}, since longer ones can overflow {dtype} labels"
+    require(large.size == 0, "graph.weights", large, expected)
+
+
+def check_source(graph: Any, source: Any) -> Array:
+    """The source as int32, refused where it is concrete and not a vertex."""
+    check_shape("source", source, ())
+    vertex, n_node = concrete(source), concrete(graph.n_node)
+    if vertex is not None:
+        require(np.issubdtype(vertex.dtype, np.integer), "source", source, "an integer")
+        most = graph.node_capacity if n_node is None else int(n_node)
+        there = 0 <= int(vertex) < most
+        require(there, "source", source, f"a vertex, from 0 to n_node - 1 = {most - 1}")
+    return jnp.asarray(source, jnp.int32)
+
+
+def paths(arcs: Incoming, found: Fixpoint, source: Array, fitting: Array) -> ShortestPaths:
+    """Labels and parent arcs as the result of a solver."""
+    m = arcs.senders.shape[0]
+    parent = arcs.senders.at[found.parents].get(mode="fill", fill_value=-1)
+    vertices = jnp.arange(parent.shape[0], dtype=jnp.int32)
+    root = (vertices == source) & (found.parents >= m)
+    status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
+    return ShortestPaths(found.labels, jnp.where(root, source, parent), status, found.rounds)

@@ -1,0 +1,97 @@
+"""Negative cycles, read off the parents of labels that never stop falling."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int32, Num
+
+from jaxlab.graph_algorithms._incoming import incoming, lay, table_of
+from jaxlab.graph_algorithms._labels import ancestors, check_lengths, fits, lengths_of, settle
+from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, OVERFLOW
+from jaxlab.graphs.containers import Digraph
+from jaxlab.graphs.layouts import InArcs
+
+__all__ = ["NegativeCycle", "find_negative_cycle"]
+
+
+class NegativeCycle(NamedTuple):
+    """What :func:`find_negative_cycle` returns.
+
+    Attributes:
+        vertices: of the cycle in the direction of its arcs, padded with −1; only −1 for none.
+        length: sum of its lengths, below 0; 0 for none.
+        status: 0 there is none, 1 this is one, 2 lengths overflow.
+        rounds: rounds over all arcs.
+    """
+
+    vertices: Int32[Array, " n"]
+    length: Num[Array, ""]
+    status: Int32[Array, ""]
+    rounds: Int32[Array, ""]
+
+
+def find_negative_cycle(graph: Digraph, *, in_arcs: InArcs | None = None) -> NegativeCycle:
+    """A simple cycle of negative length, anywhere in the graph.
+
+    Bellman–Ford rounds from all vertices at once; once the parents contain a cycle it is negative.
+    Of parallel arcs the cycle uses the shortest.
+
+    Args:
+        graph: lengths are its weights, or all 1.
+        in_arcs: as for :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
+
+    Returns:
+        Its vertices, length, status and rounds.
+
+    Raises:
+        ValueError: as for ``bellman_ford``.
+
+    Cost:
+        O(arcs) per round, at most n rounds, and one step per vertex of the cycle.
+
+    Example:
+        >>> from jaxlab.graphs import digraph_from_arcs
+        >>> arcs, weights = [[0, 1], [1, 2], [2, 1]], [3, -5, 4]
+        >>> found = find_negative_cycle(digraph_from_arcs(arcs, 4, weights=weights))
+        >>> found.vertices.tolist(), int(found.length)
+        ([2, 1, -1, -1], -1)
+    """
+    check_lengths(graph)
+    if graph.node_capacity == 0:
+        nothing = jnp.int32(0)
+        empty = jnp.zeros(0, jnp.int32)
+        return NegativeCycle(empty, jnp.zeros_like(lengths_of(graph), shape=()), nothing, nothing)
+    return _find_negative_cycle(graph, table_of(graph, in_arcs))
+
+
+@jax.jit
+def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
+    n, m = graph.node_capacity, graph.edge_capacity
+    arcs, lengths = incoming(graph, table), lengths_of(graph)
+    fitting = fits(lengths, graph.mask, graph.n_node)
+    start, none = jnp.zeros(n, lengths.dtype), jnp.full(n, m, jnp.int32)
+    found = settle(arcs, lay(arcs, lengths), start, none, go=fitting, n_node=graph.n_node)
+
+    cyclic = found.status == NEGATIVE_CYCLE
+    first = jnp.min(ancestors(arcs.senders, found.parents, cyclic), initial=n)
+    first = jnp.where(cyclic, first, n)
+
+    def walk(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        met, vertex, count, length, _ = state
+        arc = found.parents[vertex]
+        above = arcs.senders[arc]
+        # the walk goes against the arcs
+        return (
+            met.at[n - 1 - count].set(vertex),
+            above,
+            count + 1,
+            length + lengths[arc],
+            above != first,
+        )
+
+    met, none_yet = jnp.full(n, -1, jnp.int32), jnp.int32(0)
+    state = (met, first, none_yet, jnp.zeros((), lengths.dtype), first < n)
+    met, _, count, length, _ = jax.lax.while_loop(lambda state: state[4], walk, state)
+    status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
+    return NegativeCycle(jnp.roll(met, count), length, status, found.rounds)

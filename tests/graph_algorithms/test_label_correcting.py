@@ -1,0 +1,119 @@
+"""Bellman–Ford against networkx, and its start from known walks."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms.label_correcting import bellman_ford
+from jaxlab.graph_algorithms.path_types import ShortestPaths
+from jaxlab.graphs import digraph_from_arcs, in_arcs, pad_graph
+from tests.graph_algorithms import path_oracle as oracle
+
+solve = jax.jit(jax.vmap(lambda graph: bellman_ford(graph, 0)))
+
+
+def lane(result, number):
+    return jax.tree.map(lambda leaf: leaf[number], result)
+
+
+def test_equals_networkx_on_random_digraphs():
+    result = solve(oracle.stack())
+    oracle.check_paths(result)
+    settled = np.asarray(result.status) == 0
+    assert (np.asarray(result.rounds)[settled] <= oracle.NODES).all()
+    assert 50 < settled.sum() < oracle.COUNT - 50
+
+
+def test_the_table_gives_what_the_list_gives():
+    def by_table(graph):
+        return bellman_ford(graph, 0, in_arcs=in_arcs(graph, width=oracle.ARCS))
+
+    listed, tabled = solve(oracle.stack()), jax.jit(jax.vmap(by_table))(oracle.stack())
+    oracle.check_paths(tabled)
+    np.testing.assert_array_equal(listed.rounds, tabled.rounds)
+    lane_alone = bellman_ford(lane(oracle.stack(), 4), 0)  # eager: the layout is its own choice
+    np.testing.assert_array_equal(lane_alone.dist, listed.dist[4])
+    assert lane_alone.rounds == listed.rounds[4]
+
+
+def test_a_start_from_known_walks_is_exact_and_a_good_one_done_at_once():
+    graphs = oracle.stack()
+    cold = solve(graphs)
+    warm = jax.jit(jax.vmap(lambda graph, init: bellman_ford(graph, 0, init=init)))
+    again = warm(graphs, cold)
+    oracle.check_paths(again._replace(status=jnp.maximum(again.status, cold.status)))
+    settled = np.asarray(cold.status) == 0
+    assert (np.asarray(again.rounds)[settled] == 1).all()
+
+
+def test_a_long_negative_cycle_is_noticed_long_before_n_rounds():
+    n = 1000
+    path = np.stack([np.arange(n - 1), np.arange(1, n)], 1)
+    arcs = np.concatenate([path, [[3, 1]]])
+    weights = np.concatenate([np.ones(n - 1), [-3]]).astype(np.int32)
+    graph = digraph_from_arcs(arcs, n, weights=weights)
+    result = bellman_ford(graph, 0)
+    assert (int(result.status), int(result.rounds)) == (1, 64)
+    forgiving = bellman_ford(graph.replace(weights=graph.weights.at[-1].set(-2)), 0)
+    assert (int(forgiving.status), int(forgiving.rounds)) == (0, n)
+    np.testing.assert_array_equal(forgiving.dist, np.arange(n))
+
+
+def test_limit_on_rounds():
+    graph = digraph_from_arcs([[0, 1], [1, 2], [2, 3]], 4)
+    capped = bellman_ford(graph, 0, max_rounds=2)
+    assert (int(capped.status), int(capped.rounds)) == (3, 2)
+    assert capped.dist.tolist() == [0, 1, 2, oracle.INFINITE]
+    assert bellman_ford(graph, 0).dist.tolist() == [0, 1, 2, 3]
+
+
+def test_padding_changes_nothing_and_loops_may_be_negative():
+    graph = digraph_from_arcs([[0, 1], [1, 1]], 3, weights=[4, -1])
+    small = bellman_ford(graph, 0)
+    padded = bellman_ford(pad_graph(graph, node_capacity=6, edge_capacity=5), 0)
+    assert small.status == padded.status == 1
+    zero = graph.replace(weights=graph.weights.at[1].set(0))
+    small = bellman_ford(zero, 0)
+    padded = bellman_ford(pad_graph(zero, node_capacity=6, edge_capacity=5), 0)
+    assert small.dist.tolist() == padded.dist[:3].tolist() == [0, 4, oracle.INFINITE]
+    assert small.parent.tolist() == padded.parent[:3].tolist() == [0, 0, -1]
+    assert small.rounds == padded.rounds
+    assert (np.asarray(padded.dist[3:]) == oracle.INFINITE).all()
+
+
+def test_float_lengths():
+    graph = digraph_from_arcs([[0, 1], [0, 2], [2, 1]], 4, weights=np.float32([1.5, 0.25, -0.5]))
+    result = bellman_ford(graph, 0)
+    assert result.dist.tolist() == [0, -0.25, 0.25, np.inf]
+
+
+@pytest.mark.usefixtures("x64")
+def test_wide_lengths():
+    graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=np.int64([2**40, -(2**41)]))
+    assert bellman_ford(graph, 0).dist.tolist() == [0, 2**40, -(2**40)]
+
+
+def test_lengths_that_could_overflow_are_a_status_inside_jit(bad_input):
+    graph = digraph_from_arcs([[0, 1]], 2, weights=[2**28])
+    assert int(jax.jit(functools.partial(bellman_ford, source=0))(graph).status) == 2
+    assert int(bellman_ford(graph.replace(weights=graph.weights - 1), 0).status) == 0
+    with pytest.raises(ValueError, match=r"graph.weights: expected lengths of at most"):
+        bellman_ford(graph, 0)
+    with pytest.raises(ValueError, match=r"graph.weights: expected lengths"):
+        bellman_ford(graph.replace(weights=jnp.array([-(2**31)])), 0)
+    with pytest.raises(ValueError, match=r"graph.weights: expected numbers above -inf"):
+        bellman_ford(graph.replace(weights=jnp.array([jnp.nan])), 0)
+    graph = graph.replace(weights=jnp.array([1]))
+    with pytest.raises(ValueError, match=r"source: expected a vertex, from 0 to n_node - 1 = 1"):
+        bellman_ford(graph, 2)
+    with pytest.raises(ValueError, match=r"max_rounds"):
+        bellman_ford(graph, 0, max_rounds=-1)
+    short = ShortestPaths(*[jnp.zeros(3, jnp.int32)] * 4)
+    with pytest.raises(ValueError, match=r"init.dist: expected shape \[2\]"):
+        bellman_ford(graph, 0, init=short)
+    table = jax.jit(functools.partial(in_arcs, width=0))(graph)
+    with pytest.raises(ValueError, match=r"in_arcs.dropped"):
+        bellman_ford(graph, 0, in_arcs=table)

@@ -1,0 +1,74 @@
+"""Repair of predicted potentials against networkx's verdicts."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms.potentials import feasible_potentials, reduced_weights
+from jaxlab.graphs import digraph_from_arcs
+from tests.graph_algorithms import path_oracle as oracle
+
+repair = jax.jit(jax.vmap(feasible_potentials))
+
+
+def test_feasible_or_a_negative_cycle_whatever_the_prediction():
+    graphs = oracle.stack()
+    negative = np.array([instance.negative for instance in oracle.instances()])
+    for most in (30, 10**9):
+        result = repair(graphs, jnp.asarray(oracle.garbage(0, most)))
+        np.testing.assert_array_equal(result.status, negative)
+        reduced = np.asarray(jax.vmap(reduced_weights)(graphs, result.potentials))
+        assert (reduced.min(axis=1) >= 0)[~negative].all()
+        if most > oracle.INFINITE // 4:  # was clipped
+            continue
+        # a feasible prediction stays
+        again = repair(graphs, result.potentials)
+        np.testing.assert_array_equal(again.potentials[~negative], result.potentials[~negative])
+        assert (np.asarray(again.rounds)[~negative] == 1).all()
+    assert 50 < negative.sum() < oracle.COUNT - 50
+
+
+def test_reduced_weights_by_their_definition():
+    potentials = oracle.garbage(1)
+    reduced = jax.vmap(reduced_weights)(oracle.stack(), jnp.asarray(potentials))
+    for number, instance in enumerate(oracle.instances()):
+        tails, heads = instance.arcs.T
+        expected = instance.weights + potentials[number][tails] - potentials[number][heads]
+        count = len(instance.arcs)
+        np.testing.assert_array_equal(reduced[number, :count], expected)
+        assert (np.asarray(reduced[number, count:]) == 0).all()
+
+
+def test_no_repair_moves_more_than_it_must():
+    # the repair is the greatest feasible point below the prediction
+    graph = digraph_from_arcs([[0, 1], [1, 2], [3, 0]], 4, weights=[2, -1, 0])
+    result = feasible_potentials(graph, jnp.array([0.0, 9.0, 4.0, 1.0]))
+    assert result.potentials.tolist() == [0, 2, 1, 1]
+
+
+def test_bad_predictions(bad_input):
+    graph = digraph_from_arcs([[0, 1]], 2, weights=[-3])
+    with pytest.raises(ValueError, match=r"potentials: expected numbers that are not NaN"):
+        feasible_potentials(graph, jnp.array([0, jnp.nan]))
+    traced = jax.jit(feasible_potentials)(graph, jnp.array([0, jnp.nan]))
+    assert (int(traced.status), traced.potentials.tolist()) == (0, [0, -3])
+    with pytest.raises(ValueError, match=r"potentials: expected shape \[2\]"):
+        feasible_potentials(graph, jnp.zeros(3))
+    with pytest.raises(ValueError, match=r"potentials: expected shape \[2\]"):
+        reduced_weights(graph, jnp.zeros(3, jnp.int32))
+    with pytest.raises(ValueError, match=r"method: expected one of 'bellman_ford', 'goldberg'"):
+        feasible_potentials(graph, method="dijkstra")
+    long = graph.replace(weights=jnp.array([2**29]))
+    assert int(jax.jit(feasible_potentials)(long).status) == 2
+
+
+def test_methods_agree_and_there_may_be_no_vertices():
+    graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=[-5, 4])
+    by_name = functools.partial(feasible_potentials, method="goldberg")
+    assert (np.asarray(reduced_weights(graph, by_name(graph).potentials)) >= 0).all()
+    nothing = digraph_from_arcs([], 0)
+    assert feasible_potentials(nothing).potentials.shape == (0,)
+    assert int(by_name(nothing).status) == 0
