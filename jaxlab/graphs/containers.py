@@ -6,15 +6,25 @@ the end: vertices from ``n_node`` on are isolated, and an edge that is masked ou
 ``node_capacity``, one past the last vertex, where scatters drop it.
 """
 
+import functools
 from typing import Any, TypeVar
 
 import flax.struct
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
 
-__all__ = ["AnyGraph", "Digraph", "Graph", "digraph_from_arcs", "graph_from_edges", "pad_graph"]
+__all__ = [
+    "AnyGraph",
+    "Digraph",
+    "Graph",
+    "compact_graph",
+    "digraph_from_arcs",
+    "graph_from_edges",
+    "pad_graph",
+]
 
 LARGEST = np.iinfo(np.int32).max
 
@@ -196,6 +206,53 @@ def pad_graph(graph: AnyGraph, *, node_capacity: int, edge_capacity: int) -> Any
         mask=jnp.pad(graph.mask, more),
         weights=None if graph.weights is None else jnp.pad(graph.weights, more),
         node_capacity=node_capacity,
+    )
+
+
+def compact_graph(graph: AnyGraph, *, edge_capacity: int | None = None) -> AnyGraph:
+    """The same graph with its edges in front of the padding, and with less of that.
+
+    Args:
+        graph: one graph, not a stack.
+        edge_capacity: number of edges to leave room for; None for as many as there are, which has
+            to be known: not inside ``jit``.
+
+    Returns:
+        The graph, its edges in the order they had.
+
+    Raises:
+        ValueError: less room than there are edges, or, inside ``jit``, than there may be.
+
+    Cost:
+        O(edges); one program for each pair of capacities.
+
+    Example:
+        >>> path = graph_from_edges([[0, 1], [1, 2]], 3)
+        >>> path = path.replace(mask=jnp.array([False, True]))
+        >>> compact_graph(path).senders.tolist()
+        [1]
+    """
+    mask = concrete(graph.mask)
+    if edge_capacity is None:
+        require(mask is not None, "edge_capacity", None, "a number, for a graph inside jit")
+        edge_capacity = int(np.count_nonzero(mask))  # type: ignore[arg-type]
+    least = graph.edge_capacity if mask is None else int(np.count_nonzero(mask))
+    check_integer("edge_capacity", edge_capacity, minimum=least)
+    return _compact(graph, edge_capacity)
+
+
+@functools.partial(jax.jit, static_argnames=("edge_capacity",))
+def _compact(graph: AnyGraph, edge_capacity: int) -> AnyGraph:
+    taken = jnp.nonzero(graph.mask, size=edge_capacity, fill_value=graph.edge_capacity)[0]
+
+    def take(values: Any, fill: Any) -> Any:
+        return values.at[taken].get(mode="fill", fill_value=fill)
+
+    return graph.replace(  # type: ignore[attr-defined]
+        senders=take(graph.senders, graph.node_capacity),
+        receivers=take(graph.receivers, graph.node_capacity),
+        mask=take(graph.mask, False),
+        weights=None if graph.weights is None else take(graph.weights, 0),
     )
 
 

@@ -8,6 +8,9 @@ HOST_SIDE = {
     "jaxlab.graphs.containers.graph_from_edges": "reads a list on the host",
 }
 EXAMPLES = {
+    "jaxlab.graphs.containers.compact_graph": Example(
+        (graph_from_edges([[0, 1]], 2),), {"edge_capacity": 3}
+    ),
     "jaxlab.graphs.containers.pad_graph": Example(
         (graph_from_edges([[0, 1]], 2),), {"node_capacity": 4, "edge_capacity": 3}
     ),

@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges, pad_graph
+from jaxlab.graphs.containers import (
+    compact_graph,
+    digraph_from_arcs,
+    graph_from_edges,
+    pad_graph,
+)
 
 
 def edges_of(graph):
@@ -88,3 +93,27 @@ def test_bad_edges_are_refused(edges, options, message):
 def test_less_room_is_refused():
     with pytest.raises(ValueError, match="edge_capacity: expected an integer >= 2"):
         pad_graph(graph_from_edges([[0, 1], [1, 2]], 3), node_capacity=3, edge_capacity=1)
+
+
+def test_edges_move_in_front_of_the_padding():
+    room = {"node_capacity": 4, "edge_capacity": 5}
+    graph = graph_from_edges([[0, 1], [1, 2], [0, 3]], 4, weights=[5, 6, 7], **room)
+    order = jnp.array([3, 2, 0, 4, 1])
+    strewn = jax.tree.map(lambda leaf: leaf[order] if leaf.ndim else leaf, graph)
+    compact = compact_graph(strewn)
+    assert edges_of(compact) == [[0, 3], [0, 1], [1, 2]]
+    assert compact.weights.tolist() == [7, 5, 6]
+    assert compact.edge_capacity == 3
+    assert compact_graph(strewn, edge_capacity=4).senders.tolist() == [0, 0, 1, 4]
+    inside = jax.jit(lambda graph: compact_graph(graph, edge_capacity=5))(strewn)
+    wanted = pad_graph(compact, **room)
+    jax.tree.map(np.testing.assert_array_equal, inside, wanted)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_edges_without_room_are_refused():
+    graph = graph_from_edges([[0, 1], [1, 2]], 3)
+    with pytest.raises(ValueError, match="edge_capacity: expected an integer >= 2, got 1"):
+        compact_graph(graph, edge_capacity=1)
+    with pytest.raises(ValueError, match="edge_capacity: expected a number, for a graph inside"):
+        jax.jit(compact_graph)(graph)
