@@ -29,8 +29,13 @@ Example:
 """
 
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
+from jaxlab.graph_algorithms.batch import linear_sum_assignment_batch
+from jaxlab.graph_algorithms.bottleneck import bottleneck_assignment
 from jaxlab.graph_algorithms.cardinality import Matching, maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation, tighten_duals
+from jaxlab.graph_algorithms.gradient import assignment_cost
+from jaxlab.graph_algorithms.primal_dual import primal_dual_matching
+from jaxlab.graph_algorithms.quantization import QuantizedCosts, quantize_costs
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
@@ -39,11 +44,17 @@ __all__ = [
     "AssignmentStats",
     "Duals",
     "Matching",
+    "QuantizedCosts",
+    "assignment_cost",
+    "bottleneck_assignment",
     "dual_objective",
     "feasibility_violation",
     "is_optimal_certificate",
     "linear_sum_assignment",
+    "linear_sum_assignment_batch",
     "maximum_cardinality_matching",
+    "primal_dual_matching",
+    "quantize_costs",
     "round_duals",
     "tighten_duals",
 ]

@@ -281,9 +281,9 @@ def _spare_bits(cost: Array) -> int:
 
 
 def check_values(
-    cost: Shaped[Array, "n m"],
+    cost: Shaped[Array, "*b n m"],
     duals: Duals | None,
-    mask: Bool[Array, "n m"] | None,
+    mask: Bool[Array, "*b n m"] | None,
     maximize: bool,
 ) -> None:
     """Refuse, where they can be seen, costs that are NaN or infinite gains, and duals of NaN."""

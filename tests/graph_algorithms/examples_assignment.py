@@ -14,6 +14,11 @@ MASK = jnp.array([[True, True, False], [True, True, True], [True, False, True]])
 EXAMPLES = {
     f"{ROOM}.assignment.is_optimal_certificate": Example((COST, linear_sum_assignment(COST))),
     f"{ROOM}.assignment.linear_sum_assignment": Example((COST, DUALS), {"mask": MASK}),
+    f"{ROOM}.batch.linear_sum_assignment_batch": Example((COST[None],)),
+    f"{ROOM}.gradient.assignment_cost": Example((COST.astype(jnp.float32),)),
+    f"{ROOM}.primal_dual.primal_dual_matching": Example((COST, DUALS), {"mask": MASK}),
+    f"{ROOM}.quantization.quantize_costs": Example((COST.astype(jnp.float32),), {"bits": 12}),
+    f"{ROOM}.bottleneck.bottleneck_assignment": Example((COST, MASK)),
     f"{ROOM}.cardinality.maximum_cardinality_matching": Example((MASK,), {"layered": True}),
     f"{ROOM}.duals.dual_objective": Example((DUALS,)),
     f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS, MASK)),

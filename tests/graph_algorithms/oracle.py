@@ -29,6 +29,11 @@ def scipy_cost(cost, mask=None, maximize=False):
     return cost[rows, columns].sum()
 
 
+def scipy_matching(cost):
+    """Rows and columns of scipy's optimum."""
+    return linear_sum_assignment(np.asarray(cost))
+
+
 def optimal_duals(cost):
     """Optimal integer duals, by shortest paths from the optimal matching (Bellman-Ford)."""
     cost = np.asarray(cost, np.int64)

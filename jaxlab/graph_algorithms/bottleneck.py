@@ -1,0 +1,104 @@
+"""Assignments whose dearest edge is cheapest."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Num
+
+from jaxlab.graph_algorithms._problem import empty_result, working_dtype
+from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
+from jaxlab.graph_algorithms.duals import check_problem
+from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
+
+__all__ = ["bottleneck_assignment"]
+
+
+class Bisection(NamedTuple):
+    """Ranks of thresholds: ``below`` is too low, ``above`` is not, or is past the last."""
+
+    below: Array
+    above: Array
+    seed: Array
+    col_for_row: Array
+    row_for_col: Array
+    phases: Array
+
+
+@jax.jit
+def bottleneck_assignment(
+    cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None = None
+) -> AssignmentResult:
+    """Assignment of ``min(n, m)`` edges whose largest cost is least, ``min max c_ij``.
+
+    Bisection over the costs, with a maximum matching of the edges that are cheap enough; each
+    search continues the best matching of a lower threshold.
+
+    Args:
+        cost: of the edges; positive infinity forbids one.
+        mask: which edges are there; None for all.
+
+    Returns:
+        The matching; ``cost`` is that of its dearest edge. There are no duals of this problem:
+        those fields are zeros. Status 0 or, where no assignment exists, 1; ``stats.phases`` counts
+        searches, ``stats.rounds`` the thresholds.
+
+    Raises:
+        ValueError: the cost is not a matrix; the mask has another shape.
+
+    Cost:
+        A sort of the ``n m`` costs, and ``log2(n m)`` maximum matchings.
+
+    Example:
+        >>> result = bottleneck_assignment(jnp.array([[3, 5], [9, 7]]))
+        >>> result.cost, result.col_for_row
+        (Array(7, dtype=int32), Array([0, 1], dtype=int32))
+    """
+    check_problem(cost, None, mask)
+    rows, columns = cost.shape
+    if 0 in cost.shape:
+        return empty_result(cost, None, cost.shape)
+    cost = cost.astype(working_dtype(cost.dtype))
+    there = jnp.ones(cost.shape, bool) if mask is None else mask
+    if jnp.issubdtype(cost.dtype, jnp.floating):
+        there = there & (cost < jnp.inf)  # neither is NaN
+    thresholds = jnp.sort(cost.ravel())
+    many = thresholds.shape[0]
+
+    def narrow(_: Array, at: Bisection) -> Bisection:
+        middle = (at.below + at.above) // 2
+        cheap = there & (cost <= thresholds[jnp.clip(middle, 0, many - 1)])
+        # an answer found already is kept: what is searched then is a matching that exists
+        tried = at.above - at.below > 1
+        found = maximum_cardinality_matching(cheap & tried, jnp.where(tried, at.seed, -1))
+        enough = jnp.sum(found.col_for_row >= 0) == min(rows, columns)
+        success, failure = tried & enough, tried & ~enough
+        return Bisection(
+            jnp.where(failure, middle, at.below),
+            jnp.where(success, middle, at.above),
+            jnp.where(failure, found.col_for_row, at.seed),
+            jnp.where(success, found.col_for_row, at.col_for_row),
+            jnp.where(success, found.row_for_col, at.row_for_col),
+            at.phases + found.phases,
+        )
+
+    nobody = jnp.full_like(cost[:, 0], -1, jnp.int32)
+    zero = jnp.zeros_like(nobody[0])
+    start = Bisection(
+        zero - 1, zero + many, nobody, nobody, jnp.full_like(cost[0], -1, jnp.int32), zero
+    )
+    rounds = many.bit_length() + 1
+    end = jax.lax.fori_loop(0, rounds, narrow, start)
+    return _result(cost, thresholds, end, rounds)
+
+
+def _result(cost: Array, thresholds: Array, end: Bisection, rounds: int) -> AssignmentResult:
+    rows, columns = cost.shape
+    many = thresholds.shape[0]
+    zero = jnp.zeros_like(end.phases)
+    matched = jnp.sum(end.col_for_row >= 0, dtype=jnp.int32)
+    stats = AssignmentStats(zero + min(rows, columns), matched, zero, end.phases, zero + rounds)
+    status = jnp.where(end.above < many, 0, 1).astype(jnp.int32)
+    value = thresholds[jnp.minimum(end.above, many - 1)]
+    zeros = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
+    return AssignmentResult(end.col_for_row, end.row_for_col, value, zeros, status, stats)

@@ -1,0 +1,55 @@
+"""Bottleneck assignments against brute force over thresholds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from jaxlab.graph_algorithms.bottleneck import bottleneck_assignment
+from tests.graph_algorithms.oracle import random_costs
+
+RNG = np.random.default_rng(10)
+COUNT = 40
+
+
+def least_threshold(cost, there):
+    for threshold in np.unique(cost[there]):
+        cheap = csr_array(there & (cost <= threshold))
+        if (maximum_bipartite_matching(cheap) >= 0).sum() == min(cost.shape):
+            return threshold
+    return None
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (9, 14)])
+def test_dearest_edge_is_cheapest(shape):
+    costs = random_costs(RNG, shape, COUNT)
+    masks = RNG.random(costs.shape) < np.array([1.1, 0.3, 0.15])[np.arange(COUNT) % 3, None, None]
+    results = jax.jit(jax.vmap(bottleneck_assignment))(jnp.asarray(costs), jnp.asarray(masks))
+    answers = [least_threshold(*problem) for problem in zip(costs, masks, strict=True)]
+    assert 0 < sum(answer is None for answer in answers) < COUNT
+    for k, answer in enumerate(answers):
+        assert (results.status[k] == 0) == (answer is not None)
+        if answer is not None:
+            assert results.cost[k] == answer
+            rows = np.flatnonzero(results.col_for_row[k] >= 0)
+            chosen = np.asarray(results.col_for_row[k])[rows]
+            assert len(set(chosen)) == min(shape)
+            assert masks[k][rows, chosen].all()
+            assert costs[k][rows, chosen].max() == answer
+
+
+def test_floats_infinities_and_nothing():
+    cost = jnp.array([[1.5, jnp.inf], [0.5, jnp.inf]])
+    assert bottleneck_assignment(cost).status == 1
+    solved = bottleneck_assignment(cost.at[0, 1].set(4.5))
+    assert (solved.cost, solved.status) == (4.5, 0)
+    assert bottleneck_assignment(jnp.array([[7]])).cost == 7
+    assert bottleneck_assignment(jnp.zeros((0, 3))).status == 0
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    with pytest.raises(ValueError, match="cost: expected a matrix"):
+        bottleneck_assignment(jnp.zeros(3))

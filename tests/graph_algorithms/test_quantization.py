@@ -1,0 +1,49 @@
+"""Integers that stand for floats, and what solving them instead costs at most."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms.quantization import quantize_costs
+from tests.graph_algorithms.oracle import scipy_cost, scipy_matching
+
+RNG = np.random.default_rng(6)
+
+
+@pytest.mark.parametrize("bits", [4, 20])
+def test_rounding_and_the_bound_on_the_optimum(bits):
+    for exponent in (-3, 0, 6):
+        costs = RNG.normal(size=(20, 20)).astype(np.float32) * 10.0**exponent + 7
+        quantized = jax.jit(quantize_costs, static_argnames=("bits",))(
+            jnp.asarray(costs), bits=bits
+        )
+        assert (quantized.cost.min(), quantized.cost.max()) == (0, 2**bits - 1)
+        back = quantized.offset + quantized.scale * quantized.cost
+        half = quantized.scale * (0.5 + 1e-3) + 4e-7 * np.abs(costs).max()
+        assert np.abs(back - costs).max() <= half
+        rows, columns = scipy_matching(quantized.cost)
+        assert costs[rows, columns].sum() <= scipy_cost(costs) + 20 * 2 * half
+
+
+def test_constant_infinite_and_stacked_costs():
+    constant = quantize_costs(jnp.full((3, 3), 2.5))
+    assert (constant.cost == 0).all()
+    assert constant.offset == 2.5
+    some = quantize_costs(jnp.array([[jnp.inf, 1.0], [2.0, -jnp.inf]]), bits=3)
+    assert some.cost.tolist() == [[7, 0], [7, 7]]
+    stack = quantize_costs(jnp.array([[[0.0, 1.0]], [[2.0, 3.0]]]), bits=2)
+    assert stack.cost.tolist() == [[[0, 1]], [[2, 3]]]
+    assert quantize_costs(jnp.zeros((0, 2))).cost.shape == (0, 2)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    for arguments, message in [
+        ((jnp.ones((2, 2), jnp.int32),), "cost: expected dtype floating"),
+        ((jnp.ones(2),), "cost: expected a matrix"),
+        ((jnp.ones((2, 2)), 0), "bits: expected an integer >= 1"),
+        ((jnp.ones((2, 2)), 30), "bits: expected at most 24"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quantize_costs(*arguments)
