@@ -1,10 +1,29 @@
 """Padded graphs, and the algorithms on them that several methods share.
 
+A :class:`Graph` (undirected) or :class:`Digraph` (directed) has static capacities, a mask of the
+edges that are there and a number of vertices that is data. Graphs of equal capacities share one
+compiled program, and a stack of them goes through ``jax.vmap``; padding changes no result.
+
+* containers: :func:`graph_from_edges`, :func:`digraph_from_arcs`; more or less room by
+  :func:`pad_graph` and :func:`compact_graph`; stacks by :func:`stack_graphs`.
+* other forms: :func:`csr` and :func:`in_arcs` for rows and tables of neighbours; dense matrices,
+  SciPy, networkx and jraph (:func:`to_dense`, :func:`to_scipy`, :func:`to_networkx`,
+  :func:`to_jraph` and back); files (:func:`read_edge_list`, :func:`read_metis`,
+  :func:`read_matrix_market`).
+* inside ``jit``: :func:`connected_components`, :func:`breadth_first_search`, :func:`degrees`, and
+  reductions over segments, :func:`segment_sum` and its kin. On the host: :func:`list_triangles`.
+* graphs to try things on: :func:`erdos_renyi`, :func:`stochastic_block`, :func:`grid_graph` and
+  others.
+
 Example:
+    >>> import jax
     >>> from jaxlab import graphs
-    >>> path = graphs.graph_from_edges([[0, 1], [1, 2]], 3)
-    >>> path.edge_capacity
-    2
+    >>> pair = [graphs.path_graph(3), graphs.graph_from_edges([[0, 1], [2, 3]], 4)]
+    >>> stack = graphs.stack_graphs(pair)
+    >>> jax.vmap(graphs.graph_components)(stack).number.tolist()
+    [1, 2]
+    >>> graphs.breadth_first_search(pair[0], 0).distances.tolist()
+    [0, 1, 2]
 """
 
 from jaxlab.graphs.components import (
@@ -46,11 +65,7 @@ from jaxlab.graphs.edge_lists import (
 )
 from jaxlab.graphs.generators import (
     BlockGraph,
-    complete_graph,
-    cycle_graph,
     erdos_renyi,
-    grid_graph,
-    path_graph,
     planted_partition,
     random_digraph,
     random_edges,
@@ -68,6 +83,12 @@ from jaxlab.graphs.matrix_market import (
 from jaxlab.graphs.metis import (
     read_metis,
     write_metis,
+)
+from jaxlab.graphs.named_graphs import (
+    complete_graph,
+    cycle_graph,
+    grid_graph,
+    path_graph,
 )
 from jaxlab.graphs.segments import (
     Mode,

@@ -87,8 +87,9 @@ def connected_components(
         _, left, right = state
         return jnp.any(left != right)
 
-    # slot n takes the padding
-    state = jnp.arange(n + 1, dtype=jnp.int32), senders, receivers
+    # slot n takes the padding; made to vary over the same mesh axes as the edges under shard_map
+    start = jnp.arange(n + 1, dtype=jnp.int32) + 0 * jnp.min(senders, initial=0)
+    state = start, senders, receivers
     parents, left, right = jax.lax.while_loop(unequal, merge, state)
     if few:
         parents = parents.at[senders].set(left).at[receivers].set(right)

@@ -1,6 +1,6 @@
-"""Random graphs, and graphs with a name.
+"""Random graphs, which a key decides about.
 
-Random ones take a key and give the same graph in every environment. Those that decide about each
+Those that decide about each
 pair of vertices have room for all pairs, ``n (n − 1)/2``, and mask those that are not there:
 :func:`jaxlab.graphs.compact_graph` makes them as small as they are.
 """
@@ -15,15 +15,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
 from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, concrete, require
-from jaxlab.graphs.containers import Digraph, Graph, graph_from_edges
+from jaxlab.graphs.containers import Digraph, Graph
 
 __all__ = [
     "BlockGraph",
-    "complete_graph",
-    "cycle_graph",
     "erdos_renyi",
-    "grid_graph",
-    "path_graph",
     "planted_partition",
     "random_digraph",
     "random_edges",
@@ -223,109 +219,10 @@ def random_digraph(
     check_integer("num_arcs", num_arcs, minimum=0)
     require(n >= 2 or num_arcs == 0, "n", n, "at least two vertices")
     tail_key, head_key, weight_key = jax.random.split(key, 3)
-    tails = jax.random.randint(tail_key, num_arcs, 0, max(n, 1), jnp.int32)
-    heads = (tails + jax.random.randint(head_key, num_arcs, 1, max(n, 2), jnp.int32)) % max(n, 1)
-    weights = jax.random.randint(weight_key, num_arcs, minimum, maximum + 1, jnp.int32)
+    tails = jax.random.randint(tail_key, (num_arcs,), 0, max(n, 1), jnp.int32)
+    heads = (tails + jax.random.randint(head_key, (num_arcs,), 1, max(n, 2), jnp.int32)) % max(n, 1)
+    weights = jax.random.randint(weight_key, (num_arcs,), minimum, maximum + 1, jnp.int32)
     return Digraph(tails, heads, jnp.ones(num_arcs, bool), weights, jnp.int32(n), n)
-
-
-def path_graph(n: int) -> Graph:
-    """Path ``0 − 1 − … − (n − 1)``.
-
-    Args:
-        n: number of vertices.
-
-    Returns:
-        The graph.
-
-    Raises:
-        ValueError: a negative ``n``.
-
-    Cost:
-        ``O(n)`` on the host.
-
-    Example:
-        >>> path_graph(3).receivers.tolist()
-        [1, 2]
-    """
-    check_integer("n", n, minimum=0)
-    vertices = np.arange(n)
-    return graph_from_edges(np.stack([vertices[:-1], vertices[1:]], axis=1), n)
-
-
-def cycle_graph(n: int) -> Graph:
-    """Cycle of ``n`` vertices.
-
-    Args:
-        n: number of vertices.
-
-    Returns:
-        The graph.
-
-    Raises:
-        ValueError: fewer than 3 vertices.
-
-    Cost:
-        ``O(n)`` on the host.
-
-    Example:
-        >>> cycle_graph(3).senders.tolist(), cycle_graph(3).receivers.tolist()
-        ([0, 1, 0], [1, 2, 2])
-    """
-    check_integer("n", n, minimum=3)
-    vertices = np.arange(n)
-    return graph_from_edges(np.stack([vertices, (vertices + 1) % n], axis=1), n)
-
-
-def complete_graph(n: int) -> Graph:
-    """Clique: all pairs of ``n`` vertices.
-
-    Args:
-        n: number of vertices.
-
-    Returns:
-        The graph.
-
-    Raises:
-        ValueError: a negative ``n``.
-
-    Cost:
-        ``O(n²)`` on the host.
-
-    Example:
-        >>> complete_graph(4).edge_capacity
-        6
-    """
-    check_integer("n", n, minimum=0)
-    return graph_from_edges(np.stack(np.triu_indices(n, 1), axis=1), n)
-
-
-def grid_graph(rows: int, columns: int) -> Graph:
-    """Grid: vertex ``columns r + c`` is adjacent to its neighbours in row and column.
-
-    Args:
-        rows: number of rows.
-        columns: number of columns.
-
-    Returns:
-        The graph.
-
-    Raises:
-        ValueError: a negative number.
-
-    Cost:
-        ``O(rows columns)`` on the host.
-
-    Example:
-        >>> grid_graph(2, 2).senders.tolist(), grid_graph(2, 2).receivers.tolist()
-        ([0, 2, 0, 1], [1, 3, 2, 3])
-    """
-    check_integer("rows", rows, minimum=0)
-    check_integer("columns", columns, minimum=0)
-    vertex = np.arange(rows * columns).reshape(rows, columns)
-    beside = np.stack([vertex[:, :-1].ravel(), vertex[:, 1:].ravel()], axis=1)
-    below = np.stack([vertex[:-1].ravel(), vertex[1:].ravel()], axis=1)
-    return graph_from_edges(np.concatenate([beside, below]), rows * columns)
 
 
 @functools.partial(jax.jit, static_argnames=("sizes",))

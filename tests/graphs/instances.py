@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
+from jaxlab.graphs.conversions import to_networkx
 
 NODES, EDGES = 12, 24
 
@@ -66,3 +67,10 @@ def matrix_of(graph, directed):
         if not directed:
             matrix[int(v), int(u)] += w
     return matrix
+
+
+def same(graph, wanted):
+    """Assert that a graph is networkx's."""
+    found = to_networkx(graph)
+    assert found.number_of_nodes() == wanted.number_of_nodes()
+    assert set(found.edges) == {tuple(sorted(edge)) for edge in wanted.edges}

@@ -98,6 +98,22 @@ def test_stack_of_graphs():
     assert found.number.tolist() == [3, 2]
 
 
+def test_one_graph_on_each_device(devices):
+    mesh = jax.sharding.Mesh(np.array(devices), ("graphs",))
+    spec = jax.sharding.PartitionSpec("graphs")
+    senders, receivers = jnp.asarray(RNG.integers(0, 30, (2, 8, 20)), jnp.int32)
+    for n in (30, 90):
+
+        def label(senders, receivers, n=n):
+            return connected_components(senders[0], receivers[0], None, n)[None]
+
+        sharded = jax.shard_map(label, mesh=mesh, in_specs=(spec, spec), out_specs=spec)
+        alone = [
+            connected_components(s, r, None, n) for s, r in zip(senders, receivers, strict=True)
+        ]
+        np.testing.assert_array_equal(jax.jit(sharded)(senders, receivers), np.stack(alone))
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     ends = jnp.zeros(2, jnp.int32)
