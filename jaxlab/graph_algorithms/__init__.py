@@ -26,35 +26,98 @@ Example:
     >>> tomorrow = graph_algorithms.linear_sum_assignment(cost.at[1, 2].add(1), today.duals)
     >>> tomorrow.cost, tomorrow.stats.augmentations
     (Array(16, dtype=int32), Array(0, dtype=int32))
+
+    Shortest paths start from predicted distances and from the tree of another day:
+
+    >>> from jaxlab.graphs import digraph_from_arcs
+    >>> roads = digraph_from_arcs([[0, 1], [0, 2], [2, 1]], 3, weights=[5, 4, -2])
+    >>> yesterday = graph_algorithms.shortest_paths(roads, 0)
+    >>> roads = roads.replace(weights=roads.weights + 1)
+    >>> today = graph_algorithms.shortest_paths(
+    ...     roads, 0, potentials=yesterday.dist, tree=yesterday.parent
+    ... )
+    >>> today.dist.tolist(), int(today.rounds)
+    ([0, 4, 5], 1)
 """
 
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
+from jaxlab.graph_algorithms.b_matching import b_matching_reduction
 from jaxlab.graph_algorithms.batch import linear_sum_assignment_batch
 from jaxlab.graph_algorithms.bottleneck import bottleneck_assignment
 from jaxlab.graph_algorithms.cardinality import Matching, maximum_cardinality_matching
+from jaxlab.graph_algorithms.degree_constrained import (
+    SubgraphResult,
+    dcs_reduction,
+    degree_constrained_subgraph,
+)
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation, tighten_duals
+from jaxlab.graph_algorithms.flow import FlowResult, min_cost_flow_01
+from jaxlab.graph_algorithms.flow_reduction import difference_constraints, flow_reduction
+from jaxlab.graph_algorithms.goldberg import goldberg_potentials
 from jaxlab.graph_algorithms.gradient import assignment_cost
+from jaxlab.graph_algorithms.label_correcting import bellman_ford
+from jaxlab.graph_algorithms.label_setting import dijkstra
+from jaxlab.graph_algorithms.negative_cycles import NegativeCycle, find_negative_cycle
+from jaxlab.graph_algorithms.path_types import PotentialResult, ShortestPaths
+from jaxlab.graph_algorithms.perturbation import hiding_potentials, perturbed_potential_graph
+from jaxlab.graph_algorithms.policy_iteration import policy
+from jaxlab.graph_algorithms.potentials import feasible_potentials, reduced_weights
 from jaxlab.graph_algorithms.primal_dual import primal_dual_matching
 from jaxlab.graph_algorithms.quantization import QuantizedCosts, quantize_costs
+from jaxlab.graph_algorithms.reduction import (
+    AssignmentProblem,
+    Lipschitz,
+    Reduction,
+    SubgraphProblem,
+)
 from jaxlab.graph_algorithms.rounding import round_duals
+from jaxlab.graph_algorithms.single_source import shortest_paths
+from jaxlab.graph_algorithms.trees import evaluate_tree, tree_from_potentials
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
 __all__ = [
+    "AssignmentProblem",
     "AssignmentResult",
     "AssignmentStats",
     "Duals",
+    "FlowResult",
+    "Lipschitz",
     "Matching",
+    "NegativeCycle",
+    "PotentialResult",
     "QuantizedCosts",
+    "Reduction",
+    "ShortestPaths",
+    "SubgraphProblem",
+    "SubgraphResult",
     "assignment_cost",
+    "b_matching_reduction",
+    "bellman_ford",
     "bottleneck_assignment",
+    "dcs_reduction",
+    "degree_constrained_subgraph",
+    "difference_constraints",
+    "dijkstra",
     "dual_objective",
+    "evaluate_tree",
     "feasibility_violation",
+    "feasible_potentials",
+    "find_negative_cycle",
+    "flow_reduction",
+    "goldberg_potentials",
+    "hiding_potentials",
     "is_optimal_certificate",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
     "maximum_cardinality_matching",
+    "min_cost_flow_01",
+    "perturbed_potential_graph",
+    "policy",
     "primal_dual_matching",
     "quantize_costs",
+    "reduced_weights",
     "round_duals",
+    "shortest_paths",
     "tighten_duals",
+    "tree_from_potentials",
 ]

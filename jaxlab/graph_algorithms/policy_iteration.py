@@ -32,7 +32,7 @@ from jaxlab.graph_algorithms._labels import (
     settle,
     walk_lengths,
 )
-from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, OK, ShortestPaths
+from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, ShortestPaths
 from jaxlab.graph_algorithms.trees import evaluated, implied
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
@@ -123,7 +123,7 @@ def _policy(
     labels, parents, falling, cyclic, rounds = jax.lax.while_loop(open_, round_, start)
     rest = settle(arcs, laid, labels, parents, go=falling & ~cyclic, n_node=graph.n_node)
     status = jnp.where(cyclic, NEGATIVE_CYCLE, rest.status)
-    found = Fixpoint(rest.labels, rest.parents, status + OK, rounds + rest.rounds)
+    found = Fixpoint(rest.labels, rest.parents, status, rounds + rest.rounds)
     return paths(arcs, found, source, fitting)
 
 

@@ -122,7 +122,7 @@ def _evaluate_tree(
     parents = arcs_from(arcs, lay(arcs, lengths), parent)
     labels, parents = evaluated(arcs, lengths, parents, source, fitting)
     nothing = jnp.int32(0)
-    return paths(arcs, Fixpoint(labels, parents, nothing + OK, nothing), source, fitting)
+    return paths(arcs, Fixpoint(labels, parents, jnp.int32(OK), nothing), source, fitting)
 
 
 @jax.jit

@@ -1,0 +1,79 @@
+"""Maps of the flow reduction, and difference constraints against their definition."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.graph_algorithms.flow_reduction import difference_constraints, flow_reduction
+from jaxlab.graph_algorithms.potentials import feasible_potentials
+from jaxlab.graphs import digraph_from_arcs
+from tests.graph_algorithms import path_oracle
+
+
+def test_degrees_fit_the_edges_and_values_stay():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        arcs = rng.integers(0, 6, (15, 2))
+        cost = rng.integers(-9, 9, 15)
+        used = rng.random(15) < 0.4
+        supply = np.bincount(arcs[used, 0], minlength=6) - np.bincount(arcs[used, 1], minlength=6)
+        graph = digraph_from_arcs(arcs, 6, weights=cost.astype(np.int32))
+        reduction = flow_reduction(graph, jnp.asarray(supply))
+        problem = reduction.instance
+        left = np.bincount(problem.senders, minlength=6)
+        right = np.bincount(problem.receivers, minlength=6)
+        assert (problem.degree_left <= left).all()
+        assert (problem.degree_right <= right).all()
+        assert problem.degree_left.sum() == problem.degree_right.sum()
+        pair = [rng.integers(-20, 20, 6) for _ in range(2)]
+        images = [reduction.map_prediction(jnp.asarray(y)) for y in pair]
+        row, col = (np.asarray(y) for y in images[0])
+        edge = np.minimum(0, problem.cost - row[problem.senders] - col[problem.receivers])
+        value = problem.degree_left @ row + problem.degree_right @ col + edge.sum()
+        reduced = cost + pair[0][arcs[:, 0]] - pair[0][arcs[:, 1]]
+        assert value == -supply @ pair[0] + np.minimum(0, reduced).sum()
+        np.testing.assert_array_equal(reduction.map_duals(images[0]), pair[0])
+        error = np.abs(pair[0] - pair[1])
+        change = np.abs(np.concatenate(images[0]) - np.concatenate(images[1]))
+        assert change.sum() <= error.sum() * int(reduction.lipschitz.l1)
+        assert change.max() <= error.max() * int(reduction.lipschitz.linf)
+
+
+def test_difference_constraints_are_met_or_a_negative_cycle():
+    graphs = path_oracle.stack()
+
+    @jax.jit
+    @jax.vmap
+    def solve(graph, prediction):
+        reduction = difference_constraints(
+            graph.senders, graph.receivers, graph.weights, path_oracle.NODES, mask=graph.mask
+        )
+        found = feasible_potentials(reduction.instance, reduction.map_prediction(prediction))
+        return reduction.map_solution(found), found.status
+
+    values, status = solve(graphs, jnp.asarray(path_oracle.garbage(6)))
+    for number, instance in enumerate(path_oracle.instances()):
+        assert status[number] == instance.negative
+        if not instance.negative:
+            x, (u, v) = np.asarray(values[number]), instance.arcs.T
+            assert (x[v] - x[u] <= instance.weights).all()
+
+
+def test_bad_input(bad_input):
+    graph = digraph_from_arcs([[0, 1]], 2, weights=[3])
+    with pytest.raises(ValueError, match=r"slack_capacity: expected an integer >= 4"):
+        flow_reduction(graph, jnp.array([1, -1]), slack_capacity=3)
+    with pytest.raises(ValueError, match=r"supply: expected at most as many units as arcs"):
+        flow_reduction(graph, jnp.array([-1, 1]))
+    traced = jax.jit(lambda supply: flow_reduction(graph, supply).feasible)
+    assert traced(jnp.array([1, -1]))
+    assert not traced(jnp.array([-1, 1]))
+    assert not traced(jnp.array([1, 0]))
+    vertices = jnp.array([0, 1])
+    with pytest.raises(ValueError, match=r"receivers: expected unknowns from 0 to n - 1 = 1"):
+        difference_constraints(vertices, vertices + 1, vertices, 2)
+    with pytest.raises(ValueError, match=r"bounds: expected shape \[2\]"):
+        difference_constraints(vertices, vertices, vertices[:1], 2)
+    with pytest.raises(ValueError, match=r"n: expected an integer >= 0"):
+        difference_constraints(vertices, vertices, vertices, -1)
