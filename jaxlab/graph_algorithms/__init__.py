@@ -55,13 +55,27 @@ from jaxlab.graph_algorithms.flow import FlowResult, min_cost_flow_01
 from jaxlab.graph_algorithms.flow_reduction import difference_constraints, flow_reduction
 from jaxlab.graph_algorithms.goldberg import goldberg_potentials
 from jaxlab.graph_algorithms.gradient import assignment_cost
+from jaxlab.graph_algorithms.instances import (
+    block_means,
+    geometric_instances,
+    planted_matching,
+    type_model,
+)
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.label_setting import dijkstra
+from jaxlab.graph_algorithms.learning import (
+    canonicalize,
+    fit_duals,
+    predict_or_fallback,
+    sample_complexity,
+)
 from jaxlab.graph_algorithms.negative_cycles import NegativeCycle, find_negative_cycle
+from jaxlab.graph_algorithms.online import OnlineLearner, median_learner, online_learner, regret
 from jaxlab.graph_algorithms.path_types import PotentialResult, ShortestPaths
 from jaxlab.graph_algorithms.perturbation import hiding_potentials, perturbed_potential_graph
 from jaxlab.graph_algorithms.policy_iteration import policy
 from jaxlab.graph_algorithms.potentials import feasible_potentials, reduced_weights
+from jaxlab.graph_algorithms.predictor import DualPredictor, column_features, predict_duals
 from jaxlab.graph_algorithms.primal_dual import primal_dual_matching
 from jaxlab.graph_algorithms.quantization import QuantizedCosts, quantize_costs
 from jaxlab.graph_algorithms.reduction import (
@@ -79,11 +93,13 @@ __all__ = [
     "AssignmentProblem",
     "AssignmentResult",
     "AssignmentStats",
+    "DualPredictor",
     "Duals",
     "FlowResult",
     "Lipschitz",
     "Matching",
     "NegativeCycle",
+    "OnlineLearner",
     "PotentialResult",
     "QuantizedCosts",
     "Reduction",
@@ -93,7 +109,10 @@ __all__ = [
     "assignment_cost",
     "b_matching_reduction",
     "bellman_ford",
+    "block_means",
     "bottleneck_assignment",
+    "canonicalize",
+    "column_features",
     "dcs_reduction",
     "degree_constrained_subgraph",
     "difference_constraints",
@@ -103,21 +122,31 @@ __all__ = [
     "feasibility_violation",
     "feasible_potentials",
     "find_negative_cycle",
+    "fit_duals",
     "flow_reduction",
+    "geometric_instances",
     "goldberg_potentials",
     "hiding_potentials",
     "is_optimal_certificate",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
     "maximum_cardinality_matching",
+    "median_learner",
     "min_cost_flow_01",
+    "online_learner",
     "perturbed_potential_graph",
+    "planted_matching",
     "policy",
+    "predict_duals",
+    "predict_or_fallback",
     "primal_dual_matching",
     "quantize_costs",
     "reduced_weights",
+    "regret",
     "round_duals",
+    "sample_complexity",
     "shortest_paths",
     "tighten_duals",
     "tree_from_potentials",
+    "type_model",
 ]

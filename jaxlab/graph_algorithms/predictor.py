@@ -1,0 +1,101 @@
+"""A network that predicts column duals from the costs themselves."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from jaxlab.checks import check_integer, require
+from jaxlab.graph_algorithms.duals import tighten_duals
+from jaxlab.graph_algorithms.types import Duals
+
+__all__ = ["DualPredictor", "column_features", "predict_duals"]
+
+
+def column_features(cost: Num[Array, "n m"], *, smallest: int = 8) -> Float[Array, "m features"]:
+    """What a column looks like on its own: its smallest costs in order, and their mean.
+
+    Costs are first centred and scaled, so that the features change with neither a constant added
+    to all costs nor their unit.
+
+    Args:
+        cost: of the edges.
+        smallest: how many of the smallest entries.
+
+    Returns:
+        ``smallest + 1`` numbers for each column.
+
+    Raises:
+        ValueError: ``smallest`` is not from 1 to ``n``.
+
+    Cost:
+        A sort of each column.
+
+    Example:
+        >>> column_features(jnp.array([[3.0, 5.0], [4.0, 1.0]]), smallest=2).shape
+        (2, 3)
+    """
+    require(jnp.ndim(cost) == 2, "cost", cost, "a matrix")
+    check_integer("smallest", smallest, minimum=1)
+    require(smallest <= cost.shape[0], "smallest", smallest, f"at most {cost.shape[0]} rows")
+    center, scale = _moments(cost)
+    ordered = jnp.sort((cost - center) / scale, axis=0)
+    mean = jnp.mean(ordered, axis=0, keepdims=True)
+    return jnp.concatenate([ordered[:smallest], mean]).T
+
+
+class DualPredictor(nn.Module):
+    """Column duals by one multilayer perceptron for all columns, applied to each on its own.
+
+    It commutes with permutations of columns, ignores those of rows, and applies to any size.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+        smallest: how many of a column's smallest costs are its features.
+    """
+
+    hidden: Sequence[int] = (64, 64)
+    smallest: int = 8
+
+    @nn.compact
+    def __call__(self, cost: Num[Array, "n m"]) -> Float[Array, " m"]:
+        """Predict ``v`` in units of the cost; see :func:`predict_duals` for feasible duals."""
+        x = column_features(cost, smallest=self.smallest)
+        for width in self.hidden:
+            x = nn.relu(nn.Dense(width)(x))
+        _, scale = _moments(cost)
+        return scale * nn.Dense(1)(x)[:, 0]
+
+
+def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
+    """Feasible duals from any prediction of the columns', by the c-transform.
+
+    Args:
+        cost: of the edges.
+        col: predicted, such as a :class:`DualPredictor` gives; rounded where costs are integers.
+
+    Returns:
+        Duals in the dtype of the cost, feasible by construction.
+
+    Raises:
+        ValueError: ``col`` has another length than the cost has columns.
+
+    Cost:
+        O(n m).
+
+    Example:
+        >>> predict_duals(jnp.array([[3, 5], [4, 1]]), jnp.array([0.2, -0.3]))
+        Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
+    """
+    if not jnp.issubdtype(cost.dtype, jnp.floating):
+        col = jnp.round(col)
+    col = col.astype(cost.dtype)
+    return tighten_duals(cost, Duals(jnp.zeros_like(cost[:, 0]), col))
+
+
+def _moments(cost: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of all costs, the latter 1 where they are constant."""
+    floats = cost.astype(jnp.promote_types(cost.dtype, jnp.float32))
+    deviation = jnp.std(floats)
+    return jnp.mean(floats), jnp.where(deviation > 0, deviation, 1)

@@ -1,0 +1,124 @@
+"""Learned duals against numpy, scipy's mode and a linear program; gauges; the sample bound."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from scipy.stats import mode
+
+from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
+from jaxlab.graph_algorithms.learning import (
+    GAUGES,
+    canonicalize,
+    fit_duals,
+    predict_or_fallback,
+    sample_complexity,
+)
+from jaxlab.graph_algorithms.types import Duals
+
+RNG = np.random.default_rng(12)
+
+
+def samples(count, n=5, high=6):
+    return Duals(*(jnp.asarray(RNG.integers(-high, high, (count, n)), jnp.int32) for _ in range(2)))
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_gauges_keep_the_value_and_do_not_see_a_shift(gauge):
+    duals = samples(7)
+    floats = jax.tree.map(lambda x: x.astype(jnp.float32), duals)
+    for given in (duals, floats):
+        moved = canonicalize(given, gauge)
+        assert moved.col.dtype == given.col.dtype
+        np.testing.assert_allclose(dual_objective(moved), dual_objective(given), atol=1e-5)
+        shifted = canonicalize(Duals(given.row + 3, given.col - 3), gauge)
+        if gauge != "none":
+            np.testing.assert_allclose(shifted.col, moved.col, atol=1e-5)
+        one = canonicalize(jax.tree.map(lambda x: x[2], given), gauge)
+        np.testing.assert_allclose(one.row, moved.row[2], atol=1e-5)
+    col = np.asarray(canonicalize(floats, gauge).col)
+    if gauge == "mean":
+        np.testing.assert_allclose(col.mean(axis=1), 0, atol=1e-5)
+        assert (np.abs(np.asarray(canonicalize(duals, gauge).col).mean(axis=1)) < 1).all()
+    elif gauge == "max":
+        assert (col.max(axis=1) == 0).all()
+    elif gauge == "first":
+        assert (col[:, 0] == 0).all()
+    large = Duals(jnp.zeros(3, jnp.int32), jnp.full(3, 2**30, jnp.int32))
+    if gauge != "none":
+        assert (canonicalize(large, gauge).col == 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 4, 9, 20])
+def test_medians_modes_and_means(count):
+    duals = samples(count)
+    for part in ("row", "col"):
+        given = np.asarray(getattr(duals, part))
+        found = {loss: getattr(fit_duals(duals, loss, "none"), part) for loss in ("l0", "l1", "l2")}
+        lower = np.percentile(given, 50, axis=0, method="lower")
+        np.testing.assert_array_equal(found["l1"], lower)
+        np.testing.assert_array_equal(found["l0"], mode(given, axis=0).mode)
+        np.testing.assert_allclose(found["l2"], given.mean(axis=0), rtol=1e-6)
+        assert found["l1"].dtype == found["l0"].dtype == jnp.int32
+    shifted = Duals(duals.row + 9, duals.col - 9)
+    jax.tree.map(np.testing.assert_array_equal, fit_duals(duals, "l1"), fit_duals(shifted, "l1"))
+
+
+def test_least_largest_deviation_by_linear_programming():
+    for count, high in [(3, 5), (8, 1000)]:
+        duals = samples(count, high=high)
+        given = np.concatenate([duals.row, duals.col], axis=1).astype(float)
+        d = given.shape[1]
+        # minimise Σ t_s subject to |y − y_s| <= t_s in every coordinate
+        each, one = np.tile(np.eye(d), (count, 1)), np.repeat(np.eye(count), d, axis=0)
+        upper = np.block([[each, -one], [-each, -one]])
+        bound = np.concatenate([given.ravel(), -given.ravel()])
+        cost = np.concatenate([np.zeros(d), np.ones(count)])
+        best = linprog(cost, upper, bound, bounds=(None, None)).fun
+        fitted = np.concatenate(fit_duals(duals, "linf", "none"))
+        found = np.abs(fitted - given).max(axis=1).sum()
+        assert best - 1e-3 * high <= found <= best * 1.01
+    same = Duals(jnp.full((4, 2), 7), jnp.full((4, 2), 7))
+    np.testing.assert_allclose(fit_duals(same, "linf", "none").row, 7)
+
+
+def test_fallback_is_never_worse_than_a_cold_start():
+    chosen = set()
+    for trial in range(30):
+        cost = jnp.asarray(RNG.integers(0, 20, (6, 6)), jnp.int32)
+        guess = RNG.integers(-5, 5, 6) * (trial % 3)
+        guess = Duals(jnp.zeros(6, jnp.int32), jnp.asarray(guess, jnp.int32))
+        duals = predict_or_fallback(cost, guess)
+        assert feasibility_violation(cost, duals) == 0
+        cold = np.asarray(cost).min(axis=1)
+        value = cold.sum() + (np.asarray(cost) - cold[:, None]).min(axis=0).sum()
+        assert dual_objective(duals) >= value
+        chosen.add(bool(dual_objective(duals) > value))
+    assert chosen == {True, False}
+
+
+def test_sample_bound():
+    d, c, eps, delta = 7, 3.0, 0.5, 0.05
+    cover = d * np.log(8 * c * d / eps + 1) + np.log(2 / delta)
+    assert sample_complexity(d, c, eps, delta) == np.ceil(8 * (2 * c * d / eps) ** 2 * cover)
+    cover = d * np.log(8 * c / eps + 1) + np.log(2 / delta)
+    expected = np.ceil(8 * (2 * c / eps) ** 2 * cover)
+    assert sample_complexity(d, c, eps, delta, "linf") == expected
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_refusals():
+    duals = samples(3)
+    one = Duals(duals.row[0], duals.col[0])
+    for call, message in [
+        (lambda: canonicalize(duals, "median"), "gauge: expected one of 'mean'"),
+        (lambda: fit_duals(duals, "l3"), "loss: expected one of 'l0'"),
+        (lambda: fit_duals(one), "samples.row: expected at least one sample"),
+        (lambda: fit_duals(Duals(duals.row, duals.col[:2])), r"samples.col: expected shape \[3"),
+        (lambda: sample_complexity(3, 1, 1, 2), "delta: expected a finite number"),
+        (lambda: sample_complexity(3, 1, 1, 0.5, "l2"), "loss: expected one of 'l1', 'linf'"),
+        (lambda: predict_or_fallback(jnp.zeros((2, 2)), one), "duals.row: expected shape"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
