@@ -31,14 +31,14 @@ class Incoming(NamedTuple):
         table: the arcs into each vertex, ``[slots, n]``, ``arcs`` where a slot is empty; None for
             the list.
         tails: their tails, ``[slots, n]``; None for the list.
-        count: number of vertices there is room for.
+        nodes: number of vertices there is room for.
     """
 
     senders: Array
     receivers: Array
     table: Array | None
     tails: Array | None
-    count: int
+    nodes: int
 
 
 def infinity(dtype: Any) -> Any:
@@ -157,6 +157,7 @@ def _fold(
         return (jnp.where(better, reached, best[0]), jnp.where(better, arc, best[1])), None
 
     assert arcs.table is not None
+    assert arcs.tails is not None
     unroll = max(1, min(arcs.table.shape[0], UNROLLED))
     slots = (arcs.tails, laid, arcs.table)
     return jax.lax.scan(step, (labels, parents), slots, unroll=unroll)[0]

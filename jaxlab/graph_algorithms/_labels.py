@@ -79,7 +79,7 @@ def settle(
 
     def batch_of_rounds(state: tuple[Array, ...]) -> tuple[Array, ...]:
         labels, parents, falling, rounds, _ = state
-        start = (labels, parents, falling, rounds, jnp.zeros_like(rounds))
+        start: tuple[Array, ...] = (labels, parents, falling, rounds, jnp.zeros_like(rounds))
         labels, parents, falling, rounds, _ = jax.lax.while_loop(unsettled, round_, start)
         cyclic = falling & jnp.any(on_cycle(arcs.senders, parents, active=falling))
         return labels, parents, falling, rounds, cyclic
@@ -88,7 +88,7 @@ def settle(
         _, _, falling, rounds, cyclic = state
         return falling & (rounds < limit) & ~cyclic
 
-    start = (labels, parents, go, jnp.zeros_like(n_node), ~go & go)
+    start: tuple[Array, ...] = (labels, parents, go, jnp.zeros_like(n_node), ~go & go)
     labels, parents, falling, rounds, cyclic = jax.lax.while_loop(open_, batch_of_rounds, start)
     unfinished = jnp.where(go & (rounds >= n_node), NEGATIVE_CYCLE, LIMIT)
     status = jnp.where(cyclic, NEGATIVE_CYCLE, jnp.where(falling, unfinished, OK))

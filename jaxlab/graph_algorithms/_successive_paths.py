@@ -36,7 +36,7 @@ class _State(NamedTuple):
 
 def both_ways(graph: Digraph) -> Digraph:
     """Every arc and, after all of them, its reverse: the arcs a residual graph can have."""
-    return graph.replace(  # type: ignore[attr-defined, no-any-return]
+    return graph.replace(  # type: ignore[attr-defined]
         senders=jnp.concatenate([graph.senders, graph.receivers]),
         receivers=jnp.concatenate([graph.receivers, graph.senders]),
         mask=jnp.concatenate([graph.mask, graph.mask]),

@@ -83,7 +83,7 @@ def _dijkstra(graph: Digraph, table: Array | None, source: Array) -> ShortestPat
 
 def settle_by_distance(arcs: Incoming, lengths: Array, source: Array, *, go: Array) -> Fixpoint:
     """Labels and parents by rounds of Dijkstra's algorithm."""
-    n, m, infinite = arcs.count, arcs.senders.shape[0], infinity(lengths.dtype)
+    n, m, infinite = arcs.nodes, arcs.senders.shape[0], infinity(lengths.dtype)
     laid = lay(arcs, lengths)
     tails = jnp.where(arcs.receivers < n, arcs.senders, n)
     shortest = jnp.full(n, absent(lengths.dtype), lengths.dtype).at[tails].min(lengths, mode="drop")
@@ -100,6 +100,6 @@ def settle_by_distance(arcs: Incoming, lengths: Array, source: Array, *, go: Arr
         return labels, parents, settled, jnp.any(~settled & (labels < infinite)), rounds + 1
 
     labels = jnp.where(jnp.arange(n) == source, 0, infinite).astype(lengths.dtype)
-    start = (labels, jnp.full(n, m, jnp.int32), labels < 0, go, jnp.int32(0))
+    start: tuple[Array, ...] = (labels, jnp.full(n, m, jnp.int32), labels < 0, go, jnp.int32(0))
     labels, parents, _, _, rounds = jax.lax.while_loop(lambda state: state[3], round_, start)
     return Fixpoint(labels, parents, jnp.int32(OK), rounds)

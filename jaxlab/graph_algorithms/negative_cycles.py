@@ -91,7 +91,7 @@ def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
         )
 
     met, none_yet = jnp.full(n, -1, jnp.int32), jnp.int32(0)
-    state = (met, first, none_yet, jnp.zeros((), lengths.dtype), first < n)
+    state: tuple[Array, ...] = (met, first, none_yet, jnp.zeros((), lengths.dtype), first < n)
     met, _, count, length, _ = jax.lax.while_loop(lambda state: state[4], walk, state)
     status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
     return NegativeCycle(jnp.roll(met, count), length, status, found.rounds)

@@ -106,4 +106,4 @@ def perturbed_potential_graph(
         head = potentials.at[base_graph.receivers].get(mode="fill", fill_value=0)
         lengths = lengths + (tail - head)
     lengths = jnp.where(base_graph.mask, lengths, 0)
-    return base_graph.replace(weights=lengths)  # type: ignore[attr-defined, no-any-return]
+    return base_graph.replace(weights=lengths)  # type: ignore[attr-defined]

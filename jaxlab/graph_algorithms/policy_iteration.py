@@ -119,7 +119,7 @@ def _policy(
         _, _, falling, cyclic, rounds = state
         return falling & ~cyclic & (rounds < limit)
 
-    start = (labels, parents, fitting, ~fitting & fitting, jnp.int32(0))
+    start: tuple[Array, ...] = (labels, parents, fitting, ~fitting & fitting, jnp.int32(0))
     labels, parents, falling, cyclic, rounds = jax.lax.while_loop(open_, round_, start)
     rest = settle(arcs, laid, labels, parents, go=falling & ~cyclic, n_node=graph.n_node)
     status = jnp.where(cyclic, NEGATIVE_CYCLE, rest.status)
@@ -136,7 +136,7 @@ def predicted(
     active: Array,
 ) -> tuple[Array, Array]:
     """Labels and parent arcs of the shorter of the walks that predictions name."""
-    n, m = arcs.count, arcs.senders.shape[0]
+    n, m = arcs.nodes, arcs.senders.shape[0]
     laid, infinite = lay(arcs, lengths), infinity(lengths.dtype)
     labels = jnp.where(jnp.arange(n) == source, 0, infinite).astype(lengths.dtype)
     parents = jnp.full(n, m, jnp.int32)

@@ -1,0 +1,180 @@
+"""Shortest paths with negative lengths on grids whose lengths change from day to day.
+
+Each day multiplies the lengths of a grid by lognormal noise and hides them under one fixed set of
+potentials, which makes some of them negative. Predictions are the median of the distances on past
+days and the tree of one of them; they start policy iteration, whose rounds are compared with those
+of a cold Bellman–Ford. Distances are checked against SciPy's Dijkstra, which is given the lengths
+without the potentials. A second part gives Goldberg's scaling potentials of known error.
+"""
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse
+from pydantic import Field
+
+from jaxlab import graph_algorithms as ga
+from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
+    CLAIMS,
+    draw_goldberg,
+    draw_rounds,
+    judge,
+    tabulate,
+)
+from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.graphs import Digraph, digraph_from_arcs, in_arcs
+
+__all__ = ["CLAIMS", "Config", "grid", "run"]
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@config
+class Config:
+    """Sizes of the two parts.
+
+    Grids of ``sides``² vertices with integer lengths from ``shortest`` to ``longest``, a share
+    ``negative`` of which the potentials turn negative; noise ``sigmas``; ``training_days`` and
+    ``test_days`` at each; times are medians of ``repeats`` calls on one day. Goldberg's potentials
+    are those of the grid of ``error_side``² plus ``errors`` times independent −1, 0 or 1.
+    """
+
+    seed: int
+    sides: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+    sigmas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    training_days: Count
+    test_days: Count
+    repeats: Count
+    shortest: Count
+    longest: Count
+    negative: Annotated[float, Field(ge=0, le=0.5)]
+    error_side: Annotated[int, Field(ge=2)]
+    errors: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
+    """Learn and solve on every grid at every noise, then measure Goldberg's scaling."""
+    reporter.plan(len(config.sides) * len(config.sigmas) + 1)
+    cells: dict[tuple[int, float], Any] = {}
+    speedups: dict[tuple[int, float], float] = {}
+    for side in config.sides:
+        network = Network(config, side)
+        for sigma in config.sigmas:
+            name = f"grid {side}², σ = {sigma:g}"
+            cells[side, sigma] = reporter.cell(
+                f"grid={side}/sigma={sigma:g}", functools.partial(network.measure, sigma)
+            )
+            seconds = network.seconds(sigma, config.repeats)
+            for call, value in seconds.items():
+                reporter.timing(f"seconds, {call}, {name}", value)
+            speedups[side, sigma] = seconds["cold"] / seconds["learned"]
+            reporter.timing(f"speed-up, {name}", speedups[side, sigma])
+    goldberg = reporter.cell("goldberg", functools.partial(scaling, config))
+    tabulate(config, cells, speedups, goldberg, reporter)
+    draw_rounds(config, cells, reporter)
+    draw_goldberg(config, goldberg, reporter)
+    judge(config, cells, speedups, goldberg, reporter)
+
+
+class Network:
+    """One grid, its hidden potentials, and what is learned on it at each noise."""
+
+    def __init__(self, config: Config, side: int) -> None:
+        self.config = config
+        self.base = grid(side, config.shortest, config.longest, config.seed)
+        self.key = jax.random.key(config.seed + side)
+        self.hidden = ga.hiding_potentials(self.key, self.base, negative=config.negative)
+        self.arcs = in_arcs(self.base)
+
+    def day(self, number: int, sigma: float) -> Digraph:
+        """Lengths of a day; the same for a seed, whatever else is run."""
+        key = jax.random.fold_in(self.key, number)
+        return ga.perturbed_potential_graph(key, self.base, sigma, potentials=self.hidden)
+
+    def learned(self, sigma: float) -> tuple[Any, Any]:
+        """Median of the distances on past days, and the tree of the first of them."""
+        past = [
+            ga.bellman_ford(self.day(number, sigma), 0, in_arcs=self.arcs)
+            for number in range(self.config.training_days)
+        ]
+        dist = np.median(np.stack([np.asarray(result.dist) for result in past]), axis=0)
+        return jnp.asarray(np.round(dist), jnp.int32), past[0].parent
+
+    def measure(self, sigma: float) -> dict[str, Any]:
+        """Rounds on the days after, by each start, and whether distances were exact."""
+        potentials, tree = self.learned(sigma)
+        rounds: dict[str, list[int]] = {"cold": [], "learned": [], "no tree": [], "tree": []}
+        exact = True
+        for number in range(self.config.test_days):
+            today = self.day(self.config.training_days + number, sigma)
+            results = {
+                "cold": ga.bellman_ford(today, 0, in_arcs=self.arcs),
+                "learned": ga.policy(today, 0, potentials=potentials, tree=tree, in_arcs=self.arcs),
+                "no tree": ga.policy(today, 0, potentials=potentials, in_arcs=self.arcs),
+                "tree": ga.policy(today, 0, tree=tree, in_arcs=self.arcs),
+            }
+            expected = distances(today, np.asarray(self.hidden))
+            for name, result in results.items():
+                rounds[name].append(int(result.rounds))
+                exact &= bool((np.asarray(result.dist) == expected).all())
+        negative = float((np.asarray(self.day(0, sigma).weights) < 0).mean())
+        return {"rounds": rounds, "exact": exact, "negative": negative}
+
+    def seconds(self, sigma: float, repeats: int) -> dict[str, float]:
+        """Time of a cold and of a learned start on the first day after training."""
+        potentials, tree = self.learned(sigma)
+        today = self.day(self.config.training_days, sigma)
+        calls = {
+            "cold": lambda: ga.bellman_ford(today, 0, in_arcs=self.arcs),
+            "learned": lambda: ga.policy(
+                today, 0, potentials=potentials, tree=tree, in_arcs=self.arcs
+            ),
+        }
+        return interleaved_seconds(calls, repeats=repeats)
+
+
+def scaling(config: Config) -> list[dict[str, int]]:
+    """Scales and phases of Goldberg's algorithm at each error of its prediction."""
+    network = Network(config, config.error_side)
+    today = network.day(0, 0.0)
+    exact = ga.bellman_ford(today, 0, in_arcs=network.arcs).dist
+    noise = np.random.default_rng(config.seed).integers(-1, 2, exact.shape[0], dtype=np.int32)
+    rows = []
+    for error in config.errors:
+        predicted = exact + error * jnp.asarray(noise)
+        found = ga.goldberg_potentials(today, predicted, in_arcs=network.arcs)
+        least = int(jnp.min(ga.reduced_weights(today, found.potentials)))
+        rows.append(
+            {
+                "error": error,
+                "scales": int(found.scales),
+                "phases": int(found.phases),
+                "rounds": int(found.rounds),
+                "feasible": int(found.status) == 0 and least >= 0,
+            }
+        )
+    return rows
+
+
+def grid(side: int, shortest: int, longest: int, seed: int) -> Digraph:
+    """A square grid with an arc either way between neighbours, lengths uniform and independent."""
+    index = np.arange(side * side).reshape(side, side)
+    right = np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], 1)
+    down = np.stack([index[:-1].ravel(), index[1:].ravel()], 1)
+    arcs = np.concatenate([right, down, right[:, ::-1], down[:, ::-1]])
+    lengths = np.random.default_rng(seed).integers(shortest, longest + 1, len(arcs))
+    return digraph_from_arcs(arcs, side * side, weights=lengths.astype(np.int32))
+
+
+def distances(today: Digraph, hidden: np.ndarray) -> np.ndarray:
+    """By SciPy's Dijkstra on the lengths without the potentials."""
+    tails, heads = np.asarray(today.senders), np.asarray(today.receivers)
+    lengths = np.asarray(today.weights, np.int64) - hidden[tails] + hidden[heads]
+    matrix = scipy.sparse.csr_array((lengths, (tails, heads)), shape=(len(hidden),) * 2)
+    plain = scipy.sparse.csgraph.dijkstra(matrix, indices=0)
+    return np.asarray(np.round(plain), np.int64) + hidden[0] - hidden

@@ -1,0 +1,80 @@
+"""The experiment on learned potentials: its graphs, its verdicts, and a small run."""
+
+import types
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments.graph_algorithms import learned_potentials, learned_potentials_report
+from jaxlab.experiments.interface import Reporter
+from jaxlab.runner.execute import run
+from tests.helpers import finished
+
+NAME = "graph-algorithms-learned-potentials"
+
+
+def test_a_grid_has_an_arc_either_way_between_neighbours():
+    graph = learned_potentials.grid(3, 5, 9, seed=0)
+    arcs = set(
+        zip(np.asarray(graph.senders).tolist(), np.asarray(graph.receivers).tolist(), strict=True)
+    )
+    assert len(arcs) == graph.edge_capacity == 24
+    for tail, head in arcs:
+        assert (head, tail) in arcs
+        assert abs(tail // 3 - head // 3) + abs(tail % 3 - head % 3) == 1
+    weights = np.asarray(graph.weights)
+    assert (weights.min(), weights.max()) == (5, 9)
+
+
+def verdicts(cold, learned, speedup, exact, scales, side=200):
+    """What is judged of constructed numbers."""
+    reporter = mock.Mock(spec=Reporter)
+    config = types.SimpleNamespace(sides=(side,), test_days=1, error_side=10)
+    cells = {
+        (side, 0.01): {"rounds": {"cold": [cold], "learned": [learned]}, "exact": exact},
+        (side, 0.2): {"rounds": {"cold": [cold], "learned": [cold]}, "exact": True},
+    }
+    goldberg = [{"error": 4, "scales": scales, "phases": 3, "rounds": 9, "feasible": True}]
+    learned_potentials_report.judge(
+        config,
+        cells,
+        {(side, 0.01): speedup, (side, 0.2): 0.5},
+        goldberg,
+        reporter,
+    )
+    assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts():
+    assert set(verdicts(100, 10, 2.5, True, 5).values()) == {True}
+    assert set(verdicts(99, 10, 2.4, False, 6).values()) == {False}
+    assert verdicts(100, 10, 9.0, True, 5, side=50)["less-time"] is None
+    claims = {claim.id for claim in learned_potentials.CLAIMS}
+    assert claims == set(verdicts(1, 1, 1.0, True, 1))
+
+
+def test_a_small_run_reports_and_repeats(tmp_path):
+    tiny = [
+        "sides=[8] sigmas=[0.05] training_days=3 test_days=1 repeats=1 error_side=5 errors=[0,4]"
+    ]
+    results = [
+        finished(run(NAME, preset="smoke", sets=tiny, runs=tmp_path / name)) for name in "ab"
+    ]
+    assert results[0] == results[1]
+    held = {claim["id"]: claim["holds"] for claim in results[0]["claims"]}
+    assert held["exact"] is True
+    assert held["logarithmic-scales"] is True
+
+
+@pytest.mark.slow
+def test_the_smoke_preset_runs(tmp_path):
+    results = finished(run(NAME, preset="smoke", runs=tmp_path))
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held == {
+        "fewer-rounds": True,
+        "less-time": None,
+        "exact": True,
+        "logarithmic-scales": True,
+    }
