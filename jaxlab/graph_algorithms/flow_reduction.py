@@ -13,7 +13,7 @@ from jaxlab.graph_algorithms.reduction import Lipschitz, Reduction, SubgraphProb
 from jaxlab.graph_algorithms.types import Duals
 from jaxlab.graphs.containers import Digraph
 
-__all__ = ["check_supply", "difference_constraints", "flow_reduction"]
+__all__ = ["difference_constraints", "flow_reduction"]
 
 
 class _Arcs(NamedTuple):
