@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxlab import (
+        correlation_clustering,
         data,
         experiments,
         graph_algorithms,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "correlation_clustering",
     "data",
     "experiments",
     "graph_algorithms",

@@ -1,0 +1,79 @@
+"""Moves never raise the cost, keep to the budget, and end where no vertex would gain."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.correlation_clustering import disagreements, local_moves
+from jaxlab.graphs import graph_from_edges
+from tests.correlation_clustering import oracles
+from tests.correlation_clustering.instances import N, clique, padded, random_graphs, stacked
+
+
+def best_gain(edges, labels, vertex):
+    """Cost now less the least cost after a move of one vertex."""
+    others = set(np.delete(labels, vertex).tolist()) | {-1}
+    costs = []
+    for label in others:
+        moved = np.array(labels)
+        moved[vertex] = label
+        costs.append(oracles.cost(edges, moved))
+    return oracles.cost(edges, labels) - min(costs)
+
+
+def test_costs_never_rise_and_end_at_a_local_optimum():
+    for number, (rng, edges, n) in enumerate(random_graphs(30, 30, largest=12)):
+        graph = padded(edges, n)
+        start = jnp.asarray(rng.integers(-2, 5, N), jnp.int32)
+        found = local_moves(jax.random.key(number), graph, start, rounds=24)
+        labels = np.asarray(found.labels)[:n]
+        costs = [oracles.cost(edges, start[:n].tolist()), *found.cost.tolist()]
+        assert (np.diff(costs) <= 0).all()
+        assert costs[-1] == oracles.cost(edges, labels.tolist())
+        assert found.converged
+        assert all(best_gain(edges, labels, vertex) <= 0 for vertex in range(n))
+        assert found.labels[n:].tolist() == list(range(n, N))
+        assert not found.moves[n:].any()
+
+
+def test_budget():
+    for number, (_, edges, n) in enumerate(random_graphs(31, 20)):
+        graph = padded(edges, n)
+        for budget in (0, 1):
+            found = local_moves(
+                jax.random.key(number), graph, jnp.arange(N), rounds=24, budget=budget
+            )
+            assert found.moves.max() <= budget
+            if budget == 0:
+                assert found.labels.tolist() == list(range(N))
+                assert found.converged
+
+
+def test_cliques_are_found_from_anywhere():
+    graph = graph_from_edges(clique(range(9)) + clique(range(9, 20)) + [(0, 19)], 20)
+    for start in (jnp.arange(20), jnp.zeros(20, int)):
+        found = local_moves(jax.random.key(0), graph, start, rounds=60)
+        assert disagreements(graph, found.labels) == 1
+        assert found.converged
+
+
+def test_vmap_is_a_loop():
+    graphs = [padded(edges, n) for _, edges, n in random_graphs(32, 3)]
+    keys = jax.random.split(jax.random.key(5), 3)
+    start = jnp.arange(N)
+    together = jax.vmap(lambda key, graph: local_moves(key, graph, start, rounds=24))(
+        keys, stacked(graphs)
+    )
+    for number, graph in enumerate(graphs):
+        alone = local_moves(keys[number], graph, start, rounds=24)
+        np.testing.assert_array_equal(together.labels[number], alone.labels)
+        np.testing.assert_array_equal(together.cost[number], alone.cost)
+
+
+def test_bad_input(bad_input):
+    graph = graph_from_edges([[0, 1]], 3)
+    with pytest.raises(ValueError, match="rounds: expected an integer >= 1"):
+        local_moves(jax.random.key(0), graph, jnp.arange(3), rounds=0)
+    with pytest.raises(ValueError, match=r"labels: expected shape \[3\]"):
+        local_moves(jax.random.key(0), graph, jnp.arange(4), rounds=1)

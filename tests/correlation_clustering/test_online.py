@@ -1,0 +1,255 @@
+"""The scan, arrival by arrival, against the rules word by word; published tables."""
+
+import functools
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlab.data
+from jaxlab.correlation_clustering import make_arrival_plan, ratio, run_online
+from jaxlab.correlation_clustering._arrival import add_triangles
+from jaxlab.correlation_clustering._step import arrive, empty_state
+from tests.correlation_clustering import oracles
+from tests.correlation_clustering.instances import clique, stacked
+
+N, E, T = 48, 1128, 17_296
+RULES = ("consistent", "published")
+FIFTH = ratio(0.2)
+
+
+def plan_of(edges, order=None, edge_capacity=E, triangle_capacity=T):
+    order = np.arange(N) if order is None else order
+    return make_arrival_plan(
+        edges, order, edge_capacity=edge_capacity, triangle_capacity=triangle_capacity
+    )
+
+
+def every_state(plan, rule):
+    """The states after all arrivals, of which a run gives the last."""
+    return jax.device_get(traced_states(plan, rule))
+
+
+@functools.partial(jax.jit, static_argnames=("rule",))
+def traced_states(plan, rule):
+    capacity = 1200
+
+    def step(state, newcomer):
+        first, last = plan.triangle_ptr[newcomer], plan.triangle_ptr[newcomer + 1]
+        state, metrics = arrive(
+            state,
+            plan.links,
+            plan.edge_ptr[newcomer],
+            plan.edge_ptr[newcomer + 1],
+            lambda state: add_triangles(
+                state.common, plan.triangles, first, last, plan.triangle_window
+            ),
+            beta=FIFTH,
+            lam=FIFTH,
+            rule=rule,
+            strict=False,
+            width=plan.edge_window,
+            counted=jnp.ones((), bool),
+        )
+        return state, (metrics, state)
+
+    n = plan.num_nodes
+    start = empty_state(n, plan.links.senders.shape[0], capacity, rule)
+    return jax.lax.scan(step, start, jnp.arange(n, dtype=jnp.int32))[1]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_arrival_follows_the_rules(rule):
+    rng = np.random.default_rng(0)
+    for _ in range(16):
+        edges = oracles.cliques_and_noise(rng, N)
+        plan = plan_of(edges)
+        metrics, states = every_state(plan, rule)
+        assert not states.overflow[-1]
+        follow = oracles.Consistent() if rule == "consistent" else oracles.Published(N)
+        before, before_off, changes = [], [], np.zeros(N, int)
+        for t in range(N):
+            arrived = edges[(edges <= t).all(axis=1)]
+            labels, heavy = oracles.agreement(arrived, t + 1)
+            assert states.agreement_labels[t][: t + 1].tolist() == labels
+            ids = follow.arrive(labels if rule == "consistent" else heavy)
+            held = states.maintained[t][: t + 1].tolist()
+            if rule == "published":
+                assert held == ids
+            else:  # ids are recycled
+                assert oracles.equal_partitions(held, ids)
+            moved = oracles.changed(before, ids, t)
+            changes[: t + 1] += moved
+            assert metrics.recourse_on[t] == sum(moved)
+            assert metrics.recourse_off[t] == sum(oracles.changed(before_off, labels, t))
+            assert metrics.cost_on[t] == oracles.cost(arrived, ids)
+            assert metrics.cost_off[t] == oracles.cost(arrived, labels)
+            assert metrics.num_edges[t] == len(arrived)
+            before, before_off = ids, labels
+        assert states.per_vertex_recourse[-1].tolist() == changes.tolist()
+        near = oracles.neighborhoods(edges, N)
+        ends = np.stack([plan.links.senders, plan.links.receivers], axis=1)[: len(edges)]
+        common = [len(near[u] & near[v]) for u, v in ends]
+        assert states.common[-1][: len(edges)].tolist() == common
+        if rule == "consistent":
+            assert changes.max() <= np.ceil(np.log(N) / np.log(1.5))
+
+
+def two_cliques():
+    """Even and odd vertices; the last of twelve is one of the even ones, and knows vertex 7."""
+    edges = clique(range(0, 12, 2)) + clique(range(1, 11, 2))
+    return edges + [(v, 11) for v in (0, 2, 4, 6, 7, 8, 10)]
+
+
+def test_worked_stream():
+    plan = plan_of(two_cliques())
+    metrics, states = every_state(plan, "published")
+    expected = [
+        ([2, 1, 2], 0, 0),
+        ([2, 3, 2, 3], 0, 0),
+        ([2, 3, 2, 3, 0], 2, 0),
+        ([2, 3, 2, 3, 0, 1], 4, 0),
+        ([6, 3, 6, 3, 6, 1, 6], 2, 1),
+        ([6, 7, 6, 7, 6, 7, 6, 7], 0, 2),
+        ([6, 7, 6, 7, 6, 7, 6, 7, 0], 4, 2),
+        ([6, 7, 6, 7, 6, 7, 6, 7, 0, 1], 8, 2),
+        ([6, 7, 6, 7, 6, 7, 6, 7, 0, 1, 0], 12, 2),
+        ([11, 7, 11, 7, 11, 7, 11, 7, 11, 1, 11, 11], 5, 4),
+    ]
+    total = np.cumsum(metrics.recourse_on)
+    for t, (ids, cost, moved) in enumerate(expected, start=2):
+        assert states.maintained[t][: t + 1].tolist() == ids
+        assert (metrics.cost_on[t], total[t]) == (cost, moved)
+    metrics, states = every_state(plan, "consistent")
+    assert metrics.cost_on[:12].tolist() == [0] * 11 + [1]
+    assert metrics.cost_off[:12].tolist() == [0] * 11 + [1]
+    assert not metrics.recourse_on.any()
+    assert not metrics.recourse_off.any()
+    renewed = {2: 0, 3: 1, 6: 0, 7: 1, 11: 0}  # the arrivals that bring a fresh id, and to whom
+    for t in range(2, 12):
+        for vertex in (0, 1):
+            fresh = states.maintained[t][vertex] != states.maintained[t - 1][vertex]
+            assert fresh == (renewed.get(t) == vertex)
+        assert oracles.equal_partitions(
+            states.maintained[t][: t + 1].tolist(), states.agreement_labels[t][: t + 1].tolist()
+        )
+
+
+def test_overflow_is_recovered_from_and_reported():
+    plan = plan_of(two_cliques())
+    roomy, reference = run_online(plan, active_capacity=1200)
+    tight, metrics = run_online(plan, active_capacity=24)
+    assert tight.active.shape[0] == 48
+    assert not tight.overflow
+    np.testing.assert_array_equal(tight.maintained, roomy.maintained)
+    for one, other in zip(metrics, reference, strict=True):
+        np.testing.assert_array_equal(one, other)
+    state, _ = jax.jit(lambda plan: run_online(plan, active_capacity=24))(plan)
+    assert state.overflow
+
+
+def test_orders_and_thresholds_go_through_vmap():
+    rng = np.random.default_rng(3)
+    edges = oracles.cliques_and_noise(rng, 20)
+    options = {"edge_capacity": 190, "triangle_capacity": 1140}
+    plans = [plan_of(edges, rng.permutation(20), **options) for _ in range(3)]
+    thresholds = ratio([0.1, 0.2, 0.4])
+
+    def run(plan, beta):
+        return run_online(plan, beta=beta, lam=0.3, metrics_every=7, active_capacity=256)
+
+    state, metrics = jax.vmap(run)(stacked(plans), thresholds)
+    for number, plan in enumerate(plans):
+        alone, reported = run(plan, [0.1, 0.2, 0.4][number])
+        np.testing.assert_array_equal(state.maintained[number], alone.maintained)
+        for one, other in zip(metrics, reported, strict=True):
+            np.testing.assert_array_equal(one[number], other)
+        # costs of every seventh arrival, and of the last, stand until the next is counted
+        _, full = run_online(plan, beta=[0.1, 0.2, 0.4][number], lam=0.3, active_capacity=256)
+        counted = np.array([-1] * 6 + [6] * 7 + [13] * 6 + [19])
+        expected = np.where(counted < 0, 0, np.asarray(full.cost_on)[counted])
+        np.testing.assert_array_equal(reported.cost_on, expected)
+
+
+def test_one_vertex_and_none():
+    for n in (0, 1):
+        state, metrics = run_online(
+            make_arrival_plan(np.zeros((0, 2), int), np.arange(n)), active_capacity=8
+        )
+        assert state.step == n
+        assert metrics.cost_on.tolist() == [0] * n
+
+
+def test_bad_input(bad_input):
+    plan = make_arrival_plan([[0, 1]], [0, 1])
+    with pytest.raises(ValueError, match=r"beta: expected a number in \(0, 1\), got 1"):
+        run_online(plan, beta=1)
+    with pytest.raises(ValueError, match=r"rule: expected one of .*did you mean 'published'"):
+        run_online(plan, rule="publish")
+    with pytest.raises(ValueError, match="metrics_every: expected an integer >= 1"):
+        run_online(plan, metrics_every=0)
+    with pytest.raises(ValueError, match="at most 65536 vertices"):
+        run_online(make_arrival_plan([[0, 1]], np.arange(70_000)))
+
+
+# --- tables of published runs -------------------------------------------------------------------
+
+LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["ego_facebook"].offline
+
+
+def arrivals(name, count=None):
+    """The first arrivals: by date where there is one, else in the order of the first seed."""
+    data = jaxlab.data.load(name)
+    n = int(data["num_nodes"])
+    if name == "cit_hepth":
+        position = np.empty(n, np.int64)
+        position[np.argsort(data["arrival_key"], kind="stable")] = np.arange(n)
+    else:
+        position = np.random.default_rng(0).permutation(n)
+    edges = position[data["edges"]]
+    count = n if count is None else count
+    return make_arrival_plan(edges[(edges < count).all(axis=1)], np.arange(count))
+
+
+PREFIXES = {  # singletons; cost and recourse of agreement, of published and of consistent ids
+    "ca_astroph": (5000, 15941, (15330, 493), (15060, 108), (14766, 58)),
+    "cit_hepth": (5000, 13327, (13239, 230), (13029, 2), (13009, 0)),
+    "email_enron": (6000, 4375, (3992, 142), (3907, 14), (3851, 7)),
+    "musae_facebook": (6000, 12441, (12133, 415), (11834, 49), (11700, 28)),
+}
+FULL = {  # cost and recourse as shares and numbers, with the largest number of changes
+    "musae_facebook": (0.9877, 0.9805, 1569, 14, 157, 3),
+    "ca_astroph": (0.9816, 0.9664, 2110, 11, 292, 2),
+    "cit_hepth": (0.9996, 0.9976, 648, 5, 39, 3),
+    "email_enron": (0.9789, 0.9648, 2757, 5, 450, 1),
+    "ego_facebook": (0.9947, 0.9908, 385, 6, 64, 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LOCAL, reason="needs copies of the graphs in $JAXLAB_DATA")
+@pytest.mark.parametrize("name", PREFIXES)
+def test_prefixes(name):
+    count, edges, off, published, consistent = PREFIXES[name]
+    plan = arrivals(name, count)
+    for rule, expected in (("published", published), ("consistent", consistent)):
+        _, metrics = run_online(plan, rule=rule, metrics_every=count)
+        assert metrics.num_edges[-1] == edges
+        assert (metrics.cost_off[-1], metrics.recourse_off.sum()) == off
+        assert (metrics.cost_on[-1], metrics.recourse_on.sum()) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LOCAL, reason="needs copies of the graphs in $JAXLAB_DATA")
+@pytest.mark.parametrize("name", FULL)
+def test_whole_graphs(name):
+    cost_off, cost_on, off, most_off, on, most_on = FULL[name]
+    plan = arrivals(name)
+    state, metrics = run_online(plan, metrics_every=plan.num_nodes)
+    edges = int(metrics.num_edges[-1])
+    assert round(int(metrics.cost_off[-1]) / edges, 4) == cost_off
+    assert round(int(metrics.cost_on[-1]) / edges, 4) == cost_on
+    assert (metrics.recourse_off.sum(), state.per_vertex_recourse_off.max()) == (off, most_off)
+    assert (metrics.recourse_on.sum(), state.per_vertex_recourse.max()) == (on, most_on)

@@ -1,0 +1,112 @@
+"""A stream of single calls is the scan, also when it grows on the way."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.correlation_clustering import (
+    agreement_clustering,
+    grow,
+    init_online,
+    make_arrival_plan,
+    online_step,
+    run_online,
+    to_graph,
+)
+from tests.correlation_clustering import oracles
+from tests.correlation_clustering.instances import clique
+
+N, DEGREE = 40, 40
+SHARED = ("agreement_labels", "maintained", "clustered", "degree", "agreeing", "origin_size")
+COUNTS = ("per_vertex_recourse", "per_vertex_recourse_off", "num_active", "next_id", "overflow")
+
+
+def neighbors_of(edges, v):
+    near = sorted(u for u, w in edges.tolist() if w == v)
+    return jnp.array(near + [-1] * (DEGREE - len(near)), jnp.int32)
+
+
+@pytest.mark.parametrize("rule", ["consistent", "published"])
+def test_stream_is_the_scan(rule):
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        edges = oracles.cliques_and_noise(rng, N)
+        plan = make_arrival_plan(edges, np.arange(N), edge_capacity=780, triangle_capacity=9880)
+        state = init_online(
+            N, degree_capacity=DEGREE, edge_capacity=780, active_capacity=800, rule=rule
+        )
+        expected, reference = run_online(plan, rule=rule, active_capacity=800)
+        for v in range(N):
+            state, metrics = online_step(state, neighbors_of(edges, v))
+            for found, listed in zip(metrics, reference, strict=True):
+                assert found == listed[v]
+        for name in SHARED + COUNTS:
+            np.testing.assert_array_equal(
+                getattr(state.online, name), getattr(expected, name), err_msg=name
+            )
+        np.testing.assert_array_equal(
+            agreement_clustering(to_graph(state), method="dense"), expected.agreement_labels
+        )
+
+
+def test_growing_changes_nothing():
+    rng = np.random.default_rng(1)
+    edges = oracles.cliques_and_noise(rng, N)
+    large = init_online(N, degree_capacity=DEGREE, edge_capacity=780, active_capacity=800)
+    small = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
+    sizes = {"node_capacity": N, "degree_capacity": DEGREE, "edge_capacity": 780}
+    for v in range(N):
+        if v == 8:
+            _, _ = online_step(small, neighbors_of(edges, v))
+            small = grow(small, **sizes, active_capacity=800)
+        large, expected = online_step(large, neighbors_of(edges, v))
+        small, found = online_step(small, neighbors_of(edges, v))
+        assert found == expected
+    for one, other in zip(jax.tree.leaves(small), jax.tree.leaves(large), strict=True):
+        assert one.shape == other.shape
+    np.testing.assert_array_equal(small.online.maintained, large.online.maintained)
+    np.testing.assert_array_equal(small.links.senders, large.links.senders)
+
+
+@pytest.mark.slow
+def test_every_capacity_is_watched():
+    path = [[-1, -1], [0, -1], [0, 1], [0, 1]]
+    roomy = {"node_capacity": 8, "degree_capacity": 8, "edge_capacity": 28, "active_capacity": 28}
+    tight = {"node_capacity": 3, "degree_capacity": 2, "edge_capacity": 4, "active_capacity": 2}
+    for name, size in tight.items():
+        sizes = roomy | {name: size}
+        state = init_online(sizes.pop("node_capacity"), **sizes)
+        for number, neighbors in enumerate(path):
+            state, _ = online_step(state, jnp.array(neighbors))
+            expected = number == 3 or (name == "active_capacity" and number == 2)
+            assert state.online.overflow == expected, name
+
+
+def test_bad_input(bad_input):
+    state = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
+    state, _ = online_step(state, jnp.array([-1, -1]))
+    state, _ = online_step(state, jnp.array([0, -1]))
+    for neighbors in ([2, -1], [0, -2]):
+        with pytest.raises(ValueError, match="neighbors: expected vertices that have arrived"):
+            online_step(state, jnp.array(neighbors))
+    with pytest.raises(ValueError, match="neighbors: expected each once"):
+        online_step(state, jnp.array([1, 1]))
+    with pytest.raises(ValueError, match="edge_capacity: expected an integer >= 28"):
+        grow(state, edge_capacity=27)
+    with pytest.raises(ValueError, match="rule: expected one of"):
+        init_online(8, degree_capacity=8, edge_capacity=28, rule="on")
+    with pytest.raises(ValueError, match="degree_capacity: expected a table"):
+        init_online(60_000, degree_capacity=60_000, edge_capacity=28)
+
+
+def test_donation_gives_the_same():
+    edges = np.array(clique(range(6)))
+    step = jax.jit(online_step, donate_argnums=0)
+    kept = donated = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
+    donated = jax.tree.map(jnp.copy, donated)
+    for v in range(6):
+        near = neighbors_of(edges, v)[:8]
+        kept, _ = online_step(kept, near)
+        donated, _ = step(donated, near)
+    np.testing.assert_array_equal(donated.online.maintained, kept.online.maintained)
