@@ -43,7 +43,7 @@ def read_matrix_market(
     Path(path).stat()  # SciPy calls a file that is missing badly formed
     try:
         _, _, _, layout, field, _ = scipy.io.mminfo(path)
-        matrix = scipy.io.mmread(path)
+        matrix = scipy.io.mmread(path, spmatrix=False)
     except (ValueError, OverflowError, EOFError, OSError) as error:
         raise ValueError(f"{path}: expected a Matrix Market file: {error}") from error
     if layout != "coordinate":

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from jaxlab.checks import check_dtype, check_number, check_shape, require
-from jaxlab.graphs._files import GraphFile, read_text, refuse_line, simple_file, write_text
+from jaxlab.graphs._files import (
+    GraphFile,
+    distinct,
+    read_text,
+    refuse_line,
+    simple_file,
+    write_text,
+)
 from jaxlab.graphs._host import listed
 from jaxlab.graphs.containers import Graph
 
@@ -180,12 +187,12 @@ def _header(path: str | Path, line: int, header: str) -> tuple[int, int, int, in
 
 def _integers(path: str | Path, numbers: np.ndarray, rows: list[list[str]]) -> np.ndarray:
     try:
-        return np.array([token for row in rows for token in row], np.int64)
+        return np.array([int(token) for row in rows for token in row], np.int64)
     except (ValueError, OverflowError):
         for number, row in zip(numbers.tolist(), rows, strict=True):
             for token in row:
                 try:
-                    np.array([token], np.int64)
+                    np.array([int(token)], np.int64)
                 except (ValueError, OverflowError):
                     refuse_line(path, number, token, "integers")
         raise
@@ -194,9 +201,8 @@ def _integers(path: str | Path, numbers: np.ndarray, rows: list[list[str]]) -> n
 def _both_ways(path: str | Path, pairs: np.ndarray, n: int, lines: np.ndarray) -> None:
     """Refuse an edge that only one of its ends lists."""
     there, back = pairs @ np.array([n, 1]), pairs @ np.array([1, n])
-    single = np.flatnonzero(~np.isin(there, back))
-    if single.size:
-        row = int(single[0])
+    if not np.array_equal(distinct(there), distinct(back)):
+        row = int(np.flatnonzero(~np.isin(there, back))[0])
         vertex, neighbour = (pairs[row] + 1).tolist()
         expected = f"neighbour {neighbour} to list {vertex} too"
         refuse_line(path, int(lines[row]), "a line that does not", expected)

@@ -1,8 +1,7 @@
 """Reductions over segments of an array: the entries that share an identifier.
 
 Entries whose identifier lies outside of 0 to ``num_segments - 1`` are padding and count nowhere, as
-do those that ``mask`` leaves out. Leading axes of the values' entries stay: segments are taken over
-the first axis.
+do those that ``mask`` leaves out. Segments are taken over the first axis; the others stay.
 """
 
 import functools

@@ -78,7 +78,7 @@ def breadth_first_search(
         frontier = reached & (distances < 0)
         return jnp.where(frontier, level, distances), frontier, level + 1
 
-    state = jnp.where(start, 0, -1), start, jnp.int32(1)
+    state = jnp.where(start, 0, -1).astype(jnp.int32), start, jnp.int32(1)
     distances, _, _ = jax.lax.while_loop(lambda state: jnp.any(state[1]), advance, state)
     # the least parent of all vertices together, in one more pass over the edges
     before = distances.at[tails].get(mode="fill", fill_value=-1)

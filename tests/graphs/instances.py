@@ -74,3 +74,7 @@ def same(graph, wanted):
     found = to_networkx(graph)
     assert found.number_of_nodes() == wanted.number_of_nodes()
     assert set(found.edges) == {tuple(sorted(edge)) for edge in wanted.edges}
+
+
+def dtypes(tree):
+    return {str(leaf.dtype) for leaf in jax.tree.leaves(tree)}

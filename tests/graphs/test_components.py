@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components as reference
 
 from jaxlab.graphs.components import connected_components, graph_components, largest_component
 from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges, pad_graph
+from tests.graphs.instances import dtypes
 
 RNG = np.random.default_rng(7)
 
@@ -112,6 +113,14 @@ def test_one_graph_on_each_device(devices):
             connected_components(s, r, None, n) for s, r in zip(senders, receivers, strict=True)
         ]
         np.testing.assert_array_equal(jax.jit(sharded)(senders, receivers), np.stack(alone))
+
+
+@pytest.mark.usefixtures("x64")
+def test_integers_stay_int32():
+    assert dtypes(graph_components(graph_from_edges([[0, 1]], 2))) == {"int32"}
+    ends = jnp.array([0, 1])
+    assert ends.dtype == jnp.int64
+    assert connected_components(ends, ends[::-1], None, 2).dtype == jnp.int32
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -9,6 +9,7 @@ from jaxlab.graphs.layouts import csr, in_arcs
 from tests.graphs.instances import (
     EDGES,
     NODES,
+    dtypes,
     numpy,
     random_digraph,
     random_graph,
@@ -74,6 +75,12 @@ def test_width_of_its_own_and_padding():
     assert more.mask[5:].sum() == 0
     assert in_arcs(graph_from_edges([], 2)).index.shape == (2, 0)
     assert in_arcs(graph_from_edges([], 0)).index.shape == (0, 0)
+
+
+@pytest.mark.usefixtures("x64")
+def test_integers_stay_int32():
+    graph = graph_from_edges([[0, 1]], 2)
+    assert dtypes((csr(graph), in_arcs(graph))) == {"int32", "bool"}
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -9,7 +9,15 @@ from scipy.sparse.csgraph import dijkstra
 
 from jaxlab.graphs.containers import Graph, graph_from_edges, pad_graph
 from jaxlab.graphs.traversal import breadth_first_search
-from tests.graphs.instances import NODES, numpy, random_digraph, random_graph, shuffled, stacked
+from tests.graphs.instances import (
+    NODES,
+    dtypes,
+    numpy,
+    random_digraph,
+    random_graph,
+    shuffled,
+    stacked,
+)
 
 RNG = np.random.default_rng(17)
 LANES = 150
@@ -55,6 +63,12 @@ def test_one_source_and_padding():
     empty = breadth_first_search(graph_from_edges([], 0), jnp.zeros(0, bool))
     assert empty.distances.shape == (0,)
     assert empty.levels == 0
+
+
+@pytest.mark.usefixtures("x64")
+def test_integers_stay_int32():
+    found = breadth_first_search(graph_from_edges([[0, 1]], 2), jnp.array([0]))
+    assert dtypes(found) == {"int32"}
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -13,6 +13,7 @@ from jaxlab.graphs.tuples import digraph_from_jraph, graph_from_jraph, to_jraph
 from tests.graphs.instances import (
     EDGES,
     NODES,
+    dtypes,
     edges_of,
     random_digraph,
     random_graph,
@@ -87,6 +88,11 @@ def test_empty_graphs():
     assert made.n_edge.tolist() == [0, 0, 4]
     assert made.senders.tolist() == [0, 0, 0, 0]
     assert graph_from_jraph(made, padded=True).n_node == 0
+
+
+@pytest.mark.usefixtures("x64")
+def test_integers_stay_int32():
+    assert dtypes(to_jraph(graph_from_edges([[0, 1]], 2))) == {"int32"}
 
 
 @pytest.mark.usefixtures("bad_input")
