@@ -44,9 +44,9 @@ def bellman_ford(
         init: walks in this graph to start from, as
             :func:`~jaxlab.graph_algorithms.trees.evaluate_tree` returns them. None for none.
         max_rounds: most rounds; None for as many as there are vertices, which is enough.
-        in_arcs: the arcs into each vertex, of :func:`jaxlab.graphs.in_arcs`. Without it a concrete
-            graph with even degrees is laid out anew in each call, and another one is reduced by
-            segments, which takes longer.
+        in_arcs: the arcs into each vertex, of :func:`jaxlab.graphs.in_arcs`, all of them: one that
+            it dropped is not seen. Without it a concrete graph with even degrees is laid out anew
+            in each call, and another one is reduced by segments, which takes longer.
 
     Returns:
         Distances, parents, status and rounds; with a negative cycle, labels as they were when it

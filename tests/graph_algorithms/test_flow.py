@@ -103,7 +103,7 @@ def test_equals_highs_whatever_the_prediction(method):
 
 def test_routes_agree_with_networkx_on_a_larger_flow():
     rng = np.random.default_rng(3)
-    n, m = 30, 150
+    n, m = 15, 60
     arcs = np.unique(rng.integers(0, n, (m, 2)), axis=0)
     arcs = arcs[arcs[:, 0] != arcs[:, 1]]
     cost = rng.integers(0, 100, len(arcs))
@@ -124,9 +124,11 @@ def test_routes_agree_with_networkx_on_a_larger_flow():
             graph, jnp.asarray(supply), potentials=result.potentials, method=method
         )
         assert int(warm.cost) == expected
-        assert int(result.stats.augmentations) >= 20
-        # along paths of length 0 for "ssp", which has no matching to begin with
-        assert int(warm.stats.augmentations) < (15 if method == "ssp" else 1)
+        assert int(result.stats.augmentations) > 4
+        if method == "ssp":  # which goes on from the arcs that are tight, along paths of length 0
+            np.testing.assert_array_equal(warm.potentials, result.potentials)
+        else:
+            assert int(warm.stats.augmentations) == 0
 
 
 def test_many_paths_are_routed_in_one_phase():
