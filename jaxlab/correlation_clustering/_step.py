@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.correlation_clustering._arrival import link, retest
-from jaxlab.correlation_clustering._clusters import count_costs, recluster
+from jaxlab.correlation_clustering._clusters import Costs, count_costs, recluster
 from jaxlab.correlation_clustering._windows import at_most_once
 from jaxlab.correlation_clustering.ratios import Ratio
 from jaxlab.correlation_clustering.types import Links, OnlineState, StepMetrics
@@ -81,21 +81,15 @@ def arrive(
 
     # vertices that changed nothing arrive alone, and add their edges to the cost
     added = (state.num_edges - state.counted_edges).astype(state.cost_on.dtype)
-    grown = state.replace(cost_on=state.cost_on + added, cost_off=state.cost_off + added)
-
-    def recount(state: OnlineState) -> OnlineState:
-        costs = count_costs(state, links)
-        return state.replace(  # type: ignore[attr-defined, no-any-return]
-            cost_on=costs.on, cost_off=costs.off, stale=jnp.zeros((), bool)
-        )
-
-    recounted = at_most_once(counted & state.stale, recount, grown)
-    chosen = {
-        name: jnp.where(counted, getattr(recounted, name), getattr(state, name))
-        for name in ("cost_on", "cost_off", "stale")
-    }
-    counted_edges = jnp.where(counted, state.num_edges, state.counted_edges)
-    state = recounted.replace(counted_edges=counted_edges, step=state.step + 1, **chosen)
+    costs = Costs(state.cost_off + added, state.cost_on + added)
+    costs = at_most_once(counted & state.stale, lambda _: count_costs(state, links), costs)
+    state = state.replace(  # type: ignore[attr-defined]
+        cost_off=jnp.where(counted, costs.off, state.cost_off),
+        cost_on=jnp.where(counted, costs.on, state.cost_on),
+        counted_edges=jnp.where(counted, state.num_edges, state.counted_edges),
+        stale=state.stale & ~counted,
+        step=state.step + 1,
+    )
     metrics = StepMetrics(
         state.cost_off,
         state.cost_on,
@@ -113,14 +107,14 @@ def _issue(state: OnlineState, rule: str) -> OnlineState:
     if rule == "off":
         return state
     if rule == "published":  # its own number, which nobody has held
-        return state.replace(  # type: ignore[attr-defined, no-any-return]
+        return state.replace(  # type: ignore[attr-defined]
             origin_size=state.origin_size.at[newcomer].set(1),
             used=state.used.at[newcomer].add(1),
         )
     n, ids = state.degree.shape[0], state.origin_size.shape[0]
     # at most one id for the newcomer and one for each cluster of two or more is issued at a time
     state = at_most_once(state.next_id + n // 2 + 1 > ids, _recycle, state)
-    return state.replace(  # type: ignore[attr-defined, no-any-return]
+    return state.replace(  # type: ignore[attr-defined]
         maintained=state.maintained.at[newcomer].set(state.next_id),
         origin_size=state.origin_size.at[state.next_id].set(1),
         next_id=state.next_id + 1,
@@ -136,7 +130,7 @@ def _recycle(state: OnlineState) -> OnlineState:
     number = jnp.cumsum(held, dtype=jnp.int32) - 1
     place = jnp.where(held, number, ids)
     origin = jnp.zeros(ids, jnp.int32).at[place].set(state.origin_size, mode="drop")
-    return state.replace(  # type: ignore[attr-defined, no-any-return]
+    return state.replace(  # type: ignore[attr-defined]
         maintained=jnp.where(arrived, number[state.maintained], state.maintained),
         origin_size=origin,
         next_id=number[-1] + 1,

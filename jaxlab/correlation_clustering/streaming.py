@@ -196,7 +196,7 @@ def grow(
         receivers=ends(more.links.receivers, state.links.receivers),
         incident=table.reshape(-1),
     )
-    return more.replace(links=links, online=fields)  # type: ignore[attr-defined, no-any-return]
+    return more.replace(links=links, online=fields)  # type: ignore[attr-defined]
 
 
 def to_graph(state: StreamState) -> Graph:

@@ -173,6 +173,13 @@ def test_orders_and_thresholds_go_through_vmap():
         np.testing.assert_array_equal(reported.cost_on, expected)
 
 
+def test_costs_are_int64_with_x64(x64):
+    state, metrics = run_online(plan_of(two_cliques()), active_capacity=48)
+    assert metrics.cost_on.dtype == jnp.int64
+    assert metrics.cost_on[10:12].tolist() == [0, 1]
+    assert state.agreement_labels[:12].tolist() == [0, 1] * 5 + [0, 0]
+
+
 def test_one_vertex_and_none():
     for n in (0, 1):
         state, metrics = run_online(
