@@ -83,10 +83,10 @@ def auction(
         return prices, col_for_row, row_for_col, epsilon, rounds + 1
 
     zero = jnp.zeros_like(start.col_for_row[0])
+    prices = -start.v * (n + 1)
+    offered: tuple[Array, ...] = (prices, start.col_for_row, start.row_for_col, epsilon, zero)
     _, col_for_row, row_for_col, _, rounds = jax.lax.while_loop(
-        lambda carry: possible & jnp.any(carry[1] < 0) & (carry[4] < max_steps),
-        bid,
-        (-start.v * (n + 1), start.col_for_row, start.row_for_col, epsilon, zero),
+        lambda carry: possible & jnp.any(carry[1] < 0) & (carry[4] < max_steps), bid, offered
     )
     grown = jnp.sum(col_for_row >= 0, dtype=jnp.int32) - jnp.sum(
         start.col_for_row >= 0, dtype=jnp.int32

@@ -98,7 +98,7 @@ def augment_forest(
         )
 
     nowhere = jnp.zeros_like(col_for_row, bool), jnp.zeros_like(row_for_col, bool)
-    start = (ends, col_for_row, row_for_col, *nowhere, jnp.zeros_like(ends[0]))
+    start: tuple[Array, ...] = (ends, col_for_row, row_for_col, *nowhere, jnp.zeros_like(ends[0]))
     # no path is longer, unless distances overflowed
     _, *matching, _ = jax.lax.while_loop(
         lambda carry: jnp.any(carry[0] >= 0) & (carry[5] < rows), back, start

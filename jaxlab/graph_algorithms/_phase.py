@@ -134,9 +134,6 @@ def _two_pass_forest(reduced: Array, mask: Array | None, state: State) -> Forest
     dist = jnp.full_like(state.v, never)
     from_row = jnp.where(free, 0, never).astype(reduced.dtype)
     pred = jnp.zeros_like(state.col_for_row)
-    dist, pred, _, rounds, _ = jax.lax.while_loop(
-        lambda carry: carry[4],
-        relax,
-        (dist, pred, from_row, jnp.zeros_like(pred[0]), jnp.any(free)),
-    )
+    start: tuple[Array, ...] = (dist, pred, from_row, jnp.zeros_like(pred[0]), jnp.any(free))
+    dist, pred, _, rounds, _ = jax.lax.while_loop(lambda carry: carry[4], relax, start)
     return Forest(dist, pred, rounds)

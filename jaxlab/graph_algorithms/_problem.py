@@ -129,7 +129,7 @@ def result_of(
     work: Work,
     free_rows: Array,
     *,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     maximize: bool,
 ) -> AssignmentResult:
     """The answer to what was posed, and its status by the certificate."""
@@ -189,13 +189,11 @@ def _hopeless(mask: Array, state: State) -> Array:
     return (first < size) & ~jnp.any((level > 0) & (state.row_for_col < 0))
 
 
-def empty_result(
-    cost: Num[Array, "n m"], duals: Duals | None, shape: tuple[int, int]
-) -> AssignmentResult:
+def empty_result(cost: Num[Array, "n m"]) -> AssignmentResult:
     """Of a problem without rows or columns: nothing is matched, at no cost."""
-    dtype = working_dtype(cost.dtype)
-    nobody = tuple(jnp.full((size,), -1, jnp.int32) for size in shape)
+    dtype, shape = working_dtype(cost.dtype), cost.shape
+    rows, columns = (jnp.full((size,), -1, jnp.int32) for size in shape)
     zero = jnp.int32(0)
     zeros = Duals(*(jnp.zeros(size, dtype) for size in shape))
     stats = AssignmentStats(zero, zero, zero, zero, zero)
-    return AssignmentResult(*nobody, jnp.zeros((), dtype), zeros, zero, stats)
+    return AssignmentResult(rows, columns, jnp.zeros((), dtype), zeros, zero, stats)

@@ -104,17 +104,17 @@ def _packed_step(cost: Array, mask: Array | None) -> Step:
     size, never = cost.shape[0], far(cost.dtype)
     bits = column_bits(size)
     scale = 2**bits
-    table = cost * (2 * scale) + jnp.arange(size, dtype=cost.dtype)
 
     def prepare(state: State) -> Callable[[Search], Search]:
         matched = jnp.where(state.row_for_col >= 0, scale, 0)
-        base = matched.astype(cost.dtype) - state.v * (2 * scale)
+        base = jnp.arange(size, dtype=cost.dtype) + matched.astype(cost.dtype)
+        base -= state.v * (2 * scale)
 
         def step(search: Search) -> Search:
             mu = search.least >> (bits + 1)
             # what shuts a column is added, since its cost less its row's dual may be negative
-            reached = at(table, search.row) + base + search.shut
-            reached += (mu - at(state.u, search.row)) * (2 * scale)
+            reached = (at(cost, search.row) + (mu - at(state.u, search.row))) * (2 * scale)
+            reached += base + search.shut
             if mask is not None:
                 reached = jnp.where(at(mask, search.row), reached, never)
             nearer = reached < search.label
@@ -186,7 +186,13 @@ def _augment(state: State, search: Search, first: Array, found: Array) -> tuple[
         )
 
     # a path has at most as many columns as there are, unless its distances overflowed
-    start = (state.col_for_row, state.row_for_col, search.col, found, jnp.zeros_like(search.col))
+    start: tuple[Array, ...] = (
+        state.col_for_row,
+        state.row_for_col,
+        search.col,
+        found,
+        jnp.zeros_like(search.col),
+    )
     col_for_row, row_for_col, *_ = jax.lax.while_loop(
         lambda carry: carry[3] & (carry[4] < size), back, start
     )

@@ -1,7 +1,7 @@
 """Minimum-weight assignment, exact, started from predicted duals."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -153,7 +153,7 @@ def solve(
     """:func:`linear_sum_assignment`, with all that is static decided."""
     shape = cost.shape
     if 0 in shape:
-        return empty_result(cost, duals, shape)
+        return empty_result(cost)
     problem = pose(cost, duals, mask, maximize=options.maximize)
     state = feasible_start(problem, rounding=options.rounding)
     state = match_tight(problem, state, maximum=options.initial == "maximum")
@@ -242,7 +242,7 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     """Match the rows that are free."""
     size = problem.cost.shape[0]
     most = size * size + 1 if options.max_steps is None else options.max_steps
-    limits = {"packed": options.packed, "max_steps": most}
+    limits: dict[str, Any] = {"packed": options.packed, "max_steps": most}
     sap = functools.partial(shortest_augmenting_paths, **limits)
     phase = functools.partial(augment_in_phases, **limits)
     arguments = problem.cost, problem.mask, state

@@ -57,7 +57,7 @@ def bottleneck_assignment(
     check_problem(cost, None, mask)
     rows, columns = cost.shape
     if 0 in cost.shape:
-        return empty_result(cost, None, cost.shape)
+        return empty_result(cost)
     cost = cost.astype(working_dtype(cost.dtype))
     there = jnp.ones(cost.shape, bool) if mask is None else mask
     if jnp.issubdtype(cost.dtype, jnp.floating):

@@ -164,9 +164,9 @@ def search(
     rows, columns = adjacency.shape
     # Column j prefers row j, then those after it: were it always the lowest, one tree would take
     # every column that all rows are next to.
-    turn = (jnp.arange(rows)[:, None] - jnp.arange(columns)) % rows
-    turn = turn.astype(jnp.int32)
-    shift = jnp.arange(columns, dtype=jnp.int32)
+    shift = jnp.arange(columns, dtype=jnp.int32) % rows
+    ahead = jnp.arange(rows, dtype=jnp.int32)[:, None] - shift
+    turn = jnp.where(ahead < 0, ahead + rows, ahead)
     matched = jnp.maximum(col_for_row, 0)
 
     def deepen(carry: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -181,7 +181,7 @@ def search(
         return pred, level, (col_for_row >= 0) & new[matched], depth + 1, going
 
     none = jnp.zeros_like(row_for_col)
-    start = (none, none, frontier, jnp.ones_like(none[0]), jnp.any(frontier))
+    start: tuple[Array, ...] = (none, none, frontier, jnp.ones_like(none[0]), jnp.any(frontier))
     pred, level, *_ = jax.lax.while_loop(lambda carry: carry[4], deepen, start)
     return pred, level
 

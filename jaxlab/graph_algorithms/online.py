@@ -96,12 +96,12 @@ class MedianState(NamedTuple):
     Attributes:
         row: rows' duals of past samples, ``[horizon, n]``; infinity where none is yet.
         col: columns' duals.
-        count: samples seen.
+        seen: how many samples there were.
     """
 
     row: Array
     col: Array
-    count: Array
+    seen: Array
 
 
 def median_learner(horizon: int) -> OnlineLearner:
@@ -138,12 +138,12 @@ def median_learner(horizon: int) -> OnlineLearner:
         return MedianState(row, col, jnp.int32(0))
 
     def update(sample: Duals, state: MedianState) -> tuple[Duals, MedianState]:
-        place = state.count % horizon
+        place = state.seen % horizon
         row, col = state.row.at[place].set(sample.row), state.col.at[place].set(sample.col)
-        count = state.count + 1
-        middle = (jnp.minimum(count, horizon) - 1) // 2
+        seen = state.seen + 1
+        middle = (jnp.minimum(seen, horizon) - 1) // 2
         guess = Duals(*(jnp.sort(part, axis=0)[middle] for part in (row, col)))
-        return guess, MedianState(row, col, count)
+        return guess, MedianState(row, col, seen)
 
     return OnlineLearner(init, update)
 

@@ -86,7 +86,7 @@ def _solve(
 ) -> AssignmentResult:
     shape = cost.shape
     if 0 in shape:
-        return empty_result(cost, duals, shape)
+        return empty_result(cost)
     problem = pose(cost, duals, mask, maximize=maximize)
     state = match_tight(problem, feasible_start(problem, rounding=rounding), maximum=True)
     cost, mask = problem.cost, problem.mask

@@ -45,9 +45,8 @@ def round_duals(
     """Feasible duals near predicted ones.
 
     ``"c_transform"`` is :func:`~jaxlab.graph_algorithms.duals.tighten_duals`: its columns are
-    tight as well. The other two do not, so that their guarantees hold
-    for what is returned; solvers tighten them afterwards, which leaves edges tight whose two
-    ends were right.
+    tight as well. The other two do not tighten, so that their guarantees hold for what is returned;
+    solvers tighten them afterwards, which leaves edges tight whose two ends were right.
 
     Args:
         cost: of the edges.
@@ -78,8 +77,9 @@ def round_duals(
     check_problem(cost, duals, mask)
     if 0 in cost.shape:
         return duals
-    rule = {"c_transform": tighten_duals, "cover": _cover, "greedy": _greedy}[method]
-    return rule(cost, duals, mask)
+    if method == "c_transform":
+        return tighten_duals(cost, duals, mask)
+    return (_cover if method == "cover" else _greedy)(cost, duals, mask)
 
 
 def _cover(cost: Array, duals: Duals, mask: Array | None) -> Duals:
