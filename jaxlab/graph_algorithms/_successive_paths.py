@@ -97,7 +97,7 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
             state.go & jnp.any(found) & jnp.any(excess > 0),
             state.phases + 1,
             state.rounds + forest.rounds,
-            state.paths + jnp.sum(routed),
+            state.paths + jnp.sum(routed, dtype=jnp.int32),
         )
 
     flow = graph.mask & (reduced_lengths(graph, potentials) < 0) & fitting
@@ -105,7 +105,7 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
     excess = jnp.asarray(supply, jnp.int32)
     excess = excess.at[graph.senders].add(-units, mode="drop")
     excess = excess.at[graph.receivers].add(units, mode="drop")
-    unrouted = jnp.sum(jnp.maximum(excess, 0))
+    unrouted = jnp.sum(jnp.maximum(excess, 0), dtype=jnp.int32)
     zero = jnp.zeros_like(unrouted)
     start = _State(flow, potentials, excess, fitting & (unrouted > 0), zero, zero, zero)
     end = jax.lax.while_loop(lambda state: state.go, phase, start)

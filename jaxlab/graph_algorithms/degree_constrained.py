@@ -219,7 +219,8 @@ def degree_constrained_subgraph(
         problem.cost, predicted, mask=problem.mask, method=method, initial=initial
     )
     chosen = reduction.map_solution(result)
-    total = jnp.sum(jnp.where(chosen, reduction.data.cost, 0))
+    costs = reduction.data.cost
+    total = jnp.sum(jnp.where(chosen, costs, 0), dtype=costs.dtype)
     status = jnp.where(reduction.feasible, result.status, INFEASIBLE)
     return SubgraphResult(
         chosen, total, reduction.map_duals(result.duals), status.astype(jnp.int32), result.stats

@@ -111,5 +111,6 @@ def min_cost_flow_01(
         status = jnp.where(reduction.feasible, chosen.status, INFEASIBLE).astype(jnp.int32)
         stats = chosen.stats
     there = jnp.arange(graph.node_capacity) < graph.n_node
-    cost = jnp.sum(jnp.where(flow, lengths_of(graph), 0))
+    costs = lengths_of(graph)
+    cost = jnp.sum(jnp.where(flow, costs, 0), dtype=costs.dtype)
     return FlowResult(flow, cost, jnp.where(there, found, 0), status, stats)

@@ -160,8 +160,8 @@ def _phase(
     eliminating = busy & solved & ~cut
     gone = settle(arcs, lay(arcs, lifted), start, none, go=eliminating, n_node=graph.n_node)
 
-    status = jnp.where(solved, gone.status, NEGATIVE_CYCLE).astype(jnp.int32)
-    status = jnp.where(status == OK, OK, NEGATIVE_CYCLE)
+    fine = solved & (gone.status == OK)
+    status = jnp.where(fine, OK, NEGATIVE_CYCLE).astype(jnp.int32)
     change = jnp.where(cut, relabel, gone.labels)
     return jnp.where(busy & solved, change, 0), status, deep.rounds + gone.rounds
 

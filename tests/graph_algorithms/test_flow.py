@@ -140,6 +140,18 @@ def test_many_paths_are_routed_in_one_phase():
     assert int(result.stats.augmentations) == 20
 
 
+@pytest.mark.usefixtures("x64")
+def test_costs_keep_their_type_in_float64():
+    graph = digraph_from_arcs([[0, 1], [0, 2], [2, 1]], 3, weights=np.int32([5, 1, 2]))
+    for weights in (graph.weights, graph.weights.astype(jnp.int64) * 2**40):
+        result = min_cost_flow_01(
+            graph.replace(weights=weights), jnp.array([1, -1, 0]), method="ssp"
+        )
+        assert int(result.cost) == int(weights[1] + weights[2])
+        assert result.cost.dtype == result.potentials.dtype == weights.dtype
+        assert all(count.dtype == jnp.int32 for count in result.stats)
+
+
 def test_bad_input(bad_input):
     graph = digraph_from_arcs([[0, 1]], 2, weights=[3])
     with pytest.raises(ValueError, match=r"supply: expected supplies that sum to 0, got 1"):

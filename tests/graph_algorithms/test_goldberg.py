@@ -95,6 +95,17 @@ def phase(graph):
     return goldberg._phase(arcs, graph, graph.weights, negative, jnp.any(negative))
 
 
+@pytest.mark.usefixtures("x64")
+def test_wide_lengths():
+    far = 2**40
+    graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=np.int64([-far, 3 * far]))
+    result = goldberg_potentials(graph)
+    assert (np.asarray(reduced_weights(graph, result.potentials)) >= 0).all()
+    assert [int(result.status), int(result.scales)] == [0, 42]
+    assert result.potentials.dtype == jnp.int64
+    assert result.phases.dtype == result.rounds.dtype == result.status.dtype == jnp.int32
+
+
 def test_float_lengths_are_refused(bad_input):
     with pytest.raises(ValueError, match=r"graph.weights: expected dtype integer"):
         goldberg_potentials(digraph_from_arcs([[0, 1]], 2, weights=[0.5]))
