@@ -4,6 +4,7 @@ The environment variables must be set before jax is imported, and they are inher
 processes that some tests start.
 """
 
+import collections
 import importlib.metadata
 import os
 import signal
@@ -46,6 +47,24 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("jaxlab")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--thin", type=int, default=1, metavar="N", help="of each test only every N-th case"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep the first case of every test, and every N-th after it."""
+    cases, kept, left = collections.Counter(), [], []
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        (left if cases[test] % config.getoption("--thin") else kept).append(item)
+        cases[test] += 1
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
 
 
 @pytest.fixture
