@@ -224,6 +224,50 @@ def test_training_stops_on_a_plateau(sets, tmp_path):
     np.testing.assert_array_equal(predicted, np.argmax(logits, -1))
 
 
+def test_an_equivariant_network_learns_and_does_not_mind_turns_about_the_axis(tmp_path):
+    data = changed(DATA, train=160, validation=50, bandwidth=6)
+    splits = load_splits(data, (0, 1))
+    training, validation = (
+        spheres(data, images, name, rotate=False, seed=0)
+        for name, images in (("train", splits.train), ("validation", splits.validation))
+    )
+    network = S2CNNConfig(
+        6, (6, 8), (6, 3), 2, task="classification", n_beta=2, n_alpha=4, features_norm=True
+    )
+
+    def fit(steps, rate):
+        return train(
+            network,
+            data,
+            changed(SETTINGS, batch_size=16, evaluate_every=30),
+            training,
+            validation,
+            scaling_of(data, training),
+            learning_rate=rate,
+            steps=steps,
+            seed=0,
+            checkpoint_dir=tmp_path / str(steps),
+        )
+
+    trained = fit(60, 0.03)
+    assert trained.loss < fit(1, 1e-12).loss / 2
+    assert trained.validation > 0.9
+    x = (jnp.asarray(project(data, validation).x, jnp.float32) - 80.0) / 90.0
+    logits, turned = (
+        apply_network(
+            trained.model.params,
+            trained.model.model_state,
+            images,
+            make_network_tables(network),
+            network,
+            train=False,
+        )[0]
+        for images in (x, jnp.roll(x, 2, axis=-1))  # whole steps of every grid
+    )
+    np.testing.assert_allclose(logits, turned, atol=1e-4)
+    assert float(jnp.ptp(logits)) > 0.5
+
+
 @pytest.mark.parametrize("online", [False, True])
 def test_devices_share_a_batch(sets, tmp_path, online, devices):
     """Batch-norm undoes any bias before it, which Adam then moves by what rounding leaves."""
