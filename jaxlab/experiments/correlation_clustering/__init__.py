@@ -1,0 +1,1 @@
+"""Experiments of the correlation_clustering room: cost and recourse while vertices arrive."""
