@@ -1,0 +1,74 @@
+"""The experiment on the error of predictions: its noise, its verdicts, and a small run."""
+
+import types
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments.graph_algorithms import prediction_error_report
+from jaxlab.experiments.graph_algorithms.prediction_error import CLAIMS, norms, spoil
+from jaxlab.experiments.interface import Reporter
+from jaxlab.runner.execute import run
+from tests.helpers import finished
+
+NAME = "graph-algorithms-prediction-error"
+
+
+@pytest.mark.parametrize("kind", ["l0", "l1", "linf"])
+@pytest.mark.parametrize("size", [0, 1, 7, 30])
+def test_errors_have_the_norm_that_was_asked_for(kind, size):
+    errors = spoil(kind, size, 30, 5, np.random.default_rng(size))
+    assert norms(errors)[kind] == size
+    if kind == "l0":
+        assert norms(errors)["linf"] <= 5
+
+
+def test_no_more_entries_are_wrong_than_there_are():
+    assert norms(spoil("l0", 99, 30, 5, np.random.default_rng(0)))["l0"] == 30
+
+
+def verdicts(worse=0, exact=True, least=0):
+    """What is judged of numbers that meet every bound, or exceed it by ``worse``."""
+    row = {
+        "kind": "l0",
+        "error": {"l0": 2, "l1": 4, "linf": 3},
+        "cover": {"augmentations": 6 + worse, "l0": 6 + worse, "least": least},
+        "greedy": {"l1": 12 + worse, "least": least},
+        "c_transform": {"rows": 3 + worse, "least": least},
+        "columns": 3,
+        "rounds": 13 + worse,
+        "exact": True,
+    }
+    scales = {"error": 3, "scales": 4 + worse, "phases": 84, "feasible": True, "exact": exact}
+    reporter = mock.Mock(spec=Reporter)
+    config = types.SimpleNamespace(side=10)
+    prediction_error_report.judge(config, [row], [scales], reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_both_verdicts_of_every_claim():
+    assert verdicts() == {claim.id: True for claim in CLAIMS}
+    assert verdicts(worse=1, exact=False) == {claim.id: False for claim in CLAIMS}
+    infeasible = {claim for claim, holds in verdicts(least=-1).items() if not holds}
+    assert infeasible == {"cover-keeps-entries", "greedy-keeps-sum", "transform-keeps-largest"}
+
+
+def test_a_small_run_repeats_and_keeps_the_bounds(tmp_path):
+    tiny = [
+        "trials=1 n=12 groups=3 wrong=[0,3] totals=[9] largest=[5] side=5 potential_errors=[0,9]",
+        "repeats=1",
+    ]
+    results = [
+        finished(run(NAME, preset="smoke", sets=tiny, runs=tmp_path / name)) for name in "ab"
+    ]
+    assert results[0] == results[1]
+    assert {claim["id"] for claim in results[0]["claims"] if claim["holds"]} == {
+        claim.id for claim in CLAIMS
+    }
+
+
+@pytest.mark.slow
+def test_the_smoke_preset_runs(tmp_path):
+    results = finished(run(NAME, preset="smoke", runs=tmp_path))
+    assert all(claim["holds"] for claim in results["claims"])
