@@ -174,6 +174,10 @@ def draw_assignment(config: Any, rows: Rows, reporter: Reporter) -> None:
         ax.set_ylim(0, None)
     axes[0].set_ylabel("augmentations")
     plotting.legend(figure, "rounding")
+    reporter.note(
+        "Every prediction is used as it is. Large errors can leave more to do than a cold start "
+        "has, the dotted line; predict_or_fallback takes the better of the two."
+    )
     reporter.figure(
         "augmentations",
         figure,
