@@ -62,7 +62,7 @@ def recluster(
         def given(size: int) -> OnlineState:
             return follow(state, settled, compact(touched, size)[0])
 
-        after = _by_length(given, jnp.sum(touched), SHORT, capacity)
+        after = _by_length(given, jnp.sum(touched), SHORT, min(n, capacity))
 
     moved_off = moved_among(state.agreement_labels, labels, touched, newcomer, capacity)
     if rule == "off":
@@ -166,7 +166,7 @@ def moved_among(old: Array, new: Array, touched: Array, newcomer: Array, capacit
         moved = (counts & ~kept).astype(jnp.int32)
         return jnp.zeros(n, jnp.int32).at[few].set(moved, mode="drop")
 
-    return _by_length(match, jnp.sum(touched), SHORT, capacity)
+    return _by_length(match, jnp.sum(touched), SHORT, min(n, capacity))
 
 
 def _by_length(function: Callable[[int], Any], count: Array, short: int, long: int) -> Any:

@@ -77,8 +77,8 @@ def geometric_cliques(s: int, base: int, phases: int) -> Graph:
 
     ``s`` vertices, a clique, arrive first. Phase ``i`` brings a clique of ``s · baseⁱ`` vertices,
     each joined to the whole core and to no other clique. After it the core belongs to that clique,
-    so it moves about ``log n`` times: no algorithm with constant competitive ratio can do with
-    fewer changes of a vertex.
+    so it moves about ``log n`` times: no algorithm whose competitive ratio is a constant below
+    ``base`` can do with fewer changes of a vertex.
 
     Args:
         s: vertices of the core.
