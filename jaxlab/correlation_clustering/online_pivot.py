@@ -11,7 +11,7 @@ from jaxlab.checks import check_integer
 from jaxlab.correlation_clustering._clusters import cost_of, moved_among, touched_by
 from jaxlab.correlation_clustering._windows import at_most_once, for_windows, window
 from jaxlab.correlation_clustering.cost import check_countable
-from jaxlab.correlation_clustering.pivot import _check_ranks, vertices_by_rank
+from jaxlab.correlation_clustering.pivot import check_ranks, vertices_by_rank
 from jaxlab.correlation_clustering.types import ArrivalPlan
 
 __all__ = ["OnlinePivot", "run_online_pivot"]
@@ -73,7 +73,7 @@ def run_online_pivot(
         >>> run.labels.tolist(), run.cost.tolist(), run.recourse.tolist()
         ([0, 2, 2], [0, 0, 1], [0, 0, 1])
     """
-    _check_ranks(plan.num_nodes, ranks)
+    check_ranks(plan.num_nodes, ranks)
     check_integer("metrics_every", metrics_every, minimum=1)
     check_countable(plan.num_nodes)
     return _run(plan, ranks.astype(jnp.int32), metrics_every)

@@ -41,7 +41,7 @@ def pivot_clustering(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         >>> pivot_clustering(path, jnp.array([0, 1, 2])).tolist()
         [0, 0, 2]
     """
-    _check_ranks(graph.node_capacity, ranks)
+    check_ranks(graph.node_capacity, ranks)
     return _parallel(graph, ranks)
 
 
@@ -67,7 +67,7 @@ def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         >>> pivot_sequential(path, jnp.array([1, 0, 2])).tolist()
         [1, 1, 1]
     """
-    _check_ranks(graph.node_capacity, ranks)
+    check_ranks(graph.node_capacity, ranks)
     return _sequential(graph, ranks)
 
 
@@ -77,7 +77,8 @@ def vertices_by_rank(ranks: Array) -> Array:
     return jnp.zeros(n, jnp.int32).at[ranks].set(jnp.arange(n, dtype=jnp.int32))
 
 
-def _check_ranks(n: int, ranks: Array) -> None:
+def check_ranks(n: int, ranks: Array) -> None:
+    """Refuse ranks that are no permutation, as far as they can be seen."""
     check_shape("ranks", ranks, (n,))
     check_dtype("ranks", ranks, "integer")
     known = concrete(ranks)

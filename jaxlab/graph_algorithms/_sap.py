@@ -122,15 +122,7 @@ def _packed_step(cost: Array, mask: Array | None) -> Step:
             least = jnp.min(label + search.shut)
             # only a distance that overflowed can name a column that is not there
             col = jnp.minimum(least & (scale - 1), size - 1).astype(jnp.int32)
-            return Search(
-                label=label,
-                shut=put(search.shut, col, jnp.full_like(least, never)),
-                pred=jnp.where(nearer, search.row, search.pred),
-                least=least,
-                col=col,
-                row=at(state.row_for_col, col),
-                steps=search.steps + 1,
-            )
+            return _close(search, state, label, nearer, least, col)
 
         return step
 
@@ -138,7 +130,7 @@ def _packed_step(cost: Array, mask: Array | None) -> Step:
 
 
 def _two_pass_step(cost: Array, mask: Array | None) -> Step:
-    size, never = cost.shape[0], far(cost.dtype)
+    size = cost.shape[0]
     index = jnp.arange(size, dtype=jnp.int32)
 
     def prepare(state: State) -> Callable[[Search], Search]:
@@ -154,19 +146,26 @@ def _two_pass_step(cost: Array, mask: Array | None) -> Step:
             least = jnp.min(label + search.shut)
             col = jnp.min(jnp.where(label + search.shut == least, order, 2 * size))
             col = jnp.minimum(jnp.where(col >= size, col - size, col), size - 1)
-            return Search(
-                label=label,
-                shut=put(search.shut, col, jnp.full_like(least, never)),
-                pred=jnp.where(nearer, search.row, search.pred),
-                least=least,
-                col=col,
-                row=at(state.row_for_col, col),
-                steps=search.steps + 1,
-            )
+            return _close(search, state, label, nearer, least, col)
 
         return step
 
     return prepare
+
+
+def _close(
+    search: Search, state: State, label: Array, nearer: Array, least: Array, col: Array
+) -> Search:
+    """Close the column of the least label; the search goes on from its row."""
+    return Search(
+        label=label,
+        shut=put(search.shut, col, jnp.full_like(least, far(least.dtype))),
+        pred=jnp.where(nearer, search.row, search.pred),
+        least=least,
+        col=col,
+        row=at(state.row_for_col, col),
+        steps=search.steps + 1,
+    )
 
 
 def _augment(state: State, search: Search, first: Array, found: Array) -> tuple[Array, Array]:
