@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jaxlab.checks import check_choice, require
-from jaxlab.data import cifar, embedded, idx, photographs, snap, tiny_imagenet
+from jaxlab.data import cifar, embedded, idx, photographs, snap, tiny_imagenet, uci
 from jaxlab.data.dataset import Dataset, DatasetInfo
 from jaxlab.data.entry import PIXEL_DTYPES, Entry
 from jaxlab.data.files import fetch, is_offline
@@ -14,7 +14,7 @@ __all__ = ["DATASETS", "Availability", "available", "load"]
 
 DATASETS: dict[str, Entry] = {
     entry.name: entry
-    for module in (embedded, photographs, idx, cifar, tiny_imagenet, snap)
+    for module in (embedded, photographs, idx, cifar, tiny_imagenet, snap, uci)
     for entry in module.ENTRIES
 }
 
