@@ -86,6 +86,7 @@ from jaxlab.graph_algorithms.reduction import (
 )
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.single_source import shortest_paths
+from jaxlab.graph_algorithms.sparse_cardinality import maximum_cardinality_matching_sparse
 from jaxlab.graph_algorithms.trees import evaluate_tree, tree_from_potentials
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
@@ -131,6 +132,7 @@ __all__ = [
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
     "maximum_cardinality_matching",
+    "maximum_cardinality_matching_sparse",
     "median_learner",
     "min_cost_flow_01",
     "online_learner",

@@ -1,6 +1,7 @@
 """Matchings of maximum cardinality in bipartite graphs, by search from all free rows at once."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -73,9 +74,27 @@ def maximum_cardinality_matching(
     else:
         check_shape("init", init, (rows,))
         col_for_row = init
-    row_for_col = invert(col_for_row, columns)
     if 0 in adjacency.shape:
-        return Matching(col_for_row, row_for_col, jnp.int32(0))
+        return Matching(col_for_row, invert(col_for_row, columns), jnp.int32(0))
+    return grow(col_for_row, columns, _proposals(adjacency), layered=layered)
+
+
+def grow(
+    col_for_row: Int32[Array, " n"],
+    columns: int,
+    proposals: Callable[[Array], Array],
+    *,
+    layered: bool,
+) -> Matching:
+    """The matching turned over along disjoint paths, phase by phase, until it is a maximum.
+
+    Args:
+        col_for_row: a matching to begin from.
+        columns: number of columns.
+        proposals: as for :func:`levels`.
+        layered: as for :func:`maximum_cardinality_matching`.
+    """
+    rows = col_for_row.shape[0]
 
     class Progress(NamedTuple):
         col_for_row: Array
@@ -87,11 +106,13 @@ def maximum_cardinality_matching(
         growing: Array
 
     def advance(progress: Progress) -> Progress:
-        pred, level = search(
-            adjacency & ~progress.row_used[:, None] & ~progress.col_used,
+        # a used row is matched to a used column: what keeps off the columns keeps off the rows
+        pred, level = levels(
+            proposals,
             (progress.col_for_row < 0) & ~progress.row_used,
             progress.col_for_row,
             progress.row_for_col,
+            closed=progress.col_used,
             limit=progress.depth,
             layered=layered,
         )
@@ -121,6 +142,7 @@ def maximum_cardinality_matching(
             grown | jnp.any(progress.row_used),
         )
 
+    row_for_col = invert(col_for_row, columns)
     zero = jnp.zeros_like(col_for_row[0])
     progress = jax.lax.while_loop(
         lambda progress: progress.growing & jnp.any(progress.col_for_row < 0),
@@ -147,13 +169,37 @@ def search(
     limit: Int32[Array, ""],
     layered: bool,
 ) -> tuple[Int32[Array, " m"], Int32[Array, " m"]]:
+    """:func:`levels` along the edges of a matrix."""
+    return levels(
+        _proposals(adjacency),
+        frontier,
+        col_for_row,
+        row_for_col,
+        closed=jnp.zeros_like(row_for_col, bool),
+        limit=limit,
+        layered=layered,
+    )
+
+
+def levels(
+    proposals: Callable[[Array], Array],
+    frontier: Bool[Array, " n"],
+    col_for_row: Int32[Array, " n"],
+    row_for_col: Int32[Array, " m"],
+    *,
+    closed: Bool[Array, " m"],
+    limit: Int32[Array, ""],
+    layered: bool,
+) -> tuple[Int32[Array, " m"], Int32[Array, " m"]]:
     """Breadth-first search along alternating paths.
 
     Args:
-        adjacency: which pairs are edges.
+        proposals: from the rows of a frontier to the least :func:`turn` of a row in it that is
+            next to each column, the number of rows or more where there is none.
         frontier: rows to begin from.
         col_for_row: the matching.
         row_for_col: the same from the other side.
+        closed: columns not to enter.
         limit: levels to search at most.
         layered: whether to stop at the first level with a free column.
 
@@ -161,18 +207,14 @@ def search(
         Row from which each column was reached, and its level: 1 next to the first rows, 0 for
         columns that were not reached.
     """
-    rows, columns = adjacency.shape
-    # Column j prefers row j, then those after it: were it always the lowest, one tree would take
-    # every column that all rows are next to.
+    rows, columns = col_for_row.shape[0], row_for_col.shape[0]
     shift = jnp.arange(columns, dtype=jnp.int32) % rows
-    ahead = jnp.arange(rows, dtype=jnp.int32)[:, None] - shift
-    turn = jnp.where(ahead < 0, ahead + rows, ahead)
     matched = jnp.maximum(col_for_row, 0)
 
     def deepen(carry: tuple[Array, ...]) -> tuple[Array, ...]:
         pred, level, frontier, depth, _ = carry
-        first = jnp.min(jnp.where(adjacency & frontier[:, None], turn, rows), axis=0)
-        new = (first < rows) & (level == 0)
+        first = proposals(frontier)
+        new = (first < rows) & (level == 0) & ~closed
         pred = jnp.where(new, (first + shift) % rows, pred)
         level = jnp.where(new, depth, level)
         going = jnp.any(new) & (depth < limit)
@@ -184,6 +226,23 @@ def search(
     start: tuple[Array, ...] = (none, none, frontier, jnp.ones_like(none[0]), jnp.any(frontier))
     pred, level, *_ = jax.lax.while_loop(lambda carry: carry[4], deepen, start)
     return pred, level
+
+
+def turn(row: Int32[Array, "*s"], column: Int32[Array, "*t"], rows: int) -> Int32[Array, "*r"]:
+    """Place of a row in the order in which a column prefers rows.
+
+    Column j prefers row j, then those after it: were it always the lowest, one tree would take
+    every column that all rows are next to.
+    """
+    ahead = row - column % rows
+    return jnp.where(ahead < 0, ahead + rows, ahead)
+
+
+def _proposals(adjacency: Bool[Array, "n m"]) -> Callable[[Array], Array]:
+    rows, columns = adjacency.shape
+    row = jnp.arange(rows, dtype=jnp.int32)[:, None]
+    turns = turn(row, jnp.arange(columns, dtype=jnp.int32), rows)
+    return lambda frontier: jnp.min(jnp.where(adjacency & frontier[:, None], turns, rows), axis=0)
 
 
 def invert(col_for_row: Int32[Array, " n"], columns: int) -> Int32[Array, " m"]:
