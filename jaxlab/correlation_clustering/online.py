@@ -7,14 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.checks import check_choice, check_integer, concrete, require
+from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.correlation_clustering._arrival import add_triangles
 from jaxlab.correlation_clustering._step import arrive, empty_state
+from jaxlab.correlation_clustering._windows import PADDING
 from jaxlab.correlation_clustering.cost import check_countable
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio
 from jaxlab.correlation_clustering.types import RULES, ArrivalPlan, OnlineState, StepMetrics
 
 __all__ = ["run_online"]
+
+#: arrivals are taken in so many pieces, so that want of room costs one of them
+PIECES = 32
+SHORTEST = 64
 
 
 def run_online(
@@ -45,8 +50,9 @@ def run_online(
         metrics_every: count costs at every so many arrivals, and at the last; between them the
             last count is repeated. Static.
         active_capacity: how many edges may be in agreement at a time, and how many vertices may be
-            in clusters that change at one arrival; static. When too small it is doubled and
-            everything done anew, except under ``jit`` and ``vmap``, where ``overflow`` is set.
+            in clusters that change at one arrival; static. When too small it is raised, which
+            compiles anew, and up to 1/32 of the arrivals are repeated; under ``jit`` and ``vmap``
+            ``overflow`` is set instead.
         strict: agreement with ``<``; static.
 
     Returns:
@@ -78,33 +84,68 @@ def run_online(
     check_countable(plan.num_nodes)
     beta = as_ratio("beta", beta, plan.num_nodes)
     lam = as_ratio("lam", lam, plan.num_nodes)
-    while True:
-        state, metrics = _scan(plan, beta, lam, rule, metrics_every, active_capacity, strict)
-        overflow = concrete(state.overflow)
-        if overflow is None or not overflow.any():
-            return state, metrics
-        active_capacity *= 2
+    n = plan.num_nodes
+    state = empty_state(n, plan.links.senders.shape[0], active_capacity, rule)
+    metrics = _nothing_reported(n, state)
+    told = jax.tree.leaves((plan, beta, lam, state))
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in told)
+    length = n if traced else max(-(-n // PIECES), SHORTEST)
+    arrived = 0
+    while arrived < n:
+        stop = min(arrived + length, n)
+        span = jnp.array([arrived, stop], jnp.int32)
+        after, reported = _arrivals(
+            plan, state, metrics, span, beta, lam, rule, metrics_every, strict
+        )
+        if not traced and after.overflow:
+            state = _with_room(state, max(plan.links.senders.shape[0] - PADDING, n))
+        else:
+            state, metrics, arrived = after, reported, stop
+    return state, metrics
 
 
-@functools.partial(jax.jit, static_argnames=("rule", "metrics_every", "active_capacity", "strict"))
-def _scan(
+def _nothing_reported(n: int, state: OnlineState) -> StepMetrics:
+    costs = jnp.zeros(n, state.cost_on.dtype)
+    counts = jnp.zeros(n, jnp.int32)
+    return StepMetrics(costs, costs, counts, counts, counts, counts)
+
+
+def _with_room(state: OnlineState, enough: int) -> OnlineState:
+    """The same state with more room, but no more than is ever enough.
+
+    At least four times as much, as each size is compiled anew; more when the edges to come would
+    need it, were as large a part of them in agreement.
+    """
+    capacity = state.active.shape[0]
+    foreseen = capacity * enough // max(int(state.num_edges), 1)
+    more = min(max(4 * capacity, foreseen), enough) - capacity
+    return state.replace(active=jnp.pad(state.active, (0, more)))  # type: ignore[attr-defined]
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "metrics_every", "strict"))
+def _arrivals(
     plan: ArrivalPlan,
+    state: OnlineState,
+    metrics: StepMetrics,
+    span: Array,
     beta: Ratio | Array,
     lam: Ratio | Array,
     rule: str,
     metrics_every: int,
-    active_capacity: int,
     strict: bool,
 ) -> tuple[OnlineState, StepMetrics]:
-    n = plan.num_nodes
+    """State and reports after the arrivals from ``span[0]`` to ``span[1]``."""
     links = plan.links
 
-    def step(state: OnlineState, newcomer: Array) -> tuple[OnlineState, StepMetrics]:
+    def step(
+        newcomer: Array, carry: tuple[OnlineState, StepMetrics]
+    ) -> tuple[OnlineState, StepMetrics]:
         def count(state: OnlineState) -> Array:
             first, last = plan.triangle_ptr[newcomer], plan.triangle_ptr[newcomer + 1]
             return add_triangles(state.common, plan.triangles, first, last, plan.triangle_window)
 
-        return arrive(
+        state, metrics = carry
+        state, reported = arrive(
             state,
             links,
             plan.edge_ptr[newcomer],
@@ -115,12 +156,8 @@ def _scan(
             rule=rule,
             strict=strict,
             width=plan.edge_window,
-            counted=((newcomer + 1) % metrics_every == 0) | (newcomer == n - 1),
+            counted=((newcomer + 1) % metrics_every == 0) | (newcomer == plan.num_nodes - 1),
         )
+        return state, jax.tree.map(lambda all, one: all.at[newcomer].set(one), metrics, reported)
 
-    start = empty_state(n, links.senders.shape[0], active_capacity, rule)
-    if n == 0:
-        nothing = jnp.zeros(0, jnp.int32)
-        costs = nothing.astype(start.cost_on.dtype)
-        return start, StepMetrics(costs, costs, nothing, nothing, nothing, nothing)
-    return jax.lax.scan(step, start, jnp.arange(n, dtype=jnp.int32))
+    return jax.lax.fori_loop(span[0], span[1], step, (state, metrics))
