@@ -62,13 +62,18 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
     fitting = fits(cost, graph.mask, scale)
     if jnp.issubdtype(dtype, jnp.integer):
         potentials = jnp.clip(potentials, -(infinite // 8), infinite // 8)
+    elif n > 0:
+        # no more than optimal ones need, or the costs would drown in rounding errors
+        most = graph.n_node * jnp.max(jnp.where(graph.mask, jnp.abs(cost), 0), initial=0)
+        potentials = jnp.clip(potentials - potentials[0], -most, most).astype(dtype)
     none = jnp.full(n, 2 * m, jnp.int32)
     vertices = jnp.arange(n, dtype=jnp.int32)
 
     def phase(state: _State) -> _State:
+        # tight arcs of floats may be off by a rounding error, and must not close a negative cycle
         reduced = reduced_lengths(graph, state.potentials)
-        forward = jnp.where(state.flow, absent(dtype), reduced)
-        backward = jnp.where(state.flow, -reduced, absent(dtype))
+        forward = jnp.where(state.flow, absent(dtype), jnp.maximum(reduced, 0))
+        backward = jnp.where(state.flow, jnp.maximum(-reduced, 0), absent(dtype))
         laid = lay(arcs, jnp.concatenate([forward, backward]))
         start = jnp.where(state.excess > 0, 0, infinite).astype(dtype)
         forest = settle(arcs, laid, start, none, go=state.go, n_node=graph.n_node)

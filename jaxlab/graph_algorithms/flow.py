@@ -45,24 +45,25 @@ def min_cost_flow_01(
     supply: Int[Array, " n"],
     *,
     potentials: Num[Array, " n"] | None = None,
-    method: str = "reduction",
+    method: str = "ssp",
 ) -> FlowResult:
     """Cheapest flow with 0 or 1 unit on each arc that meets all supplies.
 
     ``min Σ c_a x_a`` with ``x_a`` in {0, 1} and, at each vertex, outflow − inflow = supply.
 
-    * ``"reduction"``: to degree-constrained subgraphs and on to assignment, with the prediction
-      carried along (:func:`~jaxlab.graph_algorithms.flow_reduction.flow_reduction`).
     * ``"ssp"``: successive shortest paths in the residual graph. Arcs that the predicted potentials
       make negative are filled first, as they are at an optimum if the prediction is; what the
-      supplies are then off is routed along shortest paths. It needs memory for the arcs only.
+      supplies are then off is routed along shortest paths. Time and memory are those of the arcs.
+    * ``"reduction"``: to degree-constrained subgraphs and on to assignment, with the prediction
+      carried along (:func:`~jaxlab.graph_algorithms.flow_reduction.flow_reduction`). Optimal
+      potentials leave it nothing to augment, while the other route still chooses among tight arcs.
 
     Args:
         graph: costs of the arcs are its weights, or all 1; negative ones and negative cycles are
             allowed, as are parallel arcs and loops.
         supply: what each vertex sends out more than it takes in.
         potentials: predicted ``π``; None for 0.
-        method: "reduction" or "ssp".
+        method: "ssp" or "reduction".
 
     Returns:
         The flow, its cost, potentials that prove it optimal, status and work.
@@ -73,8 +74,8 @@ def min_cost_flow_01(
             :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
 
     Cost:
-        "reduction": an assignment with up to five rows an arc. "ssp": O(arcs) per round, and for
-        each unit left unrouted at most n rounds.
+        "ssp": O(arcs) per round, and for each unit left unrouted at most n rounds. "reduction": an
+        assignment with up to five rows an arc.
 
     Source:
         Chen et al. 2022, section on reductions.
@@ -82,11 +83,11 @@ def min_cost_flow_01(
     Example:
         >>> from jaxlab.graphs import digraph_from_arcs
         >>> graph = digraph_from_arcs([[0, 1], [0, 2], [2, 1]], 3, weights=[5, 1, 2])
-        >>> result = min_cost_flow_01(graph, jnp.array([1, -1, 0]), method="ssp")
+        >>> result = min_cost_flow_01(graph, jnp.array([1, -1, 0]))
         >>> result.flow.tolist(), int(result.cost)
         ([False, True, True], 3)
     """
-    check_choice("method", method, ("reduction", "ssp"))
+    check_choice("method", method, ("ssp", "reduction"))
     check_lengths(graph)
     check_supply(graph, supply)
     prediction = as_potentials(graph, potentials)

@@ -20,7 +20,7 @@ EXAMPLES = {
     f"{ROOM}.degree_constrained.degree_constrained_subgraph": Example((*ENDS, COST, ONES, ONES)),
     f"{ROOM}.flow_reduction.flow_reduction": Example((GRAPH, SUPPLY)),
     f"{ROOM}.flow_reduction.difference_constraints": Example((*ENDS, COST), {"n": 2}),
-    f"{ROOM}.flow.min_cost_flow_01": Example((GRAPH, SUPPLY), {"method": "ssp"}),
+    f"{ROOM}.flow.min_cost_flow_01": Example((GRAPH, SUPPLY)),
 }
 
 HOST_SIDE: dict[str, str] = {}
