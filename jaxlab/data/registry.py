@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jaxlab.checks import check_choice, require
-from jaxlab.data import cifar, embedded, idx, photographs, snap, tiny_imagenet, uci
+from jaxlab.data import (
+    cifar,
+    embedded,
+    idx,
+    minnesota,
+    photographs,
+    snap,
+    tiny_imagenet,
+    uci,
+)
 from jaxlab.data.dataset import Dataset, DatasetInfo
 from jaxlab.data.entry import PIXEL_DTYPES, Entry
 from jaxlab.data.files import fetch, is_offline
@@ -14,7 +23,7 @@ __all__ = ["DATASETS", "Availability", "available", "load"]
 
 DATASETS: dict[str, Entry] = {
     entry.name: entry
-    for module in (embedded, photographs, idx, cifar, tiny_imagenet, snap, uci)
+    for module in (embedded, photographs, idx, cifar, tiny_imagenet, snap, uci, minnesota)
     for entry in module.ENTRIES
 }
 
