@@ -1,13 +1,21 @@
 """Small graphs for the tests, padded to one size so that a function is compiled once."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlab.correlation_clustering import make_arrival_plan, ratio
+from jaxlab.correlation_clustering._arrival import add_triangles
+from jaxlab.correlation_clustering._step import arrive, empty_state
 from jaxlab.graphs import graph_from_edges
 from tests.correlation_clustering import oracles
 
 N, E = 24, 276
+#: streams of so many arrivals, all of whose edges may be there and agree
+ARRIVALS, ROOM = 48, 1128
+FIFTH = ratio(0.2)
 
 
 def padded(edges, n, capacity=N, edge_capacity=E):
@@ -32,3 +40,40 @@ def clique(vertices):
 
 def stacked(trees):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def arrivals_plan(edges):
+    """Vertices of a stream in their order."""
+    return make_arrival_plan(
+        edges, np.arange(ARRIVALS), edge_capacity=ROOM, triangle_capacity=17_296
+    )
+
+
+def every_state(plan, rule):
+    """What is reported of each arrival and the state after it, of which a run gives the last."""
+    return jax.device_get(_states(plan, rule))
+
+
+@functools.partial(jax.jit, static_argnames=("rule",))
+def _states(plan, rule):
+    def step(state, newcomer):
+        first, last = plan.triangle_ptr[newcomer], plan.triangle_ptr[newcomer + 1]
+        state, metrics = arrive(
+            state,
+            plan.links,
+            plan.edge_ptr[newcomer],
+            plan.edge_ptr[newcomer + 1],
+            lambda state: add_triangles(
+                state.common, plan.triangles, first, last, plan.triangle_window
+            ),
+            beta=FIFTH,
+            lam=FIFTH,
+            rule=rule,
+            strict=False,
+            width=plan.edge_window,
+            counted=jnp.ones((), bool),
+        )
+        return state, (metrics, state)
+
+    start = empty_state(ARRIVALS, plan.links.senders.shape[0], ROOM, rule)
+    return jax.lax.scan(step, start, jnp.arange(ARRIVALS, dtype=jnp.int32))[1]

@@ -25,7 +25,7 @@ def test_against_sets():
         method = str(rng.choice(["dense", "bitset"]))
         strict = bool(rng.integers(2))
         expected, _ = oracles.agreement(edges, n, beta, lam, strict)
-        found = agreement_clustering(graph, beta, lam, method=method, strict=strict)
+        found = np.asarray(agreement_clustering(graph, beta, lam, method=method, strict=strict))
         assert found[:n].tolist() == expected
         assert found[n:].tolist() == list(range(n, 24))
 

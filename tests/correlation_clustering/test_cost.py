@@ -32,7 +32,7 @@ def test_cost_counts_every_pair():
         joined[tuple(edges.T)] = joined[tuple(edges.T[::-1])] = True
         wrong = joined != (chosen[:, None] == chosen)
         np.fill_diagonal(wrong, False)
-        found = vertex_disagreements(graph, labels)
+        found = np.asarray(vertex_disagreements(graph, labels))
         np.testing.assert_array_equal(found[:n], wrong.sum(axis=1))
         assert not found[n:].any()
         assert found.sum() == 2 * expected

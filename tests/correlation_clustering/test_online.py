@@ -1,6 +1,5 @@
 """The scan, arrival by arrival, against the rules word by word; published tables."""
 
-import functools
 import os
 
 import jax
@@ -10,54 +9,16 @@ import pytest
 
 import jaxlab.data
 from jaxlab.correlation_clustering import make_arrival_plan, online, ratio, run_online
-from jaxlab.correlation_clustering._arrival import add_triangles
-from jaxlab.correlation_clustering._step import arrive, empty_state
 from tests.correlation_clustering import oracles
-from tests.correlation_clustering.instances import clique, stacked
+from tests.correlation_clustering.instances import (
+    ARRIVALS,
+    arrivals_plan,
+    clique,
+    every_state,
+    stacked,
+)
 
-N, E, T = 48, 1128, 17_296
-RULES = ("consistent", "published")
-FIFTH = ratio(0.2)
-
-
-def plan_of(edges, order=None, edge_capacity=E, triangle_capacity=T):
-    order = np.arange(N) if order is None else order
-    return make_arrival_plan(
-        edges, order, edge_capacity=edge_capacity, triangle_capacity=triangle_capacity
-    )
-
-
-def every_state(plan, rule):
-    """The states after all arrivals, of which a run gives the last."""
-    return jax.device_get(traced_states(plan, rule))
-
-
-@functools.partial(jax.jit, static_argnames=("rule",))
-def traced_states(plan, rule):
-    capacity = 1200
-
-    def step(state, newcomer):
-        first, last = plan.triangle_ptr[newcomer], plan.triangle_ptr[newcomer + 1]
-        state, metrics = arrive(
-            state,
-            plan.links,
-            plan.edge_ptr[newcomer],
-            plan.edge_ptr[newcomer + 1],
-            lambda state: add_triangles(
-                state.common, plan.triangles, first, last, plan.triangle_window
-            ),
-            beta=FIFTH,
-            lam=FIFTH,
-            rule=rule,
-            strict=False,
-            width=plan.edge_window,
-            counted=jnp.ones((), bool),
-        )
-        return state, (metrics, state)
-
-    n = plan.num_nodes
-    start = empty_state(n, plan.links.senders.shape[0], capacity, rule)
-    return jax.lax.scan(step, start, jnp.arange(n, dtype=jnp.int32))[1]
+N, RULES = ARRIVALS, ("consistent", "published")
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -65,7 +26,7 @@ def test_every_arrival_follows_the_rules(rule):
     rng = np.random.default_rng(0)
     for _ in range(16):
         edges = oracles.cliques_and_noise(rng, N)
-        plan = plan_of(edges)
+        plan = arrivals_plan(edges)
         metrics, states = every_state(plan, rule)
         assert not states.overflow[-1]
         follow = oracles.Consistent() if rule == "consistent" else oracles.Published(N)
@@ -104,7 +65,7 @@ def two_cliques():
 
 
 def test_worked_stream():
-    plan = plan_of(two_cliques())
+    plan = arrivals_plan(two_cliques())
     metrics, states = every_state(plan, "published")
     expected = [
         ([2, 1, 2], 0, 0),
@@ -137,58 +98,71 @@ def test_worked_stream():
         )
 
 
-def test_overflow_is_recovered_from_and_reported(monkeypatch):
+def small_plan(edges, order):
+    return make_arrival_plan(edges, order, edge_capacity=190, triangle_capacity=1140)
+
+
+def test_overflow_is_recovered_from(monkeypatch):
     spans, arrivals = [], online._arrivals
 
     def recorded(plan, state, metrics, span, *options):
-        if not isinstance(span, jax.core.Tracer):
-            spans.append((*span.tolist(), state.active.shape[0]))
+        spans.append((*span.tolist(), state.active.shape[0]))
         return arrivals(plan, state, metrics, span, *options)
 
     monkeypatch.setattr(online, "SHORTEST", 4)
     monkeypatch.setattr(online, "_arrivals", recorded)
-    plan = plan_of(two_cliques(), edge_capacity=48)
-    tight, metrics = run_online(plan, active_capacity=8)
-    # the first four bring 2 edges, both in agreement; as large a part of 48 is all, 8 do not do
-    assert spans[:4] == [(0, 4, 8), (4, 8, 8), (4, 8, 48), (8, 12, 48)]
+    plan = small_plan(two_cliques(), np.arange(20))
+    tight, metrics = run_online(plan, beta=ratio(0.2), metrics_every=7, active_capacity=8)
+    # the first four bring 2 edges, both in agreement; as large a part of 190 is all, 8 do not do
+    assert spans[:4] == [(0, 4, 8), (4, 8, 8), (4, 8, 190), (8, 12, 190)]
     assert not tight.overflow
-    roomy, reference = run_online(plan, active_capacity=48)
-    for one, other in zip(jax.tree.leaves(metrics), jax.tree.leaves(reference), strict=True):
+    roomy, reference = run_online(plan, beta=ratio(0.2), metrics_every=7, active_capacity=190)
+    for one, other in zip(
+        jax.tree.leaves((tight, metrics)), jax.tree.leaves((roomy, reference)), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
-    for one, other in zip(jax.tree.leaves(tight), jax.tree.leaves(roomy), strict=True):
-        np.testing.assert_array_equal(one, other)
-    state, _ = jax.jit(lambda plan: run_online(plan, active_capacity=8))(plan)
-    assert state.overflow
 
 
 def test_orders_and_thresholds_go_through_vmap():
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(9)
     edges = oracles.cliques_and_noise(rng, 20)
-    options = {"edge_capacity": 190, "triangle_capacity": 1140}
-    plans = [plan_of(edges, rng.permutation(20), **options) for _ in range(3)]
-    thresholds = ratio([0.1, 0.2, 0.4])
+    orders = [rng.permutation(20) for _ in range(3)]
+    plans = [small_plan(edges, order) for order in orders]
 
-    def run(plan, beta):
-        return run_online(plan, beta=beta, lam=0.3, metrics_every=7, active_capacity=256)
+    def run(plan, beta, active_capacity):
+        return run_online(plan, beta=beta, metrics_every=7, active_capacity=active_capacity)
 
-    state, metrics = jax.vmap(run)(stacked(plans), thresholds)
-    for number, plan in enumerate(plans):
-        alone, reported = run(plan, [0.1, 0.2, 0.4][number])
+    betas = [0.1, 0.2, 0.4]
+    room = 30
+    state, metrics = jax.vmap(lambda plan, beta: run(plan, beta, room))(
+        stacked(plans), ratio(betas)
+    )
+    for number, (plan, beta) in enumerate(zip(plans, betas, strict=True)):
+        alone, reported = run(plan, ratio(beta), 190)
+        assert state.overflow[number] == (reported.active_edges.max() > room)
+        if state.overflow[number]:
+            continue
         np.testing.assert_array_equal(state.maintained[number], alone.maintained)
         for one, other in zip(metrics, reported, strict=True):
             np.testing.assert_array_equal(one[number], other)
         # costs of every seventh arrival, and of the last, stand until the next is counted
-        _, full = run_online(plan, beta=[0.1, 0.2, 0.4][number], lam=0.3, active_capacity=256)
-        counted = np.array([-1] * 6 + [6] * 7 + [13] * 6 + [19])
-        expected = np.where(counted < 0, 0, np.asarray(full.cost_on)[counted])
-        np.testing.assert_array_equal(reported.cost_on, expected)
+        arrived = np.sort(np.argsort(orders[number])[edges], axis=1)
+        costs, follow = [0], oracles.Consistent()
+        for t in range(20):
+            present = arrived[arrived[:, 1] <= t]
+            ids = follow.arrive(oracles.agreement(present, t + 1, beta)[0])
+            counted = t % 7 == 6 or t == 19
+            costs.append(oracles.cost(present, ids) if counted else costs[-1])
+        assert reported.cost_on.tolist() == costs[1:]
+    assert 0 < state.overflow.sum() < 3
 
 
-def test_costs_are_int64_with_x64(x64):
-    state, metrics = run_online(plan_of(two_cliques()), active_capacity=48)
-    assert metrics.cost_on.dtype == jnp.int64
-    assert metrics.cost_on[10:12].tolist() == [0, 1]
-    assert state.agreement_labels[:12].tolist() == [0, 1] * 5 + [0, 0]
+@pytest.mark.parametrize("rule", [*RULES, "off"])
+def test_costs_are_int64_with_x64(x64, rule):
+    plan = small_plan(two_cliques(), np.arange(20))
+    state, metrics = jax.eval_shape(lambda plan: run_online(plan, rule=rule), plan)
+    assert {metrics.cost_on.dtype, metrics.cost_off.dtype} == {jnp.dtype(jnp.int64)}
+    assert state.maintained.dtype == jnp.int32
 
 
 def test_one_vertex_and_none():

@@ -22,7 +22,7 @@ def plans(seed, count):
 
 def test_every_arrival_is_pivot_anew():
     for edges, plan, ranks in plans(0, 30):
-        run = run_online_pivot(plan, jnp.asarray(ranks))
+        run = jax.device_get(run_online_pivot(plan, jnp.asarray(ranks)))
         before, changes = [], np.zeros(N, int)
         for t in range(N):
             arrived = edges[(edges <= t).all(axis=1)]

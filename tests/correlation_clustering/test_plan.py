@@ -1,5 +1,6 @@
 """Plans: every edge with its later end, every triangle with its last vertex."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ def test_what_arrives_with_whom():
         order = rng.permutation(n)
         plan = make_arrival_plan(edges, order, edge_capacity=300, triangle_capacity=2100)
         assert plan.num_nodes == n
+        plan = jax.device_get(plan)
         when = {int(v): t for t, v in enumerate(order)}
         expected = {tuple(sorted((when[u], when[v]))) for u, v in edges.tolist()}
         senders, receivers = np.asarray(plan.links.senders), np.asarray(plan.links.receivers)

@@ -9,15 +9,21 @@ from jaxlab.correlation_clustering import (
     agreement_clustering,
     grow,
     init_online,
-    make_arrival_plan,
     online_step,
-    run_online,
     to_graph,
 )
 from tests.correlation_clustering import oracles
-from tests.correlation_clustering.instances import clique
+from tests.correlation_clustering.instances import (
+    ARRIVALS,
+    ROOM,
+    arrivals_plan,
+    clique,
+    every_state,
+)
 
-N, DEGREE = 40, 40
+N = DEGREE = ARRIVALS
+ROOMY = {"degree_capacity": DEGREE, "edge_capacity": ROOM, "active_capacity": ROOM}
+SMALL = {"degree_capacity": 8, "edge_capacity": 28, "active_capacity": 28}
 SHARED = ("agreement_labels", "maintained", "clustered", "degree", "agreeing", "origin_size")
 COUNTS = ("per_vertex_recourse", "per_vertex_recourse_off", "num_active", "next_id", "overflow")
 
@@ -32,34 +38,28 @@ def test_stream_is_the_scan(rule):
     rng = np.random.default_rng(0)
     for _ in range(3):
         edges = oracles.cliques_and_noise(rng, N)
-        plan = make_arrival_plan(edges, np.arange(N), edge_capacity=780, triangle_capacity=9880)
-        state = init_online(
-            N, degree_capacity=DEGREE, edge_capacity=780, active_capacity=800, rule=rule
-        )
-        expected, reference = run_online(plan, rule=rule, active_capacity=800)
+        reference, states = every_state(arrivals_plan(edges), rule)
+        state = init_online(N, **ROOMY, rule=rule)
         for v in range(N):
             state, metrics = online_step(state, neighbors_of(edges, v))
             for found, listed in zip(metrics, reference, strict=True):
                 assert found == listed[v]
-        for name in SHARED + COUNTS:
-            np.testing.assert_array_equal(
-                getattr(state.online, name), getattr(expected, name), err_msg=name
-            )
+            for name in SHARED + COUNTS:
+                found, listed = getattr(state.online, name), getattr(states, name)
+                np.testing.assert_array_equal(found, listed[v], err_msg=name)
         np.testing.assert_array_equal(
-            agreement_clustering(to_graph(state), method="dense"), expected.agreement_labels
+            agreement_clustering(to_graph(state), method="dense"), states.agreement_labels[-1]
         )
 
 
 def test_growing_changes_nothing():
     rng = np.random.default_rng(1)
     edges = oracles.cliques_and_noise(rng, N)
-    large = init_online(N, degree_capacity=DEGREE, edge_capacity=780, active_capacity=800)
-    small = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
-    sizes = {"node_capacity": N, "degree_capacity": DEGREE, "edge_capacity": 780}
+    large = init_online(N, **ROOMY)
+    small = init_online(8, **SMALL)
     for v in range(N):
         if v == 8:
-            _, _ = online_step(small, neighbors_of(edges, v))
-            small = grow(small, **sizes, active_capacity=800)
+            small = grow(small, node_capacity=N, **ROOMY)
         large, expected = online_step(large, neighbors_of(edges, v))
         small, found = online_step(small, neighbors_of(edges, v))
         assert found == expected
@@ -84,9 +84,8 @@ def test_every_capacity_is_watched():
 
 
 def test_bad_input(bad_input):
-    state = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
-    state, _ = online_step(state, jnp.array([-1, -1]))
-    state, _ = online_step(state, jnp.array([0, -1]))
+    state = init_online(8, **SMALL)
+    state = state.replace(online=state.online.replace(step=jnp.int32(2)))
     for neighbors in ([2, -1], [0, -2]):
         with pytest.raises(ValueError, match="neighbors: expected vertices that have arrived"):
             online_step(state, jnp.array(neighbors))
@@ -103,10 +102,10 @@ def test_bad_input(bad_input):
 def test_donation_gives_the_same():
     edges = np.array(clique(range(6)))
     step = jax.jit(online_step, donate_argnums=0)
-    kept = donated = init_online(8, degree_capacity=8, edge_capacity=28, active_capacity=28)
+    kept = donated = init_online(8, **SMALL)
     donated = jax.tree.map(jnp.copy, donated)
     for v in range(6):
-        near = neighbors_of(edges, v)[:8]
+        near = neighbors_of(edges, v)
         kept, _ = online_step(kept, near)
         donated, _ = step(donated, near)
     np.testing.assert_array_equal(donated.online.maintained, kept.online.maintained)
