@@ -27,19 +27,37 @@ def test_a_grid_has_an_arc_either_way_between_neighbours():
     assert (weights.min(), weights.max()) == (5, 9)
 
 
+#: a right-angled triangle, and apart from it two places at one position
+ROADS = {
+    "edges": np.array([[0, 1], [0, 2], [1, 2], [3, 4]], np.int32),
+    "positions": np.array([[-97.0, 49.0], [-97.0, 48.6], [-96.7, 49.0], [0, 0], [0, 0]]),
+}
+
+
+def test_roads_lead_either_way_and_are_as_long_as_their_ends_are_apart():
+    with mock.patch.object(learned_potentials.data, "load", return_value=ROADS):
+        graph = learned_potentials.road_network()
+    assert graph.senders.tolist() == [0, 0, 1, 3, 1, 2, 2, 4]
+    assert graph.receivers.tolist() == [1, 2, 2, 4, 0, 0, 1, 3]
+    assert graph.weights.tolist() == [4000, 3000, 5000, 1] * 2
+    expected = [0, 4000, 3000, 2**29, 2**29]
+    assert learned_potentials.distances(graph, np.zeros(5, np.int64)).tolist() == expected
+
+
 def verdicts(cold, learned, speedup, exact, scales, side=200):
     """What is judged of constructed numbers."""
     reporter = mock.Mock(spec=Reporter)
     config = types.SimpleNamespace(sides=(side,), test_days=1, error_side=10)
+    graph = f"grid {side}²"
     cells = {
-        (side, 0.01): {"rounds": {"cold": [cold], "learned": [learned]}, "exact": exact},
-        (side, 0.2): {"rounds": {"cold": [cold], "learned": [cold]}, "exact": True},
+        (graph, 0.01): {"rounds": {"cold": [cold], "learned": [learned]}, "exact": exact},
+        (graph, 0.2): {"rounds": {"cold": [cold], "learned": [cold]}, "exact": True},
     }
     goldberg = [{"error": 4, "scales": scales, "phases": 3, "rounds": 9, "feasible": True}]
     learned_potentials_report.judge(
         config,
         cells,
-        {(side, 0.01): speedup, (side, 0.2): 0.5},
+        {(graph, 0.01): speedup, (graph, 0.2): 0.5},
         goldberg,
         reporter,
     )
@@ -57,11 +75,13 @@ def test_verdicts():
 
 def test_a_small_run_reports_and_repeats(tmp_path):
     tiny = [
-        "sides=[8] sigmas=[0.05] training_days=3 test_days=1 repeats=1 error_side=5 errors=[0,4]"
+        "sides=[8] roads=true sigmas=[0.05] training_days=3 test_days=1 repeats=1",
+        "error_side=5 errors=[0,4]",
     ]
-    results = [
-        finished(run(NAME, preset="smoke", sets=tiny, runs=tmp_path / name)) for name in "ab"
-    ]
+    with mock.patch.object(learned_potentials.data, "load", return_value=ROADS):
+        results = [
+            finished(run(NAME, preset="smoke", sets=tiny, runs=tmp_path / name)) for name in "ab"
+        ]
     assert results[0] == results[1]
     held = {claim["id"]: claim["holds"] for claim in results[0]["claims"]}
     assert held["exact"] is True

@@ -1,10 +1,11 @@
-"""Shortest paths with negative lengths on grids whose lengths change from day to day.
+"""Shortest paths with negative lengths on graphs whose lengths change from day to day.
 
-Each day multiplies the lengths of a grid by lognormal noise and hides them under one fixed set of
-potentials, which makes some of them negative. Predictions are the median of the distances on past
-days and the tree of one of them; they start policy iteration, whose rounds are compared with those
-of a cold Bellman–Ford. Distances are checked against SciPy's Dijkstra, which is given the lengths
-without the potentials. A second part gives Goldberg's scaling potentials of known error.
+The graphs are grids and, where it is asked for, the roads of Minnesota. Each day multiplies their
+lengths by lognormal noise and hides them under one fixed set of potentials, which makes some of
+them negative. Predictions are the median of the distances on past days and the tree of one of them;
+they start policy iteration, whose rounds are compared with those of a cold Bellman–Ford. Distances
+are checked against SciPy's Dijkstra, which is given the lengths without the potentials. A second
+part gives Goldberg's scaling potentials of known error.
 """
 
 import functools
@@ -17,6 +18,7 @@ import numpy as np
 import scipy.sparse
 from pydantic import Field
 
+from jaxlab import data
 from jaxlab import graph_algorithms as ga
 from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
     CLAIMS,
@@ -29,7 +31,7 @@ from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.ntk.measure import interleaved_seconds
 from jaxlab.graphs import Digraph, digraph_from_arcs, in_arcs
 
-__all__ = ["CLAIMS", "Config", "grid", "run"]
+__all__ = ["CLAIMS", "Config", "grid", "road_network", "run"]
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -38,14 +40,16 @@ Count = Annotated[int, Field(ge=1)]
 class Config:
     """Sizes of the two parts.
 
-    Grids of ``sides``² vertices with integer lengths from ``shortest`` to ``longest``, a share
-    ``negative`` of which the potentials turn negative; noise ``sigmas``; ``training_days`` and
-    ``test_days`` at each; times are medians of ``repeats`` calls on one day. Goldberg's potentials
-    are those of the grid of ``error_side``² plus ``errors`` times independent −1, 0 or 1.
+    Grids of ``sides``² vertices with integer lengths from ``shortest`` to ``longest``, and with
+    ``roads`` the data set "minnesota_roads"; the potentials turn a share ``negative`` of lengths
+    negative; noise ``sigmas``; ``training_days`` and ``test_days`` at each; times are medians of
+    ``repeats`` calls on one day. Goldberg's potentials are those of the grid of ``error_side``²
+    plus ``errors`` times independent −1, 0 or 1.
     """
 
     seed: int
     sides: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+    roads: bool
     sigmas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
     training_days: Count
     test_days: Count
@@ -58,22 +62,26 @@ class Config:
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
-    """Learn and solve on every grid at every noise, then measure Goldberg's scaling."""
-    reporter.plan(len(config.sides) * len(config.sigmas) + 1)
-    cells: dict[tuple[int, float], Any] = {}
-    speedups: dict[tuple[int, float], float] = {}
-    for side in config.sides:
-        network = Network(config, side)
+    """Learn and solve on every graph at every noise, then measure Goldberg's scaling."""
+    networks = {
+        f"grid {side}²": Network(config, square(config, side), side) for side in config.sides
+    }
+    if config.roads:
+        networks["roads"] = Network(config, road_network(), 0)
+    reporter.plan(len(networks) * len(config.sigmas) + 1)
+    cells: dict[tuple[str, float], Any] = {}
+    speedups: dict[tuple[str, float], float] = {}
+    for graph, network in networks.items():
         for sigma in config.sigmas:
-            name = f"grid {side}², σ = {sigma:g}"
-            cells[side, sigma] = reporter.cell(
-                f"grid={side}/sigma={sigma:g}", functools.partial(network.measure, sigma)
+            name = f"{graph}, σ = {sigma:g}"
+            cells[graph, sigma] = reporter.cell(
+                f"{graph}/sigma={sigma:g}", functools.partial(network.measure, sigma)
             )
             seconds = network.seconds(sigma, config.repeats)
             for call, value in seconds.items():
                 reporter.timing(f"seconds, {call}, {name}", value)
-            speedups[side, sigma] = seconds["cold"] / seconds["learned"]
-            reporter.timing(f"speed-up, {name}", speedups[side, sigma])
+            speedups[graph, sigma] = seconds["cold"] / seconds["learned"]
+            reporter.timing(f"speed-up, {name}", speedups[graph, sigma])
     goldberg = reporter.cell("goldberg", functools.partial(scaling, config))
     tabulate(config, cells, speedups, goldberg, reporter)
     draw_rounds(config, cells, reporter)
@@ -82,12 +90,11 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
 
 
 class Network:
-    """One grid, its hidden potentials, and what is learned on it at each noise."""
+    """One graph, its hidden potentials, and what is learned on it at each noise."""
 
-    def __init__(self, config: Config, side: int) -> None:
-        self.config = config
-        self.base = grid(side, config.shortest, config.longest, config.seed)
-        self.key = jax.random.key(config.seed + side)
+    def __init__(self, config: Config, base: Digraph, number: int) -> None:
+        self.config, self.base = config, base
+        self.key = jax.random.key(config.seed + number)
         self.hidden = ga.hiding_potentials(self.key, self.base, negative=config.negative)
         self.arcs = in_arcs(self.base)
 
@@ -140,7 +147,7 @@ class Network:
 
 def scaling(config: Config) -> list[dict[str, int]]:
     """Scales and phases of Goldberg's algorithm at each error of its prediction."""
-    network = Network(config, config.error_side)
+    network = Network(config, square(config, config.error_side), config.error_side)
     today = network.day(0, 0.0)
     exact = ga.bellman_ford(today, 0, in_arcs=network.arcs).dist
     noise = np.random.default_rng(config.seed).integers(-1, 2, exact.shape[0], dtype=np.int32)
@@ -161,6 +168,21 @@ def scaling(config: Config) -> list[dict[str, int]]:
     return rows
 
 
+def square(config: Config, side: int) -> Digraph:
+    """The grid of this side with the lengths of the config."""
+    return grid(side, config.shortest, config.longest, config.seed)
+
+
+def road_network() -> Digraph:
+    """Roads of Minnesota, an arc either way; its length is 10⁴ times the distance of its ends."""
+    roads = data.load("minnesota_roads")
+    edges, positions = roads["edges"], roads["positions"]
+    apart = np.linalg.norm(positions[edges[:, 0]] - positions[edges[:, 1]], axis=1)
+    lengths = np.maximum(1, np.round(1e4 * apart)).astype(np.int32)
+    arcs = np.concatenate([edges, edges[:, ::-1]])
+    return digraph_from_arcs(arcs, len(positions), weights=np.tile(lengths, 2))
+
+
 def grid(side: int, shortest: int, longest: int, seed: int) -> Digraph:
     """A square grid with an arc either way between neighbours, lengths uniform and independent."""
     index = np.arange(side * side).reshape(side, side)
@@ -172,9 +194,11 @@ def grid(side: int, shortest: int, longest: int, seed: int) -> Digraph:
 
 
 def distances(today: Digraph, hidden: np.ndarray) -> np.ndarray:
-    """By SciPy's Dijkstra on the lengths without the potentials."""
+    """By SciPy's Dijkstra on the lengths without the potentials; 2²⁹ where there is no path."""
     tails, heads = np.asarray(today.senders), np.asarray(today.receivers)
     lengths = np.asarray(today.weights, np.int64) - hidden[tails] + hidden[heads]
     matrix = scipy.sparse.csr_array((lengths, (tails, heads)), shape=(len(hidden),) * 2)
     plain = scipy.sparse.csgraph.dijkstra(matrix, indices=0)
-    return np.asarray(np.round(plain), np.int64) + hidden[0] - hidden
+    reached = np.isfinite(plain)
+    exact = np.round(np.where(reached, plain, 0)).astype(np.int64) + hidden[0] - hidden
+    return np.where(reached, exact, 2**29)
