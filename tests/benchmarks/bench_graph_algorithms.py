@@ -1,8 +1,9 @@
-"""jaxlab.graph_algorithms against scipy, lap and optax; the optimum is checked as well as timed.
+"""jaxlab.graph_algorithms against scipy, lap, optax and igraph; every result is checked as well.
 
-Costs are floored distances between points drawn from 500 + 500 clusters in three dimensions, the
-duals of 20 earlier draws give the prediction. Peers that know only floats are given the same
-integers.
+Assignment: costs are floored distances between points drawn from 500 + 500 clusters in three
+dimensions, the duals of 20 earlier draws give the prediction. Shortest paths: a grid of 40,000
+vertices with a third of its lengths negative, which change by 5 % from day to day; 15 earlier days
+give the prediction. Peers that know only floats are given the same integers.
 """
 
 import functools
@@ -14,12 +15,19 @@ import optax
 import pytest
 from scipy.optimize import linear_sum_assignment as scipy_assignment
 
+from jaxlab.experiments.graph_algorithms.learned_potentials import grid
 from jaxlab.graph_algorithms import (
+    Duals,
+    bellman_ford,
     fit_duals,
     geometric_instances,
+    hiding_potentials,
     linear_sum_assignment,
     linear_sum_assignment_batch,
+    perturbed_potential_graph,
+    policy,
 )
+from jaxlab.graphs import in_arcs
 from tests.benchmarks.timing import time_jaxlab, time_peer
 
 TRAINING, BATCH = 20, 64
@@ -135,3 +143,102 @@ class TestBatch:
             rounds=5,
             **BATCHED,
         )
+
+
+@pytest.mark.parametrize("start", ["cold", "warm"])
+class TestTwiceTheRows:
+    """A cold start takes its time in shortest paths, a warm one in passes over the costs."""
+
+    @pytest.mark.parametrize("k", [500, 250])
+    def test_growth(self, benchmark, start, k):
+        cost, duals = learned(k)
+        half = {
+            "implementation": "itself at k=250",
+            "target": {"cold": 7.0, "warm": 4.5}[start],
+        }
+        result = time_jaxlab(
+            benchmark,
+            linear_sum_assignment,
+            *((cost,) if start == "cold" else (cost, duals)),
+            group=GROUP.format(f"{start} at twice the rows"),
+            workload="k=500, int32",
+            **(half if k == 250 else {}),
+        )
+        assert result.cost == optimum(cost)
+
+
+def test_learning(benchmark):
+    samples = Duals(*np.random.default_rng(0).integers(-999, 999, (2, TRAINING, 1000), np.int32))
+    time_jaxlab(
+        benchmark,
+        fit_duals,
+        jax.tree.map(jnp.asarray, samples),
+        group="graph_algorithms/median of duals",
+        workload=f"{TRAINING} samples of 2 x 1000",
+    )
+
+
+PATHS = {"group": "graph_algorithms/shortest paths", "workload": "grid 200², σ=.05, int32"}
+
+
+@functools.cache
+def streets():
+    """Arcs laid out, lengths of today, what earlier days predict, and the distances of today."""
+    base = grid(200, 100, 1000, 0)
+    arcs, key = in_arcs(base), jax.random.key(0)
+    hidden = hiding_potentials(key, base, negative=0.3)
+
+    def day(number):
+        key_today = jax.random.fold_in(key, number)
+        return perturbed_potential_graph(key_today, base, 0.05, potentials=hidden)
+
+    past = [bellman_ford(day(number), 0, in_arcs=arcs) for number in range(15)]
+    potentials = jnp.median(jnp.stack([result.dist for result in past]), axis=0)
+    today = day(15)
+    exact = np.asarray(bellman_ford(today, 0, in_arcs=arcs).dist)
+    return arcs, today, jnp.round(potentials).astype(jnp.int32), past[0].parent, exact
+
+
+class TestShortestPaths:
+    def test_jaxlab(self, benchmark):
+        arcs, today, potentials, tree, exact = streets()
+        result = time_jaxlab(
+            benchmark,
+            lambda arcs, today, potentials, tree: policy(
+                today, 0, potentials=potentials, tree=tree, in_arcs=arcs
+            ),
+            arcs,
+            today,
+            potentials,
+            tree,
+            **PATHS,
+        )
+        np.testing.assert_array_equal(result.dist, exact)
+
+    def test_cold(self, benchmark):
+        arcs, today, *_ = streets()
+        time_jaxlab(
+            benchmark,
+            lambda arcs, today: bellman_ford(today, 0, in_arcs=arcs),
+            arcs,
+            today,
+            implementation="our Bellman-Ford, cold",
+            target=1 / 2.5,
+            **PATHS,
+        )
+
+    def test_igraph(self, benchmark):
+        igraph = pytest.importorskip("igraph")
+        _, today, *_, exact = streets()
+        ends = np.stack([today.senders, today.receivers], 1)[np.asarray(today.mask)]
+        weights = np.asarray(today.weights)[np.asarray(today.mask)].tolist()
+        graph = igraph.Graph(n=int(today.n_node), edges=ends.tolist(), directed=True)
+        found = time_peer(
+            benchmark,
+            lambda: graph.distances(0, weights=weights, algorithm="bellman_ford"),
+            implementation="igraph, Bellman-Ford",
+            package="igraph",
+            target=1 / 4,
+            **PATHS,
+        )
+        np.testing.assert_array_equal(found[0], exact)
