@@ -75,7 +75,8 @@ def init_online(
         rows=jnp.arange(node_capacity, dtype=jnp.int32) * degree_capacity,
     )
     online = empty_state(node_capacity, slots, active_capacity, rule)
-    return StreamState(links, online, degree_capacity, rule)
+    # parts that begin alike are buffers of their own, or the state could not be donated
+    return jax.tree.map(jnp.copy, StreamState(links, online, degree_capacity, rule))
 
 
 def online_step(
