@@ -29,7 +29,7 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import (
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.ntk.measure import interleaved_seconds
 
-__all__ = ["CLAIMS", "Config", "exact", "measure", "no_prediction", "optimal_duals", "run"]
+__all__ = ["CLAIMS", "Config", "exact", "measure", "no_prediction", "optimal_duals", "run", "solve"]
 
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
