@@ -143,24 +143,27 @@ def test_augmentations_are_at_most_three_for_each_wrong_coordinate():
 
 
 def test_auctions():
-    costs = random_costs(RNG, SQUARE, COUNT)
-    guesses = garbage(RNG, SQUARE, COUNT)
-    cold = solve_all(costs, guesses, method="auction")
+    count = 30
+    costs = random_costs(RNG, SQUARE, count)
+    guesses = garbage(RNG, SQUARE, count)
+    everywhere = np.ones(costs.shape, bool)
+    auction = functools.partial(solve_all, method="auction")
+    cold = auction(costs, guesses, everywhere)
     assert assert_solved(cold, costs) == 0
     exact = jax.tree.map(jnp.asarray, cold.duals)
-    warm = solve_all(costs, exact, method="auction", initial="maximum")
+    warm = auction(costs, exact, initial="maximum")
     assert_solved(warm, costs)
     assert (warm.stats.rounds == 0).all()
     huge = (costs.astype(np.int64) * 1000 + RNG.integers(0, 1000, costs.shape)).astype(np.int32)
-    told = solve_all(huge, guesses, method="auction").status
+    told = auction(huge, guesses, everywhere).status
     assert set(told) <= {0, 2}
     assert (told == 2).any()
     masks = (RNG.random(costs.shape) < 0.2) | np.eye(SIZE, dtype=bool)
     masks[::10, 3] = False
     costs = np.clip(costs, -100, 100)
-    results = solve_all(costs, guesses, masks, method="auction")
-    assert assert_solved(results, costs, masks) == COUNT // 10
-    rounds = solve_all(costs, guesses, method="auction", max_steps=2)
+    results = auction(costs, guesses, masks)
+    assert assert_solved(results, costs, masks) == count // 10
+    rounds = auction(costs, guesses, max_steps=2)
     assert (rounds.stats.rounds <= 2).all()
     assert ((rounds.status == 3) | (rounds.stats.rounds < 2) | (rounds.status == 0)).all()
 

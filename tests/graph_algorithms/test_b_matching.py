@@ -94,7 +94,7 @@ def test_prediction_map_is_lipschitz_and_inverse_to_the_dual_map():
         image = np.abs(np.concatenate(first) - np.concatenate(second))
         assert image.sum() <= error.sum() * int(reduction.lipschitz.l1)
         assert image.max() <= error.max() * int(reduction.lipschitz.linf)
-        back = reduction.map_duals(first)
+        back = jax.device_get(reduction.map_duals(first))
         np.testing.assert_array_equal(back.row[supply > 0], pair[0][:ROWS][supply > 0])
         np.testing.assert_array_equal(back.col[demand > 0], pair[0][ROWS:][demand > 0])
 

@@ -27,8 +27,9 @@ def test_type_model_has_its_means_and_variances():
         np.testing.assert_allclose(
             blocks.mean(axis=2), means, atol=4 * (variance / 3600) ** 0.5 + 1
         )
+        given = np.asarray(means)
         # the number of trials is rounded down, so that the variance is a little below
-        center, chance = means + variance, means / (means + variance)
+        center, chance = given + variance, given / (given + variance)
         expected = np.floor(center / chance) * chance * (1 - chance)
         np.testing.assert_allclose(blocks.var(axis=2), expected, rtol=0.12)
     assert (cost < 0).any()

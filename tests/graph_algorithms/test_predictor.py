@@ -15,16 +15,17 @@ from tests.graph_algorithms.oracle import optimal_duals
 
 RNG = np.random.default_rng(14)
 MODEL = DualPredictor(hidden=(16,), smallest=4)
+apply = jax.jit(MODEL.apply)
 
 
 def test_columns_are_seen_one_by_one():
     cost = jnp.asarray(RNG.integers(0, 100, (8, 9)), jnp.int32)
     params = MODEL.init(jax.random.key(0), cost)
-    col = MODEL.apply(params, cost)
+    col = apply(params, cost)
     order = RNG.permutation(9)
-    np.testing.assert_allclose(MODEL.apply(params, cost[:, order]), col[order], rtol=1e-4)
-    np.testing.assert_allclose(MODEL.apply(params, cost[::-1]), col, rtol=1e-4)
-    np.testing.assert_allclose(MODEL.apply(params, 10 * cost + 7), 10 * col, rtol=1e-3)
+    np.testing.assert_allclose(apply(params, cost[:, order]), col[order], rtol=1e-4)
+    np.testing.assert_allclose(apply(params, cost[::-1]), col, rtol=1e-4)
+    np.testing.assert_allclose(apply(params, 10 * cost + 7), 10 * col, rtol=1e-3)
     assert MODEL.apply(params, cost[:5, :6]).shape == (6,)
     features = column_features(cost, smallest=3)
     spread = np.asarray(cost).std()
@@ -71,9 +72,7 @@ def test_training_brings_the_duals_nearer_to_the_optimum():
     def value(guess, cost):
         return int(dual_objective(predict_duals(cost, guess)))
 
-    gains = [
-        value(MODEL.apply(trained, cost), cost) - value(jnp.zeros(12), cost) for cost in costs[20:]
-    ]
+    gains = [value(apply(trained, cost), cost) - value(jnp.zeros(12), cost) for cost in costs[20:]]
     assert np.mean(gains) > 0  # on problems it has not seen
 
 

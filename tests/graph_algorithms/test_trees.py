@@ -36,7 +36,7 @@ def test_any_pointers_are_evaluated():
     for number, instance in enumerate(oracle.instances()):  # half of them mostly arcs
         if number % 2 and len(instance.arcs):
             garbage[number, instance.arcs[:, 1]] = instance.arcs[:, 0]
-    result = evaluate(oracle.stack(), jnp.asarray(garbage, jnp.int32))
+    result = jax.device_get(evaluate(oracle.stack(), jnp.asarray(garbage, jnp.int32)))
     reached = 0
     for number, instance in enumerate(oracle.instances()):
         expected = walked(instance.digraph, garbage[number])
