@@ -25,7 +25,8 @@ def test_clusters_come_from_one_cell_and_split_in_halves():
             cells[key] = compute()
         return cells[key]
 
-    reporter = mock.Mock(cell=cell)
+    reporter = mock.Mock(spec=Reporter)
+    reporter.cell = cell
     first, again = (
         clustered.cluster(reporter, "pixels", 4, seed=1, max_iterations=50) for _ in range(2)
     )
