@@ -34,7 +34,7 @@ def read_roads(content: bytes) -> dict[str, np.ndarray]:
     import scipy.sparse
 
     try:
-        arrays = scipy.io.loadmat(io.BytesIO(content), variable_names=["A", "xy"])
+        arrays = scipy.io.loadmat(io.BytesIO(content), spmatrix=False, variable_names=["A", "xy"])
         matrix, positions = scipy.sparse.coo_array(arrays["A"]), np.asarray(arrays["xy"], float)
     except (scipy.io.matlab.MatReadError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"content: expected a road network, got {error!r}") from None
