@@ -129,7 +129,8 @@ def draw_frontier(config: Any, cells: Cells, reporter: Reporter) -> None:
         ends = {title: place(found) for title, found in single(cell).items()}
         for title, points in lines.items():
             for ax, shown in ((upper, [ends[SINGLE["on"]], *points]), (lower, points)):
-                plotting.curves(ax, *zip(*shown, strict=True), label=title, style=LOOKS[title])
+                changes, shares = zip(*shown, strict=True)
+                plotting.curves(ax, changes, shares, label=title, style=LOOKS[title])
             for budget, point in zip(config.budgets[:2], points, strict=False):
                 lower.annotate(
                     str(budget), point, xytext=(5, 3), textcoords="offset points", size=9
