@@ -1,20 +1,10 @@
-"""Counted operations against formulas; measurements, images and small runs of the experiments."""
+"""Counted operations against formulas; images and small runs of the experiments."""
 
-import math
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlab.experiments.ntk.architectures import image_network
 from jaxlab.experiments.ntk.inputs import load_images
-from jaxlab.experiments.ntk.measure import (
-    compile_call,
-    interleaved_seconds,
-    max_relative_difference,
-    median_seconds,
-)
 from jaxlab.experiments.ntk.methods import METHODS, at_least, jacobian_flops, kernel_flops
 from jaxlab.experiments.ntk.networks import cnn, mlp
 from jaxlab.runner.execute import run
@@ -66,35 +56,6 @@ def test_operations_of_resnet18_are_ordered_as_the_official_times():
         shape = (batch, 224, 224, 3)
         flops = {method: kernel_flops(network, method, shape) for method in METHODS}
         assert sorted(flops, key=flops.get) == sorted(times, key=times.get)
-
-
-def test_a_compiled_call_is_measured():
-    compiled = compile_call(lambda x: jnp.sin(x @ x) @ x, jax.ShapeDtypeStruct((64, 64), "float32"))
-    x = jnp.eye(64)
-    np.testing.assert_allclose(compiled.call(x), math.sin(1) * np.eye(64), rtol=1e-6)
-    assert compiled.seconds > 0
-    assert compiled.temporary_bytes >= 64 * 64 * 4
-    calls = []
-    seconds = median_seconds(lambda: calls.append(0), repeats=3)
-    assert len(calls) == 4
-    assert 0 <= seconds < 1
-
-
-def test_calls_take_turns_when_they_are_timed():
-    calls = []
-    both = {name: lambda x, name=name: calls.append((name, x)) for name in "ab"}
-    seconds = interleaved_seconds(both, 7, repeats=2)
-    assert calls == [("a", 7), ("b", 7)] * 3
-    assert set(seconds) == {"a", "b"}
-
-
-def test_differences_are_relative_to_the_largest_entry():
-    kernels = {
-        "a": jnp.array([[4.0, 1.0]]),
-        "b": jnp.array([[4.0, 1.5]]),
-        "c": jnp.array([[jnp.nan, 1.0]]),
-    }
-    assert max_relative_difference(kernels, "a") == {"b": 0.125, "c": math.inf}
 
 
 def test_ratios_of_times_are_rounded_down():

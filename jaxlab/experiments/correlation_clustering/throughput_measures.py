@@ -16,7 +16,7 @@ import scipy.sparse.csgraph
 
 from jaxlab import correlation_clustering as cc
 from jaxlab.experiments.correlation_clustering.streams import Stream, plan_of, room_for
-from jaxlab.experiments.ntk.measure import interleaved_seconds, median_seconds
+from jaxlab.experiments.measure import interleaved_seconds, median_seconds
 from jaxlab.graphs import graph_from_edges, list_triangles
 
 __all__ = [

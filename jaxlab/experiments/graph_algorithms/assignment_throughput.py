@@ -36,7 +36,7 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric import (
     solve,
 )
 from jaxlab.experiments.interface import Reporter, config
-from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Limits", "run"]
 

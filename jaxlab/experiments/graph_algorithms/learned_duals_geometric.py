@@ -27,7 +27,7 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import (
     tabulate,
 )
 from jaxlab.experiments.interface import Reporter, config
-from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "exact", "measure", "no_prediction", "optimal_duals", "run", "solve"]
 

@@ -28,7 +28,7 @@ from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
     tabulate,
 )
 from jaxlab.experiments.interface import Reporter, config
-from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.experiments.measure import interleaved_seconds
 from jaxlab.graphs import Digraph, digraph_from_arcs, in_arcs
 
 __all__ = ["CLAIMS", "Config", "grid", "road_network", "run"]

@@ -35,7 +35,7 @@ from jaxlab.experiments.graph_algorithms.reduced_problems import (
     worth,
 )
 from jaxlab.experiments.interface import Reporter, config
-from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Series", "run"]
 

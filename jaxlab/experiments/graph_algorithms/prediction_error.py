@@ -26,7 +26,7 @@ from jaxlab.experiments.graph_algorithms.prediction_error_report import (
     tabulate,
 )
 from jaxlab.experiments.interface import Reporter, config
-from jaxlab.experiments.ntk.measure import interleaved_seconds
+from jaxlab.experiments.measure import interleaved_seconds
 from jaxlab.graphs import in_arcs
 
 __all__ = ["CLAIMS", "Config", "run", "spoil"]

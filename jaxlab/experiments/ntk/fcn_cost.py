@@ -15,6 +15,7 @@ import jax
 from pydantic import Field
 
 from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.measure import Compiled
 from jaxlab.experiments.ntk.fcn_cost_claims import CLAIMS, Setting, judge_cost, judge_operations
 from jaxlab.experiments.ntk.fcn_cost_report import (
     NOTEBOOK_MS,
@@ -24,7 +25,6 @@ from jaxlab.experiments.ntk.fcn_cost_report import (
     report_operations,
 )
 from jaxlab.experiments.ntk.inputs import DataName, load_images, title_of
-from jaxlab.experiments.ntk.measure import Compiled
 from jaxlab.experiments.ntk.methods import (
     METHODS,
     Method,

@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.ntk.measure import (
+from jaxlab.experiments.measure import (
     Compiled,
     compile_call,
     interleaved_seconds,

@@ -19,8 +19,8 @@ from jaxtyping import Array
 from pydantic import Field
 
 from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.measure import Compiled, compile_call
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
-from jaxlab.experiments.ntk.measure import Compiled, compile_call
 from jaxlab.experiments.ntk.networks import Network, mlp
 from jaxlab.experiments.ntk.vector_products_report import (
     CLAIMS,

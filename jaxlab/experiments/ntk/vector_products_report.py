@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
-from jaxlab.experiments.ntk.measure import mebibytes
+from jaxlab.experiments.measure import mebibytes
 from jaxlab.ntk.conjugate_gradient import BREAKDOWN, CONVERGED, MAX_STEPS, STALLED
 
 __all__ = ["CLAIMS", "Case", "Results", "draw_cost", "draw_results", "judge", "report"]

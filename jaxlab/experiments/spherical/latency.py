@@ -14,7 +14,7 @@ import jax
 from pydantic import Field
 
 from jaxlab.experiments.interface import Claim, Reporter, config
-from jaxlab.experiments.ntk.measure import Compiled, interleaved_seconds
+from jaxlab.experiments.measure import Compiled, interleaved_seconds
 from jaxlab.experiments.spherical.latency_networks import (
     CALLS,
     compile_calls,

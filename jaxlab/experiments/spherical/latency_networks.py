@@ -9,7 +9,7 @@ import jax
 import optax
 from jaxtyping import Array, Key
 
-from jaxlab.experiments.ntk.measure import Compiled, compile_call
+from jaxlab.experiments.measure import Compiled, compile_call
 from jaxlab.experiments.spherical.networks import (
     NetworkConfig,
     apply_network,

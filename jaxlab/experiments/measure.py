@@ -1,4 +1,4 @@
-"""Wall clock, temporary memory and agreement of compiled kernels."""
+"""Wall clock, compilation and temporary memory of calls, and how far results differ."""
 
 import math
 import time
