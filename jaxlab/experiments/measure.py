@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 __all__ = [
     "Compiled",
+    "at_least",
     "compile_call",
     "interleaved_seconds",
     "max_relative_difference",
@@ -72,6 +73,22 @@ def interleaved_seconds(
             jax.block_until_ready(call(*arguments))
             times[name].append(time.perf_counter() - began)
     return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def at_least(ratio: int | float) -> str:
+    """The next lower of 1, 2, 5, 10, … in words: a ratio of times that repeats.
+
+    Example:
+        >>> at_least(347.0), at_least(1.3), at_least(0.4)
+        ('at least 200×', 'at least 1×', 'less than 1×')
+    """
+    if ratio < 1:
+        return "less than 1×"
+    step, found = 1, 1
+    while step <= ratio:
+        found = max(factor * step for factor in (1, 2, 5) if factor * step <= ratio)
+        step *= 10
+    return f"at least {found}×"
 
 
 def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dict[Any, float]:

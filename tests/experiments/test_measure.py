@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.experiments.measure import (
+    at_least,
     compile_call,
     interleaved_seconds,
     max_relative_difference,
@@ -41,3 +42,9 @@ def test_differences_are_relative_to_the_largest_entry():
         "c": jnp.array([[jnp.nan, 1.0]]),
     }
     assert max_relative_difference(kernels, "a") == {"b": 0.125, "c": math.inf}
+
+
+def test_ratios_of_times_are_rounded_down():
+    floors = [at_least(ratio) for ratio in (0.99, 1, 1.99, 2, 4.9, 5, 9.9, 10, 4999)]
+    words = ["less than 1×", *[f"at least {n}×" for n in (1, 1, 2, 2, 5, 5, 10, 2000)]]
+    assert floors == words

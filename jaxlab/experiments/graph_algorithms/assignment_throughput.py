@@ -30,7 +30,6 @@ from jaxlab.experiments.graph_algorithms.assignment_throughput_report import (
     tabulate,
 )
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric import (
-    exact,
     no_prediction,
     optimal_duals,
     solve,
@@ -134,7 +133,7 @@ def measure(config: Config, n: int, costs: Any, learned: ga.Duals) -> dict[str, 
 
     def check(results: list[ga.AssignmentResult]) -> None:
         answers = zip(costs, best, results, strict=False)
-        found["exact"] &= all(exact(*answer) for answer in answers)
+        found["exact"] &= all(peers.exact(*answer) for answer in answers)
         found["solved"] += len(results)
 
     stack = costs[: config.batch]

@@ -9,7 +9,7 @@ from jaxlab.experiments import plotting
 from jaxlab.experiments.graph_algorithms import clustered, peers
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import mean, milliseconds
 from jaxlab.experiments.interface import Claim, Reporter
-from jaxlab.experiments.ntk.methods import at_least
+from jaxlab.experiments.measure import at_least
 
 __all__ = [
     "ALONE",

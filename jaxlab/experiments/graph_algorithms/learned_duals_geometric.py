@@ -29,7 +29,7 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import (
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
 
-__all__ = ["CLAIMS", "Config", "exact", "measure", "no_prediction", "optimal_duals", "run", "solve"]
+__all__ = ["CLAIMS", "Config", "measure", "no_prediction", "optimal_duals", "run", "solve"]
 
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -115,7 +115,7 @@ def measure(config: Config, past: ga.Duals, costs: Any) -> dict[str, Any]:
 
     def work(method: Callable[..., ga.AssignmentResult], duals: ga.Duals) -> Any:
         results = [method(cost, duals) for cost in costs]
-        counts["exact"] &= all(map(exact, costs, best, results))
+        counts["exact"] &= all(map(peers.exact, costs, best, results))
         return _stack([result.stats for result in results])
 
     starts = {"cold": no_prediction(costs.shape[1]), "learned": ga.fit_duals(past, "l1")}
@@ -132,12 +132,6 @@ def measure(config: Config, past: ga.Duals, costs: Any) -> dict[str, Any]:
             duals = ga.fit_duals(ga.Duals(past.row[:samples], past.col[:samples]), "l1")
             counts["samples"][str(samples)] = work(solve, duals).steps.tolist()
     return counts
-
-
-def exact(cost: Any, best: int, result: ga.AssignmentResult) -> bool:
-    """Whether a result costs what SciPy's does, with a certificate."""
-    fine = int(result.status) == 0 and int(result.cost) == best
-    return fine and bool(ga.is_optimal_certificate(cost, result))
 
 
 def times(config: Config, past: ga.Duals, costs: Any) -> tuple[dict[str, float], set[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
-from jaxlab.experiments.ntk.methods import at_least
+from jaxlab.experiments.measure import at_least
 
 __all__ = ["CLAIMS", "draw_goldberg", "draw_rounds", "judge", "tabulate"]
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
 from jaxlab.experiments import plotting
+from jaxlab.experiments.graph_algorithms import peers
 from jaxlab.experiments.interface import Claim, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "judge", "run"]
@@ -131,8 +131,7 @@ def follow(config: Config, trial: int) -> dict[str, Any]:
     exact = True
     for number in range(config.stream):
         cost = costs(config.training + number)
-        matrix = np.asarray(cost)
-        best = matrix[scipy.optimize.linear_sum_assignment(matrix)].sum()
+        best = peers.optimum(cost)
         for name, duals in {"cold": None, "batch": batch, **guesses}.items():
             # floats, so that all starts are solved by one program
             given = duals if duals is None else jax.tree.map(lambda x: jnp.float32(x), duals)
@@ -140,12 +139,7 @@ def follow(config: Config, trial: int) -> dict[str, Any]:
             hungarian = ga.primal_dual_matching(cost, given)
             work["steps"].setdefault(name, []).append(int(ours.stats.steps))
             work["rounds"].setdefault(name, []).append(int(hungarian.stats.phases))
-            exact &= all(
-                int(result.status) == 0
-                and int(result.cost) == best
-                and bool(ga.is_optimal_certificate(cost, result))
-                for result in (ours, hungarian)
-            )
+            exact &= all(peers.exact(cost, best, result) for result in (ours, hungarian))
         told.append(optimum(cost))
         for name, update in updates.items():
             made[name].append(guesses[name])

@@ -10,7 +10,9 @@ import numpy as np
 import optax
 import scipy.optimize
 
-__all__ = ["FUNCTIONS", "TITLES", "Peer", "batch_peers", "optimum", "peers", "total"]
+from jaxlab import graph_algorithms as ga
+
+__all__ = ["FUNCTIONS", "TITLES", "Peer", "batch_peers", "exact", "optimum", "peers", "total"]
 
 TITLES = {"scipy": "SciPy", "lap": "lap", "optax": "optax"}
 FUNCTIONS = (
@@ -68,6 +70,12 @@ def total(cost: Any, matched: Any) -> Any:
 def optimum(cost: Any) -> int:
     """Least cost by SciPy."""
     return int(total(cost, scipy.optimize.linear_sum_assignment(np.asarray(cost))))
+
+
+def exact(cost: Any, best: int, result: ga.AssignmentResult) -> bool:
+    """Whether a result costs what SciPy's does, with a certificate."""
+    fine = int(result.status) == 0 and int(result.cost) == best
+    return fine and bool(ga.is_optimal_certificate(cost, result))
 
 
 def _lapjv(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
+from jaxlab.experiments.graph_algorithms import peers
 from jaxlab.experiments.graph_algorithms.learned_potentials import distances, grid
 from jaxlab.experiments.graph_algorithms.prediction_error_report import (
     CLAIMS,
@@ -127,8 +127,7 @@ def kinds(config: Config) -> dict[str, tuple[int, ...]]:
 def assignments(config: Config, trial: int) -> list[dict[str, Any]]:
     """Errors before and after rounding and the work from there, for every prediction."""
     cost, cold = problem(config, trial)
-    matrix = np.asarray(cost)
-    best = matrix[scipy.optimize.linear_sum_assignment(matrix)].sum()
+    best = peers.optimum(cost)
     truth = np.concatenate(cold.duals)
     rng = np.random.default_rng([config.seed, trial])
     rows = []
@@ -154,12 +153,7 @@ def assignments(config: Config, trial: int) -> list[dict[str, Any]]:
             hungarian = ga.primal_dual_matching(cost, predicted)
             row["columns"] = int(np.abs(errors[config.n :]).max())
             row["rounds"] = int(hungarian.stats.phases)
-            row["exact"] = all(
-                int(result.status) == 0
-                and int(result.cost) == best
-                and bool(ga.is_optimal_certificate(cost, result))
-                for result in (*results, hungarian)
-            )
+            row["exact"] = all(peers.exact(cost, best, result) for result in (*results, hungarian))
             rows.append(row)
     return rows
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
 from jaxlab.experiments import plotting
+from jaxlab.experiments.graph_algorithms import peers
 from jaxlab.experiments.interface import Claim, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "judge", "run"]
@@ -125,17 +125,11 @@ def compare(config: Config, variance: int, model: int) -> Row:
     learned = ga.fit_duals(jax.tree.map(lambda *parts: jnp.stack(parts), *past), "l1")
     counts: dict[str, list[Any]] = {}
     for cost in problems:
-        matrix = np.asarray(cost)
-        best = matrix[scipy.optimize.linear_sum_assignment(matrix)].sum()
+        best = peers.optimum(cost)
         for start, duals in zip(STARTS, (None, learned), strict=True):
             hungarian = ga.primal_dual_matching(cost, duals)
             ours = ga.linear_sum_assignment(cost, duals, initial="maximum", method="sap")
-            exact = all(
-                int(result.status) == 0
-                and int(result.cost) == best
-                and bool(ga.is_optimal_certificate(cost, result))
-                for result in (hungarian, ours)
-            )
+            exact = all(peers.exact(cost, best, result) for result in (hungarian, ours))
             for name, value in [
                 ("rounds", hungarian.stats.phases),
                 ("steps", ours.stats.steps),

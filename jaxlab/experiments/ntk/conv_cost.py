@@ -17,11 +17,11 @@ from pydantic import Field
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.measure import at_least
 from jaxlab.experiments.ntk.inputs import DataName, load_images, title_of
 from jaxlab.experiments.ntk.methods import (
     METHODS,
     Method,
-    at_least,
     compare,
     compile_methods,
     kernel_flops,

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxlab.experiments.interface import Claim, Reporter
-from jaxlab.experiments.ntk.methods import Method, at_least
+from jaxlab.experiments.measure import at_least
+from jaxlab.experiments.ntk.methods import Method
 
 __all__ = ["CLAIMS", "Setting", "judge_cost", "judge_operations"]
 

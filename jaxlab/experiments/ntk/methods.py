@@ -24,7 +24,6 @@ from jaxlab.ntk.kernel import ntk_fn
 __all__ = [
     "METHODS",
     "Method",
-    "at_least",
     "compare",
     "compile_methods",
     "jacobian_flops",
@@ -155,22 +154,6 @@ def report_cost(
         "the largest, from the kernel by Jacobian contraction, over its largest entry.",
         timed=True,
     )
-
-
-def at_least(ratio: int | float) -> str:
-    """The next lower of 1, 2, 5, 10, … in words: a ratio of times that repeats.
-
-    Example:
-        >>> at_least(347.0), at_least(1.3), at_least(0.4)
-        ('at least 200×', 'at least 1×', 'less than 1×')
-    """
-    if ratio < 1:
-        return "less than 1×"
-    step, found = 1, 1
-    while step <= ratio:
-        found = max(factor * step for factor in (1, 2, 5) if factor * step <= ratio)
-        step *= 10
-    return f"at least {found}×"
 
 
 def looks() -> dict[str, dict[str, Any]]:

@@ -10,8 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.measure import mebibytes
-from jaxlab.experiments.ntk.methods import at_least
+from jaxlab.experiments.measure import at_least, mebibytes
 from jaxlab.experiments.spherical.latency_networks import CALLS
 from jaxlab.experiments.spherical.latency_stages import STAGES
 
