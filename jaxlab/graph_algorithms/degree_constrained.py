@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Num
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import copies
@@ -238,19 +239,17 @@ def _size(spare: Array, count: int, size: int | None) -> int:
 
 def _check_degrees(senders: Any, receivers: Any, left: Any, right: Any, mask: Any) -> None:
     """Refuse concrete ends that are not vertices and degrees that cannot be met."""
-    there = concrete(mask) if mask is not None else True
     sums = []
     for name, ends, degree in (("senders", senders, left), ("receivers", receivers, right)):
-        vertices, degrees = concrete(ends), concrete(degree)
+        degrees = concrete(degree)
         side = "degree_left" if name == "senders" else "degree_right"
-        if degrees is not None:
-            require(bool((degrees >= 0).all()), side, degree, "no negative number")
-            sums.append(int(degrees.sum()))
-        if vertices is None or degrees is None or there is None:
+        if degrees is None:
             continue
-        vertices = vertices[there] if mask is not None else vertices
-        outside = vertices[(vertices < 0) | (vertices >= len(degrees))][:1]
-        require(outside.size == 0, name, outside, f"vertices from 0 to {len(degrees) - 1}")
+        require(bool((degrees >= 0).all()), side, degree, "no negative number")
+        sums.append(int(degrees.sum()))
+        vertices = check_ends(name, ends, len(degrees), mask)
+        if vertices is None:
+            continue
         edges = jnp.bincount(jnp.asarray(vertices), length=len(degrees))
         above = [int(b) for b, d in zip(degrees, edges.tolist(), strict=True) if b > d][:1]
         require(not above, side, above, "at most as many as there are edges at the vertex")

@@ -1,13 +1,13 @@
 """Matchings of maximum cardinality in bipartite graphs that are given by lists of edges."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_shape
+from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms.cardinality import Matching, grow, turn
 from jaxlab.graphs.segments import segment_min
 
@@ -69,7 +69,7 @@ def maximum_cardinality_matching_sparse(
         check_dtype("mask", mask, "bool")
     for name, ends, count in (("senders", senders, rows), ("receivers", receivers, columns)):
         check_dtype(name, ends, "integer")
-        _check_ends(name, ends, count, mask)
+        check_ends(name, ends, count, mask)
     if init is not None:
         check_shape("init", init, (rows,))
     return _matched(senders, receivers, init, mask, rows=rows, columns=columns, layered=layered)
@@ -99,13 +99,3 @@ def _matched(
         return segment_min(turns, receivers, columns, mask=there & frontier[row])
 
     return grow(col_for_row, columns, proposals, layered=layered)
-
-
-def _check_ends(name: str, ends: Any, count: int, mask: Any) -> None:
-    """Refuse ends that are not there, where they are known."""
-    vertices, there = concrete(ends), None if mask is None else concrete(mask)
-    if vertices is None or (mask is not None and there is None):
-        return
-    vertices = vertices if there is None else vertices[there]
-    outside = vertices[(vertices < 0) | (vertices >= count)][:1]
-    require(outside.size == 0, name, outside, f"vertices from 0 to {count - 1}")
