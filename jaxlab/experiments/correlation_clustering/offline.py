@@ -114,8 +114,9 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         )
     real: dict[str, Any] = {}
     peers: dict[str, list[int]] = {}
+    loaded = {graph: load(graph) for graph in dict.fromkeys(config.graphs + config.grid_graphs)}
     for graph in config.graphs:
-        edges, n = load(graph)
+        edges, n = loaded[graph]
         real[graph] = reporter.cell(
             f"real/{graph}", functools.partial(measure_real, edges, n, **options)
         )
@@ -125,7 +126,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
             )
     for graph in config.grid_graphs:
         grids[graph] = reporter.cell(
-            f"grid/{graph}", functools.partial(measure_grid, *load(graph), config.grid_values)
+            f"grid/{graph}", functools.partial(measure_grid, *loaded[graph], config.grid_values)
         )
     tabulate(config, small, planted, real, peers, grids, reporter)
     draw_small(config, small, reporter)

@@ -34,14 +34,23 @@ BLOCK = 10  # rounds of local moves between two looks whether any vertex would s
 
 
 def measure_small(
-    vertices: int, capacity: int, graphs: int, density: Sequence[float], **options: Any
+    vertices: int,
+    capacity: int,
+    graphs: int,
+    density: Sequence[float],
+    *,
+    seed: int,
+    beta: float,
+    lam: float,
+    rounds: int,
+    orders: int,
 ) -> dict[str, Any]:
     """Optimum, bounds below it, and what each algorithm costs, on random graphs.
 
     ``graphs`` of them have ``vertices`` vertices each, in turn of each ``density``. A list of costs
     for Pivot is the mean of its orders.
     """
-    rng = np.random.default_rng([options["seed"], vertices])
+    rng = np.random.default_rng([seed, vertices])
     parts, rows = [], []
     for index in range(graphs):
         pairs = np.triu(rng.random((vertices, vertices)) < density[index % len(density)], 1)
@@ -50,8 +59,8 @@ def measure_small(
         bound = cc.triangle_packing_lower_bound(parts[-1])
         rows.append((best.cost, cc.lp_lower_bound(pairs | pairs.T), bound))
     stack = stack_graphs(parts, node_capacity=capacity, edge_capacity=capacity**2 // 2)
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(options["seed"]), vertices), graphs)
-    _, costs = _cluster(stack, keys, *thresholds(options), **sizes(options))
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), vertices), graphs)
+    _, costs = _cluster(stack, keys, cc.ratio(beta), cc.ratio(lam), orders=orders, rounds=rounds)
     optimum, program, packing = zip(*rows, strict=True)
     return {
         "optimum": list(optimum),
@@ -89,13 +98,24 @@ def plant(shape: tuple[int, int], noise: Sequence[float], draws: int, seed: int)
     ]
 
 
-def measure_planted(graphs: Graph, shape: tuple[int, int], **options: Any) -> dict[str, Any]:
+def measure_planted(
+    graphs: Graph,
+    shape: tuple[int, int],
+    *,
+    seed: int,
+    beta: float,
+    lam: float,
+    rounds: int,
+    orders: int,
+) -> dict[str, Any]:
     """Cost and adjusted Rand index of each algorithm, and the planted cost, draw by draw."""
     clusters, size = shape
     truth = np.repeat(np.arange(clusters, dtype=np.int32), size)
     draws = graphs.mask.shape[0]
-    keys = jax.random.split(jax.random.key(options["seed"]), draws)
-    labels, costs = _cluster(graphs, keys, *thresholds(options), **sizes(options))
+    keys = jax.random.split(jax.random.key(seed), draws)
+    labels, costs = _cluster(
+        graphs, keys, cc.ratio(beta), cc.ratio(lam), orders=orders, rounds=rounds
+    )
     planted = jax.vmap(cc.disagreements, in_axes=(0, None))(graphs, jnp.asarray(truth))
     return {
         "planted": planted.tolist(),
@@ -122,19 +142,26 @@ def measure_planted_grid(
     }
 
 
-def measure_real(edges: np.ndarray, vertices: int, **options: Any) -> dict[str, Any]:
+def measure_real(
+    edges: np.ndarray,
+    vertices: int,
+    *,
+    seed: int,
+    beta: float,
+    lam: float,
+    rounds: int,
+    orders: int,
+) -> dict[str, Any]:
     """A bound below the optimum, and what each algorithm costs, on one graph."""
     graph = graph_from_edges(edges, vertices)
     triangles = jnp.asarray(list_triangles(graph).edges)
-    labels = cc.agreement_clustering(
-        graph, options["beta"], options["lam"], method="triangles", triangles=triangles
-    )
-    key = jax.random.key(options["seed"])
+    labels = cc.agreement_clustering(graph, beta, lam, method="triangles", triangles=triangles)
+    key = jax.random.key(seed)
     pivot = [
         int(cc.disagreements(graph, cc.pivot_clustering(graph, ranks)))
-        for ranks in _orders(jax.random.fold_in(key, 1), vertices, options["orders"])
+        for ranks in _orders(jax.random.fold_in(key, 1), vertices, orders)
     ]
-    moved, rounds = settle(graph, key, options["rounds"])
+    moved, taken = settle(graph, key, rounds)
     return {
         "vertices": vertices,
         "edges": len(edges),
@@ -142,7 +169,7 @@ def measure_real(edges: np.ndarray, vertices: int, **options: Any) -> dict[str, 
         "agreement": int(cc.disagreements(graph, labels)),
         "pivot": pivot,
         "moves": int(moved.cost[-1]),
-        "rounds": rounds,
+        "rounds": taken,
         "settled": bool(moved.converged),
     }
 
@@ -178,16 +205,6 @@ def measure_grid(edges: np.ndarray, vertices: int, values: Sequence[float]) -> l
     _, costs = _over_grid(graph, *_grid(values), triangles)
     over: list[list[float]] = (np.asarray(costs) / len(edges)).reshape(2 * [len(values)]).tolist()
     return over
-
-
-def thresholds(options: Mapping[str, Any]) -> tuple[cc.Ratio, cc.Ratio]:
-    """``beta`` and ``lam``, as exact when they are traced."""
-    return cc.ratio(options["beta"]), cc.ratio(options["lam"])
-
-
-def sizes(options: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers of orders and of rounds."""
-    return {"orders": options["orders"], "rounds": options["rounds"]}
 
 
 @functools.partial(jax.jit, static_argnames=("orders", "rounds"))
