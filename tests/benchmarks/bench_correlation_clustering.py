@@ -26,6 +26,7 @@ from jaxlab.correlation_clustering import (
     run_online,
     singletons,
 )
+from jaxlab.experiments.correlation_clustering.throughput_measures import with_scipy
 from jaxlab.graphs import connected_components, graph_from_edges
 from jaxlab.graphs.triangles import list_triangles
 from tests.benchmarks.timing import time_jaxlab, time_peer
@@ -72,26 +73,11 @@ class TestOffline:
         time_jaxlab(benchmark, agreement, *listed("musae_facebook"), **AGREEMENT)
 
     def test_scipy(self, benchmark):
-        """Common neighbours as a sparse product, thresholds in numpy, components in scipy."""
+        """Sparse products at the edges, thresholds in numpy, components in scipy."""
         edges, n = loaded("musae_facebook")
-
-        def clusters():
-            ends = np.concatenate([edges, edges[:, ::-1], np.arange(n)[:, None].repeat(2, 1)])
-            near = csr_array((np.ones(len(ends), np.int32), tuple(ends.T)), shape=(n, n))
-            degree = np.bincount(ends[:, 0], minlength=n)
-            pairs = ((near @ near) * near).tocoo()
-            u, v = pairs.coords
-            differ = degree[u] + degree[v] - 2 * pairs.data
-            agree = (u != v) & (5 * differ <= np.maximum(degree[u], degree[v]))
-            agreeing = np.bincount(u[agree], minlength=n)
-            heavy = 5 * (degree - agreeing - 1) <= degree
-            kept = agree & (heavy[u] | heavy[v])
-            chosen = csr_array((np.ones(kept.sum()), (u[kept], v[kept])), shape=(n, n))
-            return scipy_components(chosen, directed=False)[1]
-
-        labels = time_peer(benchmark, clusters, **SCIPY, **AGREEMENT)
+        labels = time_peer(benchmark, lambda: with_scipy(edges, n, BETA, LAM), **SCIPY, **AGREEMENT)
         expected = agreement(*listed("musae_facebook"))
-        np.testing.assert_array_equal(least_members(labels), expected)
+        np.testing.assert_array_equal(labels, expected)
 
 
 @pytest.mark.parametrize("copies", [2, 1], ids=["twice", "once"])

@@ -143,9 +143,7 @@ def seconds_offline(
 
 def with_scipy(edges: np.ndarray, n: int, beta: float, lam: float) -> np.ndarray:
     """Agreement by sparse products: least vertex of each cluster."""
-    (p, q), (r, s) = (
-        Fraction(value).limit_denominator(10_000).as_integer_ratio() for value in (beta, lam)
-    )
+    (p, q), (r, s) = fraction(beta), fraction(lam)
     first, second = edges.T
     ones = np.ones(2 * len(edges) + n, np.int32)
     rows = np.concatenate([first, second, np.arange(n)])
@@ -169,11 +167,14 @@ def with_scipy(edges: np.ndarray, n: int, beta: float, lam: float) -> np.ndarray
     return least[labels]
 
 
+def fraction(threshold: float) -> tuple[int, int]:
+    """Numerator and denominator, so that ties are decided exactly."""
+    return Fraction(threshold).limit_denominator(10_000).as_integer_ratio()
+
+
 def with_networkx(networkx: Any, graph: Any, beta: float, lam: float) -> np.ndarray:
     """Agreement by sets of neighbours: least vertex of each cluster."""
-    (p, q), (r, s) = (
-        Fraction(value).limit_denominator(10_000).as_integer_ratio() for value in (beta, lam)
-    )
+    (p, q), (r, s) = fraction(beta), fraction(lam)
     near = {v: {v, *graph[v]} for v in graph}
     agree = [
         (u, v)
