@@ -188,7 +188,7 @@ def draw_planted(config: Any, planted: Planted, reporter: Reporter) -> None:
     for column, shape in zip(axes.T, config.shapes, strict=True):
         cells = [planted[shape, flipped] for flipped in noise]
         for method, label in METHODS.items():
-            series = (
+            series: tuple[list[Any], ...] = (
                 [[recovered(cell, method) / config.draws] for cell in cells],
                 [cell["rand"][method] for cell in cells],
                 [over(cell, method) for cell in cells],
