@@ -7,7 +7,7 @@ REFERENCE        ?= .venv-reference
 REFERENCE_PYTHON ?= python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint format bench reference notebooks experiment list report clean
+.PHONY: help setup test test-slow lint format bench reference notebooks docs experiment list report clean
 
 # One stamp per set of extras: make re-installs when pyproject.toml changes.
 $(VENV)/.core: pyproject.toml
@@ -21,6 +21,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.core
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/.core
 	$(BIN)/python -m pip install --quiet --editable '.[test,bench]'
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 help: ## this list
@@ -59,6 +63,9 @@ reference: $(REFERENCE)/.installed ## outputs and times of neural-tangents, into
 notebooks: $(VENV)/.dev ## run every notebook from top to bottom
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -p no:xdist -m "" notebooks
 
+docs: $(VENV)/.docs ## the documentation site, in docs/_build/html; broken links and failing notebooks stop it
+	$(BIN)/python -m sphinx --builder html --jobs auto --fail-on-warning --keep-going docs docs/_build/html
+
 experiment: $(VENV)/.core ## NAME=… [PRESET=smoke|default|paper] [SET="key=value …"] [RESUME=DIR|latest]
 	@test -n "$(NAME)" || { echo 'make experiment needs NAME=…; the names:'; $(BIN)/jaxlab list; exit 2; }
 	$(BIN)/jaxlab run "$(NAME)" $(if $(PRESET),--preset '$(PRESET)') $(if $(SET),--set '$(SET)') \
@@ -71,4 +78,4 @@ report: $(VENV)/.core ## scoreboard of the newest run of every experiment
 	$(BIN)/jaxlab report
 
 clean: ## remove the environment and caches; runs/ stays
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

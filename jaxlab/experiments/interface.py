@@ -27,7 +27,7 @@ import pydantic.dataclasses
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Reporter", "config"]
+__all__ = ["Claim", "Experiment", "Reporter", "config"]
 
 T = TypeVar("T")
 Json = Any  # numbers, strings, booleans, None, and lists and dicts of them
@@ -71,7 +71,7 @@ class Reporter(Protocol):
 
     @property
     def preset(self) -> str:
-        """Name of the preset that is running: ``"smoke"``, ``"default"`` or ``"paper"``."""
+        """The preset that is running, ``"smoke"``, ``"default"`` or ``"paper"``."""
 
     def plan(self, total: int) -> None:
         """Announce how many cells of work there are, for the progress bar."""

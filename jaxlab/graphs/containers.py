@@ -86,6 +86,7 @@ class Digraph:
 
 
 AnyGraph = TypeVar("AnyGraph", Graph, Digraph)
+"""A graph or a digraph; what comes out is what went in."""
 
 
 def graph_from_edges(

@@ -3,19 +3,19 @@
 Choosing a layer's activation function means choosing its Lagrangian. On hidden (memory) neurons the
 gradient is the separation function; on visible neurons it is the nonlinearity of the features.
 
-============================  ==========================  =======================================
-constructor                   value                       gradient
-============================  ==========================  =======================================
-softmax_lagrangian(β)         ``log Σ exp(βx) / β``       softmax: modern Hopfield network
-rectified_power_lagrangian    ``Σ max(x, 0)^{p+1}/(p+1)`` rectified power p: dense memory
-identity_lagrangian           ``½ Σ x²``                  x: classical Hopfield network
-exponential_lagrangian(β)     ``Σ exp(βx) / β``           exponential, not normalised
-max_lagrangian                ``max x``                   one-hot of the largest (a subgradient)
-quadratic_lagrangian          ``½ Σ x²``                  x: linear features
-log_cosh_lagrangian(β)        ``Σ log cosh(βx) / β``      tanh(βx)
-layer_norm_lagrangian(ε)      ``√(Σ (x − x̄)² + ε)``       layer normalisation, to length 1
-spherical_lagrangian(ε)       ``√(Σ x² + ε)``             projection on the sphere
-============================  ==========================  =======================================
+==========================  ===========================  ======================================
+constructor                 value                        gradient
+==========================  ===========================  ======================================
+softmax_lagrangian(β)       ``log Σ exp(βx) / β``        softmax: modern Hopfield network
+rectified_power_lagrangian  ``Σ max(x, 0)^{p+1}/(p+1)``  rectified power p: dense memory
+identity_lagrangian         ``½ Σ x²``                   x: classical Hopfield network
+exponential_lagrangian(β)   ``Σ exp(βx) / β``            exponential, not normalised
+max_lagrangian              ``max x``                    one-hot of the largest (a subgradient)
+quadratic_lagrangian        ``½ Σ x²``                   x: linear features
+log_cosh_lagrangian(β)      ``Σ log cosh(βx) / β``       tanh(βx)
+layer_norm_lagrangian(ε)    ``√(Σ (x − x̄)² + ε)``        layer normalisation, to length 1
+spherical_lagrangian(ε)     ``√(Σ x² + ε)``              projection on the sphere
+==========================  ===========================  ======================================
 """
 
 from collections.abc import Callable

@@ -63,7 +63,7 @@ class Factor(NamedTuple):
 
     @property
     def matrix(self) -> Array:
-        """The part that is there: ``cholesky`` or ``eigenvectors``."""
+        """``cholesky`` or ``eigenvectors``, whichever is there."""
         part = self.eigenvectors if self.cholesky is None else self.cholesky
         assert part is not None
         return part

@@ -29,7 +29,7 @@ MAX_STEPS = 1
 BREAKDOWN = 2
 """The operator or the preconditioner is not positive definite, or a number is not finite."""
 STALLED = 3
-"""Rounding: the recursion's residual met the tolerance, but the true one does not."""
+"""By rounding, the recursion's residual met the tolerance, but the true one does not."""
 
 
 class Solution(NamedTuple):

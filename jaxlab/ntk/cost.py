@@ -65,7 +65,7 @@ def kernel_estimate(problem: Problem, implementation: str, options: StructuredOp
     """What one implementation takes for ``problem``, without running it.
 
     Args:
-        problem: what :func:`jaxlab.ntk._problem.prepare` made.
+        problem: what ``jaxlab.ntk._problem.prepare`` made.
         implementation: "jacobian", "vector_products" or "structured".
         options: those that the implementation would get.
 
@@ -111,7 +111,7 @@ def cheapest(
     """The implementation with fewest operations whose peak is within ``options.memory_limit``.
 
     Args:
-        problem: what :func:`jaxlab.ntk._problem.prepare` made.
+        problem: what ``jaxlab.ntk._problem.prepare`` made.
         options: those that the implementation would get; without ``memory_limit`` all three fit.
         apply_fn: the network that the problem was made from. The choice is remembered for as long
             as this object lives, and taken again for equal shapes. None remembers nothing.

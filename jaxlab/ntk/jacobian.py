@@ -27,7 +27,7 @@ def jacobian_contraction(problem: Problem) -> Float[Array, "..."]:
     With independent examples, the Jacobian of each example is taken on its own, by reverse mode.
 
     Args:
-        problem: what :func:`jaxlab.ntk._problem.prepare` made.
+        problem: what ``jaxlab.ntk._problem.prepare`` made.
 
     Returns:
         Kernel of shape ``problem.kernel_shape`` and dtype ``problem.dtype``.

@@ -29,7 +29,7 @@ CONVERGED = 0
 MAX_STEPS = 1
 """The steps ran out before that."""
 EXHAUSTED = 2
-"""The Krylov space ended early: the operator has fewer distinct eigenvalues than asked for."""
+"""The Krylov space ended early, the operator has fewer distinct eigenvalues than asked for."""
 NOT_FINITE = 3
 """A product was not finite."""
 
@@ -245,9 +245,6 @@ def random_vector(
 
     Returns:
         Array of shape ``operator.shape``.
-
-    Raises:
-        Nothing.
 
     Cost:
         That of ``nO`` random numbers.

@@ -34,7 +34,7 @@ def ntk_vector_products(
     matching examples meet.
 
     Args:
-        problem: what :func:`jaxlab.ntk._problem.prepare` made.
+        problem: what ``jaxlab.ntk._problem.prepare`` made.
         column_batch: columns that are computed at once; None takes one example's outputs.
 
     Returns:

@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def room(self) -> str:
-        """The method it belongs to: the package that holds its module."""
+        """The method it belongs to, after the package that holds its module."""
         return room_of(self.module)
 
     def values(self, preset: str) -> dict[str, Any]:

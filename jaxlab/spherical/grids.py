@@ -35,6 +35,7 @@ __all__ = [
 Grid: TypeAlias = Literal["soft", "driscoll_healy", "gauss_legendre"]
 Group: TypeAlias = Literal["s2", "so3"]
 GRIDS: tuple[Grid, ...] = ("soft", "driscoll_healy", "gauss_legendre")
+"""Names of the grids."""
 
 
 def colatitudes(b: int, grid: Grid = "soft") -> Float[np.ndarray, " k"]:

@@ -3,11 +3,11 @@
 A correlation ``Z^l_{mn}`` on the rotation group becomes a signal on the sphere by a weighted sum
 over n, ``Z^l_m = Σ_n conj(w_{ln}) Z^l_{mn}``, which no rotation touches:
 
-============  ==============================  ================================================
-``"sum"``       ``w_{ln} = 1`` for even n     the paper's layer
-``"integrate"`` ``w_{ln} = 1`` for n = 0      the mean over γ
-``"learned"``   free, ``w_{l,−n} = (−1)^n conj(w_{ln})``  any real layer of this kind
-============  ==============================  ================================================
+===============  ========================================  =============================
+``"sum"``        ``w_{ln} = 1`` for even n                 the paper's layer
+``"integrate"``  ``w_{ln} = 1`` for n = 0                  the mean over γ
+``"learned"``    free, ``w_{l,−n} = (−1)^n conj(w_{ln})``  any real layer of this kind
+===============  ========================================  =============================
 
 The paper sums over all n and keeps the real part of the signal: the odd n are what it drops, since
 ``Z^l_{−m,−n} = (−1)^{m−n} conj(Z^l_{mn})``. With the kernel summed before the product,

@@ -57,7 +57,7 @@ class SO3Spectrum(NamedTuple):
 
     @property
     def n_max(self) -> int:
-        """Azimuthal bandlimit: orders ``|n| < n_max`` are kept."""
+        """The azimuthal bandlimit, such that orders ``|n| < n_max`` are kept."""
         return (self.coeffs.shape[-1] + 1) // 2
 
 

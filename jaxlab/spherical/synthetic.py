@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 SHAPE_NAMES = ("cap", "ellipse", "ring", "bar")
+"""Classes of the shapes, in the order of their labels."""
 BRIGHT = 255.0
 
 

@@ -44,7 +44,7 @@ class S2Tables:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Shape of a signal: colatitudes, longitudes."""
+        """Numbers of colatitudes and longitudes of a signal."""
         return self.weights.shape[0], 2 * self.b
 
 
@@ -74,7 +74,7 @@ class SO3Tables:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of a signal: β, γ, α."""
+        """Numbers of angles β, γ, α of a signal."""
         return self.weights.shape[0], self.gamma_size, 2 * self.b
 
 
