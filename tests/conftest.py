@@ -26,6 +26,9 @@ _given = os.environ.get("XLA_FLAGS", "")
 _added = [f"--{flag}={value}" for flag, value in _flags.items() if flag not in _given]
 os.environ["XLA_FLAGS"] = " ".join([_given, *_added]).strip()
 os.environ.setdefault("MPLBACKEND", "agg")
+# Matrices here are small, and BLAS threads of several test processes that share a few cores spin:
+# a factorization of milliseconds then takes seconds. NumPy is loaded already, by a pytest plugin.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
@@ -38,6 +41,9 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
+import threadpoolctl  # noqa: E402
+
+threadpoolctl.threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")
 
 hypothesis.settings.register_profile(
     "jaxlab",
