@@ -6,8 +6,8 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse
 
-from jaxlab.checks import check_shape, concrete, require
-from jaxlab.graphs import Graph
+from jaxlab.checks import check_shape, require
+from jaxlab.graphs import Graph, to_edges
 
 __all__ = ["Optimum", "brute_force_optimum", "lp_lower_bound", "triangle_packing_lower_bound"]
 
@@ -97,9 +97,7 @@ def triangle_packing_lower_bound(graph: Graph) -> int:
         >>> triangle_packing_lower_bound(graph_from_edges([[0, 1], [0, 2], [0, 3]], 4))
         1
     """
-    mask = concrete(graph.mask)
-    require(mask is not None, "graph", graph.mask, "a graph outside of jit")
-    ends = np.stack([np.asarray(graph.senders), np.asarray(graph.receivers)], axis=1)[mask]
+    ends = to_edges(graph)
     near: list[set[int]] = [set() for _ in range(graph.node_capacity)]
     for u, v in ends.tolist():
         near[u].add(v)

@@ -8,8 +8,8 @@ compiled program, and a stack of them goes through ``jax.vmap``; padding changes
   :func:`pad_graph` and :func:`compact_graph`; stacks by :func:`stack_graphs`.
 * other forms: :func:`csr` and :func:`in_arcs` for rows and tables of neighbours; dense matrices,
   SciPy, networkx and jraph (:func:`to_dense`, :func:`to_scipy`, :func:`to_networkx`,
-  :func:`to_jraph` and back); files (:func:`read_edge_list`, :func:`read_metis`,
-  :func:`read_matrix_market`).
+  :func:`to_jraph` and back); edges as an array (:func:`to_edges`); files
+  (:func:`read_edge_list`, :func:`read_metis`, :func:`read_matrix_market`).
 * inside ``jit``: :func:`connected_components`, :func:`breadth_first_search`, :func:`degrees`, and
   reductions over segments, :func:`segment_sum` and its kin. On the host: :func:`list_triangles`.
 * graphs to try things on: :func:`erdos_renyi`, :func:`stochastic_block`, :func:`grid_graph` and
@@ -45,6 +45,7 @@ from jaxlab.graphs.conversions import (
     digraph_from_scipy,
     from_networkx,
     graph_from_scipy,
+    to_edges,
     to_networkx,
     to_scipy,
 )
@@ -178,6 +179,7 @@ __all__ = [
     "stochastic_block",
     "to_dense",
     "to_digraph",
+    "to_edges",
     "to_jraph",
     "to_networkx",
     "to_scipy",

@@ -1,4 +1,4 @@
-"""From and to sparse matrices of SciPy, and networkx."""
+"""From and to sparse matrices of SciPy, and networkx; to an array of edges."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ __all__ = [
     "digraph_from_scipy",
     "from_networkx",
     "graph_from_scipy",
+    "to_edges",
     "to_networkx",
     "to_scipy",
 ]
@@ -180,6 +181,29 @@ def from_networkx(
         node_capacity=node_capacity,
         edge_capacity=edge_capacity,
     )
+
+
+def to_edges(graph: Graph | Digraph) -> np.ndarray:
+    """The edges that are there, without the padding.
+
+    Args:
+        graph: one graph, not inside ``jit``.
+
+    Returns:
+        Ends ``[m, 2]`` of the edges, or tails and heads of the arcs, int64, in their order in the
+        graph.
+
+    Raises:
+        ValueError: for a graph inside ``jit``, or a stack.
+
+    Cost:
+        ``O(m)`` on the host.
+
+    Example:
+        >>> to_edges(graph_from_edges([[0, 2], [1, 2]], 3, edge_capacity=8)).tolist()
+        [[0, 2], [1, 2]]
+    """
+    return listed(graph)[0]
 
 
 def to_networkx(graph: Graph | Digraph) -> Any:

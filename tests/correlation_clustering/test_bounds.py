@@ -74,5 +74,5 @@ def test_bad_input(bad_input):
             function(np.triu(np.ones((3, 3))))
         with pytest.raises(ValueError, match="adjacency: expected a square matrix"):
             function(np.ones((3, 2)))
-    with pytest.raises(ValueError, match="graph: expected a graph outside of jit"):
+    with pytest.raises(ValueError, match="graph: expected one graph, outside of jit"):
         jax.jit(triangle_packing_lower_bound)(graph_from_edges([[0, 1]], 2))

@@ -33,7 +33,9 @@ def test_undirected_round_trips(weights):
         again = conv.graph_from_scipy(matrix, weighted=weights, **ROOM)
         assert edges_of(again) == edges_of(graph)
         assert (again.weights is None) == (not weights)
+        listed = {frozenset(edge) for edge in conv.to_edges(graph).tolist()}
         seen = conv.to_networkx(graph)
+        assert listed == {frozenset(edge) for edge in seen.edges}
         assert (seen.number_of_nodes(), seen.is_directed()) == (n, False)
         again = conv.from_networkx(seen, weight="weight" if weights else None, **ROOM)
         assert edges_of(again) == edges_of(graph)

@@ -30,6 +30,7 @@ from jaxlab.experiments.correlation_clustering.streams import (
     room_for,
 )
 from jaxlab.experiments.interface import Reporter, config
+from jaxlab.graphs import to_edges
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -87,9 +88,7 @@ def phase_ends(core: int, base: int, phases: int) -> list[int]:
 
 def stream_of(core: int, base: int, phases: int, arrivals: int) -> Stream:
     """Core and cliques, and then vertices without edges up to so many arrivals."""
-    graph = cc.geometric_cliques(core, base, phases)
-    edges = np.stack([np.asarray(graph.senders), np.asarray(graph.receivers)], axis=1)
-    return Stream(edges[np.asarray(graph.mask)], arrivals)
+    return Stream(to_edges(cc.geometric_cliques(core, base, phases)), arrivals)
 
 
 def measure(config: Config, stream: Stream, room: Room, arrived: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from jaxlab import correlation_clustering as cc
 from jaxlab.experiments.correlation_clustering.leiden import leiden
-from jaxlab.graphs import Graph, graph_from_edges, list_triangles, stack_graphs
+from jaxlab.graphs import Graph, graph_from_edges, list_triangles, stack_graphs, to_edges
 
 __all__ = [
     "METHODS",
@@ -82,8 +82,8 @@ def plant(shape: tuple[int, int], noise: Sequence[float], draws: int, seed: int)
 
     def edges(place: int, flipped: float, draw: int) -> np.ndarray:
         key = jax.random.fold_in(jax.random.fold_in(base, draw), place)
-        graph = cc.planted_partition(key, (size,) * clusters, 1 - flipped, flipped).graph
-        return np.stack([graph.senders, graph.receivers], axis=1)[np.asarray(graph.mask)]
+        planted = cc.planted_partition(key, (size,) * clusters, 1 - flipped, flipped)
+        return to_edges(planted.graph)
 
     drawn = [
         [edges(place, flipped, draw) for draw in range(draws)]

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from jaxlab import correlation_clustering as cc
 from jaxlab.experiments.correlation_clustering.leiden import leiden
 from jaxlab.experiments.correlation_clustering.streams import Room, Stream, follow, plan_of
-from jaxlab.graphs import Graph, graph_from_edges
+from jaxlab.graphs import Graph, graph_from_edges, to_edges
 
 __all__ = [
     "Stage",
@@ -171,11 +171,9 @@ def measure_anew(stages: Sequence[Stage], rounds: int, key: Array) -> dict[str, 
 
 def measure_leiden(stages: Sequence[Stage], seed: int) -> dict[str, Any]:
     """Leiden at every stage, whatever the clusters before."""
-    partitions = []
-    for stage in stages:
-        n, mask = stage.graph.node_capacity, np.asarray(stage.graph.mask)
-        edges = np.stack([stage.graph.senders, stage.graph.receivers], axis=1)[mask]
-        partitions.append(leiden(edges, n, seed))
+    partitions = [
+        leiden(to_edges(stage.graph), stage.graph.node_capacity, seed) for stage in stages
+    ]
     return _follow_partitions(stages, partitions)
 
 
