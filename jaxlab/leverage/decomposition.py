@@ -1,0 +1,293 @@
+"""Singular value decompositions, four ways, with a numerical rank.
+
+Every way returns an :class:`~jaxlab.leverage.SVD` that is zero beyond the rank. ``exact`` and
+``qr`` see singular values down to ``eps σ₀``; ``gram`` squares the condition number and sees them
+down to ``√eps σ₀``; ``randomized`` finds the leading ones only.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.lax import Precision
+from jaxtyping import Array, Float, Int32
+
+from jaxlab.checks import check_choice, check_integer, check_scalar, require
+from jaxlab.leverage._inputs import check_matrix, subset_mask
+from jaxlab.leverage.types import SVD
+
+__all__ = ["METHODS", "orthonormal_basis", "randomized_svd", "relative_gap", "svd"]
+
+#: how a decomposition is computed
+METHODS = ("auto", "exact", "gram", "qr", "randomized")
+
+
+def svd(
+    a: Float[Array, "m n"],
+    *,
+    method: str = "auto",
+    rank: int | None = None,
+    key: Array | None = None,
+    rtol: Any = None,
+    oversample: int = 10,
+    power_iters: int = 2,
+) -> SVD:
+    """Thin singular value decomposition with a numerical rank.
+
+    ``A = U Σ Vᵀ``, where vectors with ``σ ≤ rtol σ₀`` are replaced by zeros.
+
+    Args:
+        a: the matrix.
+        method: ``"exact"`` (LAPACK), ``"qr"`` (of the triangular factor of the long side),
+            ``"gram"`` (eigenvectors of ``AᵀA`` or ``AAᵀ``, whichever is smaller), ``"randomized"``,
+            or ``"auto"``: ``"qr"`` when one side is at least four times the other, else
+            ``"exact"``; static.
+        rank: keep the leading ``rank`` vectors; needed for ``"randomized"``; static.
+        key: PRNG key, for ``"randomized"`` only.
+        rtol: relative to ``σ₀``, what counts as zero. Default: ``max(m, n) eps``, and
+            ``√eps`` for ``"gram"``, whose smaller singular values are noise.
+        oversample: as of :func:`randomized_svd`; static.
+        power_iters: as of :func:`randomized_svd`; static.
+
+    Returns:
+        ``min(m, n)`` or ``rank`` vectors, and how many of them count.
+
+    Raises:
+        ValueError: ``a`` not 2-D, empty or not finite; an unknown method; ``rank`` above
+            ``min(m, n)``; ``"randomized"`` without ``rank`` or ``key``.
+
+    Cost:
+        With ``n ≤ m``: ``"exact"`` and ``"qr"`` O(m n²); ``"gram"`` 2 m n² flops and O(n³), the
+        fastest for tall matrices; memory of one copy of the matrix.
+
+    Example:
+        >>> decomposition = svd(jnp.array([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]]))
+        >>> decomposition.s.tolist(), int(decomposition.rank)
+        ([3.0, 2.0], 2)
+    """
+    check_matrix("a", a)
+    require(method in METHODS, "method", method, f"one of {METHODS}, not an unknown method")
+    smaller = min(a.shape)
+    if rank is not None:
+        check_integer("rank", rank, minimum=1)
+        require(rank <= smaller, "rank", rank, f"at most min(m, n) = {smaller}")
+    if rtol is not None:
+        check_scalar("rtol", rtol, minimum=0)
+    if method == "randomized":
+        require(rank is not None, "rank", rank, 'a rank for method="randomized"')
+        require(key is not None, "key", key, 'a PRNG key for method="randomized"')
+        assert key is not None
+        assert rank is not None
+        return randomized_svd(
+            key, a, rank, oversample=oversample, power_iters=power_iters, rtol=rtol
+        )
+    if method == "auto":
+        method = "qr" if max(a.shape) >= 4 * smaller else "exact"
+    return _svd(a, rtol, method, rank)
+
+
+def randomized_svd(
+    key: Array,
+    a: Float[Array, "m n"],
+    rank: int,
+    *,
+    oversample: int = 10,
+    power_iters: int = 2,
+    rtol: Any = None,
+) -> SVD:
+    """Leading singular vectors from a random projection and power iterations.
+
+    ``Y = (A Aᵀ)^q A Ω`` with Gaussian ``Ω``, orthonormalised between products; ``Q = orth(Y)``, and
+    the decomposition of ``Qᵀ A``.
+
+    Args:
+        key: PRNG key; the same key gives the same vectors.
+        a: the matrix.
+        rank: number of vectors ``r``; static.
+        oversample: how many more columns ``Ω`` has, as far as the matrix allows; static.
+        power_iters: ``q``; static.
+        rtol: relative to ``σ₀``, what counts as zero; default ``max(m, n) eps``.
+
+    Returns:
+        ``rank`` vectors. Only these are known: subsets must lie among them.
+
+    Raises:
+        ValueError: ``a`` not 2-D, empty or not finite; ``rank`` outside of 1 to ``min(m, n)``.
+
+    Cost:
+        O(m n (r + oversample) (2 q + 2)) time, O((m + n) (r + oversample)) memory.
+
+    Source:
+        Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1.
+
+    Example:
+        >>> a = jnp.diag(jnp.array([4.0, 2.0, 1.0]))
+        >>> randomized_svd(jax.random.key(0), a, 2).s.round(4).tolist()
+        [4.0, 2.0]
+    """
+    check_matrix("a", a)
+    check_integer("rank", rank, minimum=1)
+    require(rank <= min(a.shape), "rank", rank, f"at most min(m, n) = {min(a.shape)}")
+    check_integer("oversample", oversample, minimum=0)
+    check_integer("power_iters", power_iters, minimum=0)
+    if rtol is not None:
+        check_scalar("rtol", rtol, minimum=0)
+    return _randomized(key, a, rtol, rank, min(rank + oversample, *a.shape), power_iters)
+
+
+def relative_gap(decomposition: SVD, subset: Any) -> Float[Array, ""]:
+    """How well separated the chosen singular values are from all others.
+
+    ``min |σ_r − σ_s| / σ₀`` over ``r ∈ R`` and ``s ∉ R``, the null space of ``A`` (``σ = 0``)
+    included. Scores change by O(noise / gap); a degenerate value inside of ``R`` does no harm.
+
+    Args:
+        decomposition: of the matrix. In a truncated one the singular values left out are only known
+            to be no larger than the last: the gap is then a lower bound, 0 when the last is in
+            ``R``.
+        subset: which singular vectors: indices (static or an array) or a mask.
+
+    Returns:
+        The gap in [0, 1]; inf when there is nothing outside of ``R``.
+
+    Raises:
+        ValueError: a subset that is empty, has duplicates or exceeds the numerical rank.
+
+    Cost:
+        O(r²).
+
+    Example:
+        >>> float(relative_gap(svd(jnp.diag(jnp.array([4.0, 3.0, 1.0]))), (1,)))
+        0.25
+    """
+    return _relative_gap(decomposition, subset_mask(subset, decomposition.s.shape[-1]))
+
+
+def orthonormal_basis(
+    x: Float[Array, "m k"], *, rtol: Any = None
+) -> tuple[Float[Array, "m r"], Int32[Array, ""]]:
+    """Orthonormal basis of the span of columns that may depend on each other.
+
+    Left singular vectors ``U`` of ``X``, so that ``U Uᵀ = X X⁺``. The derivative is of the span:
+    ``dU = (I − U Uᵀ) dX X⁺ U``, which is right, and finite, for all that depends on ``U Uᵀ`` only,
+    whatever the singular values are.
+
+    Args:
+        x: the columns.
+        rtol: relative to the largest singular value, what counts as zero; ``max(m, k) eps``.
+
+    Returns:
+        The basis, ``[m, min(m, k)]`` with zero columns beyond the rank, and the rank.
+
+    Raises:
+        ValueError: ``x`` not 2-D, empty or not finite.
+
+    Cost:
+        O(m k²).
+
+    Example:
+        >>> basis, rank = orthonormal_basis(jnp.array([[1.0, 2.0], [0.0, 0.0]]))
+        >>> jnp.abs(basis).tolist(), int(rank)
+        ([[1.0, 0.0], [0.0, 0.0]], 1)
+    """
+    check_matrix("x", x)
+    if rtol is None:
+        rtol = default_rtol(x.shape, x.dtype, "qr")
+    return _basis(x, rtol)
+
+
+def default_rtol(shape: tuple[int, ...], dtype: Any, method: str) -> float:
+    """What counts as zero relative to the largest singular value."""
+    eps = float(jnp.finfo(dtype).eps)
+    if method == "gram":
+        return float(np.sqrt(eps))
+    return max(shape[-2:]) * eps
+
+
+def truncated(u: Array, s: Array, vt: Array, rtol: Any) -> SVD:
+    """Zeros for all that is not above ``rtol σ₀``."""
+    keep = s > rtol * s[0]
+    rank = keep.sum(dtype=jnp.int32)
+    zero = jnp.zeros((), s.dtype)
+    return SVD(
+        jnp.where(keep, u, zero), jnp.where(keep, s, zero), jnp.where(keep[:, None], vt, zero), rank
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("method", "rank"))
+def _svd(a: Array, rtol: Any, method: str, rank: int | None) -> SVD:
+    check_choice("method", method, ("exact", "gram", "qr"))
+    rtol = default_rtol(a.shape, a.dtype, method) if rtol is None else rtol
+    if a.shape[0] < a.shape[1]:
+        vt, s, u = _tall(a.T, method)
+        u, vt = u.T, vt.T
+    else:
+        u, s, vt = _tall(a, method)
+    return truncated(u[:, :rank], s[:rank], vt[:rank], rtol)
+
+
+def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:
+    """Thin decomposition of a matrix with no more columns than rows."""
+    if method == "exact":
+        u, s, vt = jnp.linalg.svd(a, full_matrices=False)
+        return u, s, vt
+    if method == "qr":
+        q, r = jnp.linalg.qr(a)
+        u, s, vt = jnp.linalg.svd(r, full_matrices=False)
+        return jnp.matmul(q, u, precision=Precision.HIGHEST), s, vt
+    _, vectors = jnp.linalg.eigh(jnp.matmul(a.T, a, precision=Precision.HIGHEST))
+    v = vectors[:, ::-1]
+    av = jnp.matmul(a, v, precision=Precision.HIGHEST)
+    # the norms of A v lose far less than the roots of the eigenvalues, but may swap ties
+    s = jnp.linalg.norm(av, axis=0)
+    order = jnp.argsort(-s, stable=True)
+    s = s[order]
+    return av[:, order] / jnp.where(s > 0, s, 1), s, v[:, order].T
+
+
+@functools.partial(jax.jit, static_argnames=("rank", "width", "power_iters"))
+def _randomized(key: Array, a: Array, rtol: Any, rank: int, width: int, power_iters: int) -> SVD:
+    rtol = default_rtol(a.shape, a.dtype, "exact") if rtol is None else rtol
+    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
+
+    def iterate(_: Array, y: Array) -> Array:
+        q = jnp.linalg.qr(y)[0]
+        return product(a, jnp.linalg.qr(product(a.T, q))[0])
+
+    y = product(a, jax.random.normal(key, (a.shape[1], width), a.dtype))
+    q = jnp.linalg.qr(jax.lax.fori_loop(0, power_iters, iterate, y))[0]
+    u, s, vt = jnp.linalg.svd(product(q.T, a), full_matrices=False)
+    return truncated(product(q, u[:, :rank]), s[:rank], vt[:rank], rtol)
+
+
+@jax.jit
+def _relative_gap(decomposition: SVD, mask: Array) -> Array:
+    s = decomposition.s
+    size, smaller = s.shape[0], min(decomposition.u.shape[0], decomposition.vt.shape[1])
+    chosen = mask & (jnp.arange(size) < decomposition.rank)
+    # beyond the rank lies the null space, with σ = 0; what was cut off is at most the last value
+    beyond = s[-1] if size < smaller else jnp.zeros((), s.dtype)
+    exists = size < smaller or decomposition.vt.shape[1] > size
+    values = jnp.append(s, beyond)
+    outside = jnp.append(~chosen, exists)
+    apart = jnp.abs(s[:, None] - values[None, :])
+    gaps = jnp.where(chosen[:, None] & outside[None, :], apart, jnp.inf)
+    return gaps.min() / jnp.where(s[0] > 0, s[0], 1)
+
+
+@jax.custom_jvp
+@jax.jit
+def _basis(x: Array, rtol: Any) -> tuple[Array, Array]:
+    decomposition = _svd(x, rtol, "qr", None)
+    return decomposition.u, decomposition.rank
+
+
+@_basis.defjvp
+def _basis_jvp(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> Any:
+    u, s, vt, rank = _svd(*primals, "qr", None)
+    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
+    lifted = product(tangents[0], vt.T / jnp.where(s > 0, s, 1))
+    du = lifted - product(u, product(u.T, lifted))
+    return (u, rank), (du, np.zeros(rank.shape, jax.dtypes.float0))
