@@ -36,12 +36,23 @@ Example:
 """
 
 from jaxlab.leverage.angles import principal_angles
+from jaxlab.leverage.bounds import angle_bounds, columns_needed, leverage_deficit
 from jaxlab.leverage.decomposition import (
     orthonormal_basis,
     randomized_svd,
     relative_gap,
     svd,
 )
+from jaxlab.leverage.frequent_directions import fd_init, fd_merge, fd_scores, fd_update
+from jaxlab.leverage.gram import gram, gram_sharded, tsqr
+from jaxlab.leverage.moments import (
+    moments_init,
+    moments_merge,
+    moments_psum,
+    moments_update,
+)
+from jaxlab.leverage.pivoted_qr import pivoted_qr
+from jaxlab.leverage.row_scores import row_leverage_scores
 from jaxlab.leverage.scores import (
     generalized_leverage_scores,
     leverage_scores,
@@ -71,16 +82,32 @@ __all__ = [
     "Moments",
     "Selection",
     "SparseCca",
+    "angle_bounds",
+    "columns_needed",
+    "fd_init",
+    "fd_merge",
+    "fd_scores",
+    "fd_update",
     "generalized_leverage_scores",
+    "gram",
+    "gram_sharded",
+    "leverage_deficit",
     "leverage_scores",
+    "moments_init",
+    "moments_merge",
+    "moments_psum",
+    "moments_update",
     "orthonormal_basis",
+    "pivoted_qr",
     "principal_angles",
     "randomized_svd",
     "relative_gap",
     "ridge_leverage_scores",
+    "row_leverage_scores",
     "sample_columns",
     "select_columns",
     "select_singular_subset",
     "subspace_leverage_scores",
     "svd",
+    "tsqr",
 ]

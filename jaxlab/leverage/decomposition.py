@@ -38,6 +38,10 @@ def svd(
 
     ``A = U Σ Vᵀ``, where vectors with ``σ ≤ rtol σ₀`` are replaced by zeros.
 
+    Derivatives are finite: they leave out how vectors turn whose ``σ²`` differ by no more than
+    ``√eps σ₀²``, which is right for all that depends on the span of such vectors only. Those of
+    ``"randomized"`` are of its own steps.
+
     Args:
         a: the matrix.
         method: ``"exact"`` (LAPACK), ``"qr"`` (of the triangular factor of the long side),
@@ -220,12 +224,37 @@ def truncated(u: Array, s: Array, vt: Array, rtol: Any) -> SVD:
 def _svd(a: Array, rtol: Any, method: str, rank: int | None) -> SVD:
     check_choice("method", method, ("exact", "gram", "qr"))
     rtol = default_rtol(a.shape, a.dtype, method) if rtol is None else rtol
-    if a.shape[0] < a.shape[1]:
-        vt, s, u = _tall(a.T, method)
-        u, vt = u.T, vt.T
-    else:
-        u, s, vt = _tall(a, method)
+    u, s, vt = _thin(a, method)
     return truncated(u[:, :rank], s[:rank], vt[:rank], rtol)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _thin(a: Array, method: str) -> tuple[Array, Array, Array]:
+    if a.shape[0] < a.shape[1]:
+        v, s, ut = _tall(a.T, method)
+        return ut.T, s, v.T
+    return _tall(a, method)
+
+
+@_thin.defjvp
+def _thin_jvp(method: str, primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    """Vectors of equal singular values do not turn into each other, which would be a NaN."""
+    (a,), (da,) = primals, tangents
+    u, s, vt = _thin(a, method)
+    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
+    eps = jnp.finfo(s.dtype).eps
+    positive = s > max(a.shape) * eps * s[0]
+    inverse = jnp.where(positive, 1 / jnp.where(positive, s, 1), 0)
+    turned = product(product(u.T, da), vt.T)
+    apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
+    distinct = jnp.abs(apart) > jnp.sqrt(eps) * s[0] * s[0]
+    weight = jnp.where(distinct, 1 / jnp.where(distinct, apart, 1), 0)
+    left = weight * (turned * s[None, :] + s[:, None] * turned.T)
+    right = weight * (s[:, None] * turned + turned.T * s[None, :])
+    towards_u, towards_v = product(da, vt.T * inverse), product(da.T, u * inverse)
+    du = product(u, left) + towards_u - product(u, product(u.T, towards_u))
+    dv = product(vt.T, right) + towards_v - product(vt.T, product(vt, towards_v))
+    return (u, s, vt), (du, jnp.diagonal(turned), dv.T)
 
 
 def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:

@@ -85,8 +85,8 @@ def generalized_leverage_scores(
 
     The derivative with respect to a matrix is that of the projector, without NaN for singular
     values that are equal within ``R``. When one in ``R`` equals one outside, scores are no function
-    of the matrix (:func:`relative_gap` is 0), and that pair is left out. Of a decomposition, the
-    derivative is with respect to its vectors.
+    of the matrix (:func:`relative_gap` is 0), and that pair is left out. Through a
+    decomposition, the derivative is as :func:`svd` says.
 
     Args:
         a: the matrix, or its decomposition, which many subsets can share.
