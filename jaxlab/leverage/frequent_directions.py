@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
+from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.types import FrequentDirections
 
 __all__ = ["fd_init", "fd_merge", "fd_scores", "fd_update"]
@@ -135,8 +136,6 @@ def fd_scores(state: FrequentDirections, subset: Any) -> Float[Array, " n"]:
         >>> print(fd_scores(state, (0,)).round(4))
         [0. 1. 0.]
     """
-    from jaxlab.leverage.decomposition import svd
-
     decomposition = svd(state.sketch)
     mask = subset_mask(subset, decomposition.s.shape[-1])
     check_rank(mask, decomposition.rank)

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from jaxlab.checks import require
@@ -134,9 +134,10 @@ def _check_axis(mesh: Mesh, axis_name: str) -> None:
     require(axis_name in mesh.axis_names, "axis_name", axis_name, f"an axis of {mesh.axis_names}")
 
 
-def _padded(a: Array, devices: int) -> Array:
-    """Rows of zeros, up to a multiple of the number of devices."""
-    return jnp.pad(a, ((0, -a.shape[0] % devices), (0, 0)))
+def _spread(a: Array, mesh: Mesh, axis_name: str) -> Array:
+    """Rows over the devices, with rows of zeros up to a multiple of their number."""
+    padded = jnp.pad(a, ((0, -a.shape[0] % mesh.shape[axis_name]), (0, 0)))
+    return jax.device_put(padded, NamedSharding(mesh, PartitionSpec(axis_name)))
 
 
 @functools.partial(jax.jit, static_argnames=("axis_name",))
@@ -148,10 +149,9 @@ def _gram(a: Array, b: Array, axis_name: str | None) -> Array:
 @functools.partial(jax.jit, static_argnames=("mesh", "axis_name"))
 def _gram_over(a: Array, b: Array, mesh: Mesh, axis_name: str) -> Array:
     rows = PartitionSpec(axis_name)
-    devices = mesh.shape[axis_name]
     local = functools.partial(_gram, axis_name=axis_name)
     over = jax.shard_map(local, mesh=mesh, in_specs=(rows, rows), out_specs=PartitionSpec())
-    return over(_padded(a, devices), _padded(b, devices))
+    return over(_spread(a, mesh, axis_name), _spread(b, mesh, axis_name))
 
 
 @functools.partial(jax.jit, static_argnames=("axis_name",))
@@ -175,5 +175,7 @@ def _tsqr_over(a: Array, mesh: Mesh, axis_name: str) -> tuple[Array, Array]:
     rows = PartitionSpec(axis_name)
     local = functools.partial(_tsqr, axis_name=axis_name)
     over = jax.shard_map(local, mesh=mesh, in_specs=rows, out_specs=(rows, PartitionSpec()))
-    q, r = over(_padded(a, mesh.shape[axis_name]))
-    return q[: a.shape[0]], r
+    q, r = over(_spread(a, mesh, axis_name))
+    if a.shape[0] % mesh.shape[axis_name]:  # rows that the devices do not divide cannot stay spread
+        q = jax.device_put(q, NamedSharding(mesh, PartitionSpec()))[: a.shape[0]]
+    return q, r
