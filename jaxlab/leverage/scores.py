@@ -34,7 +34,7 @@ AXES = ("columns", "rows")
 
 def leverage_scores(
     a: Float[Array, "m n"] | SVD, k: int, *, axis: str = "columns", **svd_options: Any
-) -> Float[Array, " n"]:
+) -> Float[Array, " scores"]:
     """Classical scores: of the leading ``k`` singular vectors, as many as the rank has.
 
     ``ℓ_j = Σ_{r < k} V_{jr}²``
@@ -78,7 +78,7 @@ def generalized_leverage_scores(
     axis: str = "columns",
     method: str = "auto",
     rtol: Any = None,
-) -> Float[Array, " n"]:
+) -> Float[Array, " scores"]:
     """Scores with respect to any singular vectors.
 
     ``ℓ_j^R = ‖(V_R)_j‖² = Σ_{r ∈ R} V_{jr}²``
@@ -167,7 +167,7 @@ def subspace_leverage_scores(
 
 def ridge_leverage_scores(
     a: Float[Array, "m n"], lam: Any, *, axis: str = "columns", method: str = "auto"
-) -> Float[Array, " n"]:
+) -> Float[Array, " scores"]:
     """Scores that fade out small singular values instead of cutting them off.
 
     ``ℓ_j(λ) = (Aᵀ (A Aᵀ + λ I)⁻¹ A)_{jj} = Σ_r V_{jr}² σ_r² / (σ_r² + λ)``
