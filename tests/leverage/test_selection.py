@@ -1,4 +1,4 @@
-"""Selection by scores: order, deficits, P6; sampling: P8 and no bias; singular vectors of a target."""
+"""Order of selection, deficits and P6; sampling without bias and P8; vectors of a target."""
 
 import functools
 import itertools

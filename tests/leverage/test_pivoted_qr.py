@@ -1,0 +1,66 @@
+"""Pivoted QR against LAPACK by way of scipy."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+
+from jaxlab.leverage import pivoted_qr
+from tests.leverage.matrices import TALL, WIDE, rank_of, stack
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def factored(matrices, k):
+    return jax.vmap(lambda a: pivoted_qr(a, k))(matrices)
+
+
+@pytest.mark.parametrize("shape", [TALL, WIDE])
+def test_against_scipy(shape, x64):
+    matrices = stack(shape, seed=1)
+    found = jax.device_get(factored(jax.device_put(matrices), 6))
+    for a, q, r, pivots in zip(matrices, *found, strict=True):
+        rank = rank_of(a)
+        expected = scipy.linalg.qr(a, pivoting=True, mode="economic")
+        assert pivots[:rank].tolist() == expected[2][:rank].tolist()
+        assert sorted(set(pivots.tolist())) == sorted(pivots.tolist())
+        scale = np.linalg.norm(a)
+        np.testing.assert_allclose(q @ r, a, atol=1e-13 * scale)
+        np.testing.assert_allclose(q.T @ q, np.diag(np.arange(6) < rank), atol=1e-13)
+        triangle = r[:, pivots]
+        assert not np.tril(triangle, -1).any()
+        diagonal = np.diag(triangle)
+        np.testing.assert_allclose(diagonal, np.abs(np.diag(expected[1])), atol=1e-13 * scale)
+        assert (np.diff(diagonal) <= 1e-12 * scale).all()
+
+
+def test_norms_that_lose_their_digits_are_recomputed():
+    """Columns that differ from a large common one by little: what is left decides the order."""
+    rng = np.random.default_rng(2)
+    small = rng.normal(size=TALL)
+    small[0] = 0
+    a = 1e-3 * small
+    a[0] = 1
+    expected = scipy.linalg.qr(a, pivoting=True)[2]
+    pivots = pivoted_qr(jnp.asarray(a * 1e20, jnp.float32), 6)[2]
+    assert pivots.tolist() == expected.tolist()
+
+
+def test_single_rows_and_columns():
+    q, r, pivots = pivoted_qr(jnp.array([[1.0, -3.0, 2.0]]), 1)
+    assert (q.tolist(), r.tolist(), pivots.tolist()) == ([[-1.0]], [[-1.0, 3.0, -2.0]], [1])
+    q, r, pivots = pivoted_qr(jnp.zeros((3, 3)), 3)
+    assert not q.any()
+    assert pivots.tolist() == [0, 1, 2]
+
+
+def test_bad_input(bad_input):
+    a = jnp.eye(3)
+    for k in (0, 4):
+        with pytest.raises(ValueError, match="k: expected"):
+            pivoted_qr(a, k)
+    for bad, words in ((a[0], "2-D"), (a[:0], "empty"), (a / 0, "finite")):
+        with pytest.raises(ValueError, match=words):
+            pivoted_qr(bad, 1)
