@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
 from jaxlab.leverage.decomposition import svd
+from jaxlab.leverage.scores import masked_squares
 from jaxlab.leverage.types import FrequentDirections
 
 __all__ = ["fd_init", "fd_merge", "fd_scores", "fd_update"]
@@ -139,7 +140,7 @@ def fd_scores(state: FrequentDirections, subset: Any) -> Float[Array, " n"]:
     decomposition = svd(state.sketch)
     mask = subset_mask(subset, decomposition.s.shape[-1])
     check_rank(mask, decomposition.rank)
-    return jnp.sum(jnp.where(mask[:, None], decomposition.vt**2, 0), axis=0)
+    return masked_squares(decomposition, mask, "columns")
 
 
 def _shrink(rows: Array, size: int) -> tuple[Array, Array, Array]:

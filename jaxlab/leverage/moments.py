@@ -152,6 +152,11 @@ def moments_psum(state: Moments, axis_name: str) -> Moments:
         >>> jax.vmap(local, axis_name="data")(rows).mean_a.tolist()
         [[2.0], [2.0]]
     """
+    return _psum(state, axis_name)
+
+
+@functools.partial(jax.jit, static_argnames=("axis_name",))
+def _psum(state: Moments, axis_name: str) -> Moments:
     # around one of the means rather than 0, so that nothing large is summed
     dtype = state.mean_a.dtype
     total = functools.partial(jax.lax.psum, axis_name=axis_name)

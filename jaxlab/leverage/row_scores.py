@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from jaxlab.checks import check_integer, require
 from jaxlab.leverage._inputs import check_matrix
 from jaxlab.leverage.decomposition import _svd, orthonormal_basis
+from jaxlab.leverage.scores import row_squares
 
 __all__ = ["row_leverage_scores"]
 
@@ -77,7 +78,7 @@ def row_leverage_scores(
         check_integer("projections", projections, minimum=1)
     if method == "qr":
         basis, _ = orthonormal_basis(a)
-        return jnp.sum(basis * basis, axis=1)
+        return row_squares(basis)
     assert sketch_size is not None
     assert projections is not None
     return _sketched(key, a, -(-sketch_size // BLOCKS) * BLOCKS, min(projections, n))

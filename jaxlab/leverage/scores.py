@@ -162,7 +162,7 @@ def subspace_leverage_scores(
     require(isinstance(orthonormal, bool), "orthonormal", orthonormal, "True or False")
     if not orthonormal:
         basis, _ = orthonormal_basis(basis)
-    return jnp.sum(basis * basis, axis=1)
+    return row_squares(basis)
 
 
 def ridge_leverage_scores(
@@ -228,7 +228,7 @@ def _resolve(method: str, shape: tuple[int, ...]) -> str:
 
 def _of_decomposition(decomposition: SVD, mask: Array, axis: str) -> Array:
     check_choice("axis", axis, AXES)
-    return _masked_squares(decomposition, mask, axis)
+    return masked_squares(decomposition, mask, axis)
 
 
 def _of_matrix(
@@ -243,9 +243,16 @@ def _of_matrix(
 
 
 @functools.partial(jax.jit, static_argnames=("axis",))
-def _masked_squares(decomposition: SVD, mask: Array, axis: str) -> Array:
+def masked_squares(decomposition: SVD, mask: Array, axis: str) -> Array:
+    """``Σ V_{jr}²`` over the singular vectors in the mask."""
     vectors = decomposition.vt if axis == "columns" else decomposition.u.T
     return jnp.sum(jnp.where(mask[:, None], vectors * vectors, 0), axis=0)
+
+
+@jax.jit
+def row_squares(basis: Array) -> Array:
+    """Squared norms of rows."""
+    return jnp.sum(basis * basis, axis=1)
 
 
 @functools.partial(jax.jit, static_argnames=("axis", "method"))
@@ -258,7 +265,7 @@ def _projector_scores(
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _diagonal(a: Array, mask: Array, rtol: Any, method: str) -> tuple[Array, Array]:
     decomposition = _svd(a, rtol, method, None)
-    return _masked_squares(decomposition, mask, "columns"), decomposition.rank
+    return masked_squares(decomposition, mask, "columns"), decomposition.rank
 
 
 @_diagonal.defjvp

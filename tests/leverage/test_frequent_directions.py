@@ -73,7 +73,7 @@ def test_bad_input(bad_input):
         fd_update(state, jnp.ones((4, 3)), jnp.ones(3, bool))
     with pytest.raises(ValueError, match="finite"):
         fd_update(state, jnp.full((4, 3), jnp.nan))
-    with pytest.raises(ValueError, match="other.sketch"):
+    with pytest.raises(ValueError, match=r"other\.sketch"):
         fd_merge(state, fd_init(3, 3))
     with pytest.raises(ValueError, match="exceeds numerical rank"):
         fd_scores(state, (0,))
