@@ -87,9 +87,7 @@ def svd(
         return randomized_svd(
             key, a, rank, oversample=oversample, power_iters=power_iters, rtol=rtol
         )
-    if method == "auto":
-        method = "qr" if max(a.shape) >= 4 * smaller else "exact"
-    return _svd(a, rtol, method, rank)
+    return decompose(a, rtol, resolved(method, a.shape), rank)
 
 
 def randomized_svd(
@@ -202,6 +200,13 @@ def orthonormal_basis(
     return _basis(x, rtol)
 
 
+def resolved(method: str, shape: tuple[int, ...]) -> str:
+    """What ``"auto"`` stands for."""
+    if method != "auto":
+        return method
+    return "qr" if max(shape) >= 4 * min(shape) else "exact"
+
+
 def default_rtol(shape: tuple[int, ...], dtype: Any, method: str) -> float:
     """What counts as zero relative to the largest singular value."""
     eps = float(jnp.finfo(dtype).eps)
@@ -221,7 +226,8 @@ def truncated(u: Array, s: Array, vt: Array, rtol: Any) -> SVD:
 
 
 @functools.partial(jax.jit, static_argnames=("method", "rank"))
-def _svd(a: Array, rtol: Any, method: str, rank: int | None) -> SVD:
+def decompose(a: Array, rtol: Any, method: str, rank: int | None) -> SVD:
+    """:func:`svd` without checks."""
     check_choice("method", method, ("exact", "gram", "qr"))
     rtol = default_rtol(a.shape, a.dtype, method) if rtol is None else rtol
     u, s, vt = _thin(a, method)
@@ -309,13 +315,13 @@ def _relative_gap(decomposition: SVD, mask: Array) -> Array:
 @jax.custom_jvp
 @jax.jit
 def _basis(x: Array, rtol: Any) -> tuple[Array, Array]:
-    decomposition = _svd(x, rtol, "qr", None)
+    decomposition = decompose(x, rtol, "qr", None)
     return decomposition.u, decomposition.rank
 
 
 @_basis.defjvp
 def _basis_jvp(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> Any:
-    u, s, vt, rank = _svd(*primals, "qr", None)
+    u, s, vt, rank = decompose(*primals, "qr", None)
     product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     lifted = product(tangents[0], vt.T / jnp.where(s > 0, s, 1))
     du = lifted - product(u, product(u.T, lifted))

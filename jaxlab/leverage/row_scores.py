@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_integer, require
 from jaxlab.leverage._inputs import check_matrix
-from jaxlab.leverage.decomposition import _svd, orthonormal_basis
+from jaxlab.leverage.decomposition import decompose, orthonormal_basis
 from jaxlab.leverage.scores import row_squares
 
 __all__ = ["row_leverage_scores"]
@@ -99,7 +99,7 @@ def _sketched(key: Array, a: Array, size: int, projections: int) -> Array:
 
     # a loop, so that only one signed copy of the matrix is held
     sketch = jax.lax.map(block, (rows, signs)).reshape(size, n) / math.sqrt(BLOCKS)
-    _, s, vt, _ = _svd(sketch, None, "qr", None)
+    _, s, vt, _ = decompose(sketch, None, "qr", None)
     whiten = vt.T / jnp.where(s > 0, s, 1)
     if projections < n:
         gaussian = jax.random.normal(key_project, (whiten.shape[1], projections), a.dtype)

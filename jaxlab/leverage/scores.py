@@ -19,7 +19,14 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_integer, check_shape, concrete, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
-from jaxlab.leverage.decomposition import METHODS, _svd, default_rtol, orthonormal_basis, svd
+from jaxlab.leverage.decomposition import (
+    METHODS,
+    decompose,
+    default_rtol,
+    orthonormal_basis,
+    resolved,
+    svd,
+)
 from jaxlab.leverage.types import SVD
 
 __all__ = [
@@ -220,12 +227,6 @@ def _check_method(method: str) -> None:
     require(method in known, "method", method, f"one of {known}, not an unknown method")
 
 
-def _resolve(method: str, shape: tuple[int, ...]) -> str:
-    if method != "auto":
-        return method
-    return "qr" if max(shape) >= 4 * min(shape) else "exact"
-
-
 def _of_decomposition(decomposition: SVD, mask: Array, axis: str) -> Array:
     check_choice("axis", axis, AXES)
     return masked_squares(decomposition, mask, axis)
@@ -237,7 +238,7 @@ def _of_matrix(
     """Scores and rank, differentiated through the projector."""
     check_choice("axis", axis, AXES)
     _check_method(method)
-    method = _resolve(method, a.shape)
+    method = resolved(method, a.shape)
     rtol = default_rtol(a.shape, a.dtype, method) if rtol is None else rtol
     return _projector_scores(a, mask, rtol, axis, method)
 
@@ -264,7 +265,7 @@ def _projector_scores(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _diagonal(a: Array, mask: Array, rtol: Any, method: str) -> tuple[Array, Array]:
-    decomposition = _svd(a, rtol, method, None)
+    decomposition = decompose(a, rtol, method, None)
     return masked_squares(decomposition, mask, "columns"), decomposition.rank
 
 
@@ -272,7 +273,7 @@ def _diagonal(a: Array, mask: Array, rtol: Any, method: str) -> tuple[Array, Arr
 def _diagonal_jvp(method: str, primals: Any, tangents: Any) -> Any:
     a, mask, rtol = primals
     da = tangents[0]
-    u, s, vt, rank = _svd(a, rtol, method, None)
+    u, s, vt, rank = decompose(a, rtol, method, None)
     product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     chosen = (mask & (s > 0)).astype(s.dtype)
     # column r: how v_r turns, towards the other vectors and towards the null space
@@ -290,12 +291,12 @@ def _diagonal_jvp(method: str, primals: Any, tangents: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnames=("axis", "method"))
 def _ridge_scores(a: Array, lam: Array, axis: str, method: str) -> Array:
-    return _ridge(a if axis == "columns" else a.T, lam, _resolve(method, a.shape))
+    return _ridge(a if axis == "columns" else a.T, lam, resolved(method, a.shape))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _ridge(a: Array, lam: Array, method: str) -> Array:
-    _, s, vt, _ = _svd(a, None, method, None)
+    _, s, vt, _ = decompose(a, None, method, None)
     return jnp.sum(vt * vt * _shrunk(s, lam)[:, None], axis=0)
 
 
@@ -303,7 +304,7 @@ def _ridge(a: Array, lam: Array, method: str) -> Array:
 def _ridge_jvp(method: str, primals: Any, tangents: Any) -> Any:
     """``d(G (G + λ)⁻¹) = λ (G + λ)⁻¹ dG (G + λ)⁻¹ − dλ G (G + λ)⁻²``: no differences of ``σ``."""
     (a, lam), (da, dlam) = primals, tangents
-    u, s, vt, _ = _svd(a, None, method, None)
+    u, s, vt, _ = decompose(a, None, method, None)
     product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     kept = _shrunk(s, lam)
     inverse = jnp.where(s > 0, kept / jnp.where(s > 0, s, 1), 0)
