@@ -1,0 +1,72 @@
+r"""Fair and private k-center clustering for data summarization.
+
+H. Angelidakis, A. Kurpisz, L. Sering, R. Zenklusen. *Fair and Fast k-Center Clustering for Data
+Summarization.* ICML 2022, PMLR 162:669-702.
+
+A summary keeps at most ``k`` of the points, the centers, and assigns every point to one of them.
+Plain k-center may represent groups badly, and may let one center stand for a single point and
+another for half of the data; here the centers of every group are counted, and every center stands
+for at least ``L`` points::
+
+    minimise    max_p d(p, φ(p))            over centers C and assignments φ: points → C
+    subject to  1 ≤ |C| ≤ k
+                a_c ≤ #{q ∈ C: q has group c} ≤ b_c      for every group c
+                |φ⁻¹(q)| ≥ L                             for every q ∈ C
+
+The paper's algorithm is within a factor of 15 of the optimum in time ``O(n k² + k⁵)``: Gonzalez'
+farthest-first order, a private assignment to each of its prefixes, and a small flow that opens
+centers of the right groups near by.
+
+Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxlab import kcenter
+    >>> points = jnp.array([[0.0], [1.0], [2.0], [3.0], [10.0]])
+    >>> order = kcenter.gonzalez(points, 2)
+    >>> order.indices.tolist(), order.radii.tolist()
+    ([0, 4], [10.0, 3.0])
+    >>> dist = kcenter.distance_matrix(points, order.indices)
+    >>> kcenter.private_assignment(dist, 1).counts.tolist()
+    [4, 1]
+    >>> private = kcenter.private_assignment(dist, 2)
+    >>> private.counts.tolist(), private.radius.tolist()
+    ([3, 2], 7.0)
+"""
+
+from jaxlab.kcenter.gonzalez import gonzalez
+from jaxlab.kcenter.metrics import METRICS, distance_matrix, distances_to
+from jaxlab.kcenter.order_statistics import kth_smallest
+from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
+from jaxlab.kcenter.types import (
+    Budgets,
+    Candidates,
+    Coreset,
+    Forest,
+    Gonzalez,
+    Opened,
+    PrivateAssignment,
+    PrivatePrefixes,
+    Report,
+    Solution,
+    StreamState,
+)
+
+__all__ = [
+    "METRICS",
+    "Budgets",
+    "Candidates",
+    "Coreset",
+    "Forest",
+    "Gonzalez",
+    "Opened",
+    "PrivateAssignment",
+    "PrivatePrefixes",
+    "Report",
+    "Solution",
+    "StreamState",
+    "distance_matrix",
+    "distances_to",
+    "gonzalez",
+    "kth_smallest",
+    "private_assignment",
+    "private_prefixes",
+]

@@ -1,0 +1,215 @@
+"""Distances between points, and tables of them."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
+
+from jaxlab.checks import check_integer, check_shape, require
+
+__all__ = ["METRICS", "Metric", "distance_matrix", "distances_to", "safe_sqrt"]
+
+#: distances that have a name; "precomputed" takes distances in place of coordinates
+METRICS = ("euclidean", "sqeuclidean", "manhattan", "cosine-angle", "precomputed")
+
+#: a name of :data:`METRICS`, or a function of points ``[n, d]`` and one point ``[d]`` that returns
+#: the distances ``[n]``
+Metric = str | Callable[[Any, Any], Any]
+
+UNROLLED = 16
+
+
+def safe_sqrt(square: Num[Array, "..."]) -> Float[Array, "..."]:
+    """Square root whose gradient at 0 is 0 rather than infinite.
+
+    Args:
+        square: numbers that are not negative.
+
+    Returns:
+        Their square roots.
+
+    Cost:
+        One pass.
+
+    Example:
+        >>> float(jax.grad(safe_sqrt)(0.0))
+        0.0
+    """
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+
+
+def distances_to(
+    points: Float[Array, "n d"], center: Float[Array, " d"], *, metric: Metric = "euclidean"
+) -> Float[Array, " n"]:
+    """Distance of every point to one center.
+
+    Differences come first and squares after: no digits are lost among near points, as they are in
+    ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
+    to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
+
+    Args:
+        points: coordinates.
+        center: those of the center.
+        metric: a name of :data:`METRICS` other than "precomputed", or a function; static.
+
+    Returns:
+        Distances; squares of them for "sqeuclidean", radians for "cosine-angle".
+
+    Raises:
+        ValueError: unknown metric; a center of other dimension.
+
+    Cost:
+        O(n d).
+
+    Example:
+        >>> distances_to(jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.zeros(2)).tolist()
+        [5.0, 0.0]
+    """
+    check_metric(metric, coordinates=True)
+    check_shape("center", center, points.shape[1:])
+    coordinates = coordinates_of(jnp.concatenate([points, center[None]]), metric)
+    value = comparable_to(coordinates[:, :-1], coordinates[:, -1], metric)
+    return from_comparable(value, metric)
+
+
+@functools.partial(jax.jit, static_argnames=("metric", "block_size"))
+def distance_matrix(
+    points: Float[Array, "n d"],
+    centers: Float[Array, "k d"] | Int[Array, " k"],
+    *,
+    metric: Metric = "euclidean",
+    block_size: int | None = None,
+) -> Float[Array, "n k"]:
+    """Distances of all points to all centers, ``D[p, j] = d(p, s_j)``.
+
+    Args:
+        points: coordinates; for "precomputed" the ``[n, n]`` distances of all points, which only
+            few points have room for.
+        centers: coordinates of the centers, or which of the points they are; −1 gives an infinite
+            column.
+        metric: a name of :data:`METRICS` or a function; static.
+        block_size: so many points at a time, which bounds the memory of a metric that broadcasts;
+            static.
+
+    Returns:
+        The table of distances; differentiable, with gradient 0 at distance 0.
+
+    Raises:
+        ValueError: unknown metric; shapes that do not fit; coordinates of centers for distances
+            that are given.
+
+    Cost:
+        O(n k d) time, and beside the table memory for ``d`` numbers of each point.
+
+    Example:
+        >>> points = jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+        >>> distance_matrix(points, jnp.array([0, 2])).round(2).tolist()
+        [[0.0, 1.0], [5.0, 4.24], [1.0, 0.0]]
+    """
+    check_metric(metric)
+    by_index = jnp.issubdtype(centers.dtype, jnp.integer)
+    if metric == "precomputed":
+        check_shape("points", points, (points.shape[1], points.shape[1]))
+        require(by_index, "centers", centers, "indices of points where metric is 'precomputed'")
+    check_shape("centers", centers, ("k",) if by_index else ("k", points.shape[1]))
+    if block_size is not None:
+        check_integer("block_size", block_size, minimum=1)
+
+    if not by_index:
+        return _table(points, centers, metric, block_size)
+    there = centers >= 0
+    chosen = jnp.where(there, centers, 0)
+    if metric == "precomputed":
+        table = jnp.take(points, chosen, axis=1)
+    else:
+        table = _table(points, points[chosen], metric, block_size)
+    return jnp.where(there, table, jnp.inf)
+
+
+def _table(points: Array, centers: Array, metric: Metric, block_size: int | None) -> Array:
+    """Columns one after the other, of all points or of blocks of them."""
+    targets = coordinates_of(centers, metric).T
+
+    def columns(part: Array) -> Array:
+        coordinates = coordinates_of(part, metric)
+        rows = jax.lax.map(lambda center: comparable_to(coordinates, center, metric), targets)
+        return from_comparable(rows, metric).T
+
+    n = points.shape[0]
+    if block_size is None or block_size >= n:
+        return columns(points)
+    blocks = -(-n // block_size)
+    padded = jnp.pad(points, ((0, blocks * block_size - n), (0, 0)), mode="edge")
+    tables = jax.lax.map(columns, padded.reshape(blocks, block_size, -1))
+    return tables.reshape(blocks * block_size, -1)[:n]
+
+
+def coordinates_of(points: Array, metric: Metric) -> Array:
+    """What :func:`comparable_to` compares, ``[d, n]``: unit vectors for angles.
+
+    Coordinates come first, so that a sum over them is one over whole vectors of points.
+    """
+    if metric == "cosine-angle":
+        norm = safe_sqrt(_total(jnp.square, points.T))
+        points = points / jnp.where(norm > 0, norm, 1)[:, None]
+    return points.T
+
+
+def comparable_to(coordinates: Array, center: Array, metric: Metric) -> Array:
+    """Numbers that are ordered as the distances to ``center`` are; squares for "euclidean"."""
+    if callable(metric):
+        return metric(coordinates.T, center)
+    shape = center.shape + (1,) * (coordinates.ndim - 1)
+    center = center.reshape(shape)
+    if metric in ("euclidean", "sqeuclidean"):
+        return _total(lambda u, v: jnp.square(u - v), coordinates, center)
+    if metric == "manhattan":
+        return _total(lambda u, v: jnp.abs(u - v), coordinates, center)
+    apart = safe_sqrt(_total(lambda u, v: jnp.square(u - v), coordinates, center))
+    together = safe_sqrt(_total(lambda u, v: jnp.square(u + v), coordinates, center))
+    # two zero vectors are at angle 0, with gradient 0
+    nothing = (apart == 0) & (together == 0)
+    return 2 * jnp.where(nothing, 0, jnp.arctan2(apart, jnp.where(nothing, 1, together)))
+
+
+def from_comparable(value: Array, metric: Metric) -> Array:
+    """The distances that :func:`comparable_to` has ordered."""
+    return safe_sqrt(value) if metric == "euclidean" else value
+
+
+def check_metric(metric: Metric, *, coordinates: bool = False) -> None:
+    """Refuse what is neither a function nor one of the names."""
+    names = METRICS[:-1] if coordinates else METRICS
+    listed = ", ".join(repr(name) for name in names)
+    known = callable(metric) or metric in names
+    require(known, "metric", metric, f"a function or one of {listed} (unknown metric)")
+
+
+def _total(term: Callable[..., Array], *operands: Array) -> Array:
+    """Sum of ``term`` over the coordinates, in order.
+
+    XLA turns a reduction over a leading axis into strided reads, thirty times slower on a CPU than
+    the sum written out, so that sixteen coordinates at a time are written out.
+    """
+
+    def written_out(*parts: Array) -> Array:
+        return functools.reduce(
+            jnp.add, [term(*coordinate) for coordinate in zip(*parts, strict=True)]
+        )
+
+    d = operands[0].shape[0]
+    whole = d - d % UNROLLED
+    if d <= UNROLLED:
+        return written_out(*operands)
+    start = jnp.zeros(
+        jnp.broadcast_shapes(*(part.shape[1:] for part in operands)), operands[0].dtype
+    )
+    blocks = [operand[:whole].reshape(-1, UNROLLED, *operand.shape[1:]) for operand in operands]
+    total, _ = jax.lax.scan(lambda sum_, part: (sum_ + written_out(*part), None), start, blocks)
+    if whole < d:
+        total = total + written_out(*(operand[whole:] for operand in operands))
+    return total
