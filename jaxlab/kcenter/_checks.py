@@ -38,7 +38,7 @@ def check_first(first: Any, n: int, mask: Any = None) -> None:
     known = concrete(first)
     if known is None:
         return
-    require(0 <= known < n, "first", first, f"a point, 0 <= first < {n}")
+    require(bool(0 <= known < n), "first", first, f"a point, 0 <= first < {n}")
     present = None if mask is None else concrete(mask)
     if present is not None and present.any():
         require(bool(present[int(known)]), "first", first, "a point that is not masked away")
@@ -49,7 +49,7 @@ def check_min_size(min_size: Any) -> None:
     check_shape("min_size", min_size, ())
     check_dtype("min_size", min_size, "integer")
     known = concrete(min_size)
-    require(known is None or known >= 0, "min_size", min_size, "an integer min_size >= 0")
+    require(known is None or bool(known >= 0), "min_size", min_size, "an integer min_size >= 0")
 
 
 def check_table(dist: Array, *, name: str = "dist") -> None:

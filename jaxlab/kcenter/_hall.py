@@ -18,7 +18,7 @@ from jaxtyping import Array
 
 from jaxlab.kcenter._held import summed
 
-__all__ = ["Flow", "deficit", "empty_flow", "on_first_device", "raise_radius", "refresh", "satisfy"]
+__all__ = ["Flow", "empty_flow", "on_first_device", "satisfy"]
 
 
 class Flow(NamedTuple):
@@ -56,18 +56,11 @@ def empty_flow(table: Any, axis_name: str | None) -> Flow:
     return Flow(held, reach, amounts, counts, radius, nowhere, nothing)
 
 
-def deficit(flow: Flow, active: Array, min_size: Array) -> Array:
-    """What each active center lacks."""
-    return jnp.where(active, jnp.maximum(min_size - flow.counts, 0), 0)
-
-
-def raise_radius(
-    table: Any, flow: Flow, chosen: Array, values: Array, min_size: Array, axis_name: str | None
+def _raise_radius(
+    table: Any, flow: Flow, chosen: Array, min_size: Array, axis_name: str | None
 ) -> Flow:
-    """Raise the radius to ``q`` of the chosen centers, if that is more; :func:`refresh` follows.
-
-    ``values`` are the distances of all points to the nearest of the chosen.
-    """
+    """Raise the radius to ``q`` of the chosen centers, if that is more."""
+    values = table.nearest_to(chosen)
     total, size = summed(table.total(), axis_name), jnp.sum(chosen, dtype=jnp.int32)
     # the product may not fit 32 bits where there are too few points anyway
     possible = min_size <= total // jnp.maximum(size, 1)
@@ -83,16 +76,20 @@ def raise_radius(
     )
 
 
-def refresh(table: Any, flow: Flow, axis_name: str | None) -> Flow:
+def _refresh(table: Any, flow: Flow, axis_name: str | None) -> Flow:
     """What can be reached within the radius."""
     reach = table.within(flow.radius)
     return flow._replace(reach=reach, amounts=summed(table.amounts(flow.held, reach), axis_name))
 
 
-def satisfy(table: Any, flow: Flow, active: Array, min_size: Array, axis_name: str | None) -> Flow:
+def satisfy(
+    table: Any, flow: Flow, active: Array, suspects: Array, min_size: Array, axis_name: str | None
+) -> Flow:
     """Raise the radius as little as possible until every active center has ``min_size``.
 
-    The flow stays what it was where it can; the radius ends infinite where there is none.
+    ``suspects``, at least one of the active centers, are the first set that the radius is raised
+    to. What is held stays held, by others where need be. The radius ends infinite where there is
+    none.
     """
 
     def unmet(state: tuple[Flow, Array]) -> Array:
@@ -101,15 +98,17 @@ def satisfy(table: Any, flow: Flow, active: Array, min_size: Array, axis_name: s
 
     def jump(state: tuple[Flow, Array]) -> tuple[Flow, Array]:
         flow, violated = state
-        values = table.nearest_to(violated)
-        flow = raise_radius(table, flow, violated, values, min_size, axis_name)
-        return extended(refresh(table, flow, axis_name))
-
-    def extended(flow: Flow) -> tuple[Flow, Array]:
+        raised = _raise_radius(table, flow, violated, min_size, axis_name)
+        flow = jax.lax.cond(
+            raised.radius > flow.radius,
+            lambda flow: _refresh(table, flow, axis_name),
+            lambda flow: flow,
+            raised,
+        )
         flow = _extend(table, flow, active, min_size, axis_name)
-        return flow, _violated(flow, active, deficit(flow, active, min_size) > 0)
+        return flow, _violated(flow, active, _deficit(flow, active, min_size) > 0)
 
-    return jax.lax.while_loop(unmet, jump, extended(flow))[0]
+    return jax.lax.while_loop(unmet, jump, (flow, suspects))[0]
 
 
 class _Path(NamedTuple):
@@ -130,11 +129,9 @@ def _extend(table: Any, flow: Flow, active: Array, min_size: Array, axis_name: s
     """Augment along shortest paths, many points at once, while there are any."""
     k = active.shape[0]
 
-    def found(state: tuple[Flow, _Path]) -> Array:
-        return state[1].end < k
-
-    def augment(state: tuple[Flow, _Path]) -> tuple[Flow, _Path]:
-        flow, path = state
+    def augment(state: tuple[Flow, Array]) -> tuple[Flow, Array]:
+        flow, _ = state
+        path = _shortest_path(flow, active, _deficit(flow, active, min_size))
 
         def hop(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             held, amounts, target = state
@@ -151,10 +148,14 @@ def _extend(table: Any, flow: Flow, active: Array, min_size: Array, axis_name: s
         )
         counts = flow.counts.at[path.end].add(path.amount, mode="drop")
         flow = flow._replace(held=held, amounts=amounts, counts=counts)
-        return flow, _shortest_path(flow, active, deficit(flow, active, min_size))
+        return flow, path.end < k
 
-    start = flow, _shortest_path(flow, active, deficit(flow, active, min_size))
-    return jax.lax.while_loop(found, augment, start)[0]
+    return jax.lax.while_loop(lambda state: state[1], augment, (flow, jnp.asarray(True)))[0]
+
+
+def _deficit(flow: Flow, active: Array, min_size: Array) -> Array:
+    """What each active center lacks."""
+    return jnp.where(active, jnp.maximum(min_size - flow.counts, 0), 0)
 
 
 def _shortest_path(flow: Flow, active: Array, lacking: Array) -> _Path:

@@ -100,7 +100,7 @@ class Points(NamedTuple):
         """The value that ``rank`` points do not exceed."""
         return kth_smallest(values, rank, axis_name=axis_name)
 
-    def column(self, center: Array) -> Array:
+    def column(self, center: Array | int) -> Array:
         """Distances to one center."""
         return jax.lax.dynamic_index_in_dim(self.distances, center, axis=1, keepdims=False)
 
@@ -109,9 +109,8 @@ class Points(NamedTuple):
         return self.distances[position % LANES, :, position // LANES]
 
     def holders(self, held: Array) -> Array:
-        """Center that holds each point, ``[n]`` and padding; −1 for none."""
-        k = held.shape[0]
-        numbers = jnp.arange(1, k + 1, dtype=jnp.int32)[:, None]
+        """Row that holds each point, ``[n]`` and padding; −1 for none."""
+        numbers = jnp.arange(1, held.shape[0] + 1, dtype=jnp.int32)[:, None]
         return jnp.sum(jnp.where(unpack(held), numbers, 0), axis=1).T.reshape(-1) - 1
 
     def locate(self, hits: Array) -> Array:
@@ -184,7 +183,7 @@ class Weighted(NamedTuple):
         """The value that ``rank`` units do not exceed."""
         return kth_smallest(values, rank, weights=self.weights, axis_name=axis_name)
 
-    def column(self, center: Array) -> Array:
+    def column(self, center: Array | int) -> Array:
         """Distances to one center."""
         return self.distances[center]
 
@@ -200,10 +199,9 @@ class Weighted(NamedTuple):
 
 def pack(bits: Array) -> Array:
     """Words of the bits ``[32, ...]``."""
-    words = jnp.zeros(bits.shape[1:], jnp.uint32)
-    for lane in range(LANES):  # written out: one vector operation each
-        words |= bits[lane].astype(jnp.uint32) << lane
-    return words
+    lanes = jnp.arange(LANES, dtype=jnp.uint32).reshape((LANES,) + (1,) * (bits.ndim - 1))
+    values = bits.astype(jnp.uint32) << lanes
+    return jax.lax.reduce(values, jnp.uint32(0), jax.lax.bitwise_or, (0,))
 
 
 def unpack(words: Array) -> Array:

@@ -13,8 +13,6 @@ from jaxlab.kcenter._hall import (
     Flow,
     empty_flow,
     on_first_device,
-    raise_radius,
-    refresh,
     satisfy,
 )
 from jaxlab.kcenter._held import Points, Weighted, pack, summed
@@ -161,19 +159,13 @@ def _assign(
         table = Weighted.of(known, weights)
         present = weights > 0
 
-    def alone(flow: Flow, center: Array) -> tuple[Flow, None]:
-        chosen = (jnp.arange(k) == center) & active[center]
-        values = table.column(center)
-        return raise_radius(table, flow, chosen, values, least, axis_name), None
-
-    flow, _ = jax.lax.scan(alone, empty_flow(table, axis_name), jnp.arange(k))
-    flow = satisfy(table, refresh(table, flow, axis_name), active, least, axis_name)
+    flow = satisfy(table, empty_flow(table, axis_name), active, active, least, axis_name)
 
     columns = jnp.where(active, known, jnp.inf)
     nearest = jnp.argmin(columns, axis=1).astype(jnp.int32)
     nearest = jnp.where(active[nearest], nearest, jnp.argmax(active).astype(jnp.int32))
     shares = None
-    if weights is None:
+    if isinstance(table, Points):
         owner = table.holders(flow.held[:k])[:n]
         labels = jnp.where(owner >= 0, owner, nearest)
         given = jnp.where(owner >= 0, 0, present)
@@ -206,7 +198,7 @@ def _prefixes(
     known = jax.lax.stop_gradient(dist)
     least = jnp.asarray(min_size, jnp.int32)
     table = Points.of(known, mask)
-    words = table.present.shape[0]
+    centers = jnp.arange(k)
 
     def add(state: tuple[Flow, Array, Array], center: Array) -> tuple[tuple, tuple]:
         flow, cover, nearest = state
@@ -215,29 +207,22 @@ def _prefixes(
         nearest = (nearest & ~closer).at[center].set(closer)
         cover = jnp.minimum(cover, values)
 
-        raised = raise_radius(table, flow, jnp.arange(k) == center, values, least, axis_name)
-        flow = jax.lax.cond(
-            raised.radius > flow.radius,
-            lambda flow: refresh(table, flow, axis_name),
-            lambda flow: flow,
-            raised,
-        )
-        flow = satisfy(table, flow, jnp.arange(k) <= center, least, axis_name)
-
+        active = centers <= center
+        flow = satisfy(table, flow, active, centers == center, least, axis_name)
         given = flow.held[:k] | (nearest & flow.held[k])
         counts = summed(table.amount(given), axis_name)
-        radii = (flow.radius, flow.point, flow.center)
-        covered = covering(table, cover, jnp.arange(k) <= center, axis_name)
-        return (flow, cover, nearest), (radii, covered, table.holders(given)[:n], counts)
+        critical = (flow.radius, flow.point, flow.center)
+        covered = covering(table, cover, active, axis_name)
+        return (flow, cover, nearest), (critical, covered, table.holders(given)[:n], counts)
 
     start = (
         empty_flow(table, axis_name),
         jnp.full(table.column(0).shape, jnp.inf, known.dtype),
-        jnp.zeros((k, words), jnp.uint32),
+        jnp.zeros((k, *table.present.shape), jnp.uint32),
     )
-    _, (radii, covered, labels, counts) = jax.lax.scan(add, start, jnp.arange(k))
+    _, (critical, covered, labels, counts) = jax.lax.scan(add, start, centers)
     distances = jax.vmap(lambda critical: as_distance(dist, critical, axis_name))
-    return PrivatePrefixes(distances(radii), distances(covered), labels, counts)
+    return PrivatePrefixes(distances(critical), distances(covered), labels, counts)
 
 
 def covering(

@@ -120,7 +120,7 @@ class Candidates(NamedTuple):
         mask: which entries are there.
     """
 
-    index: Int32[Array, "*b k k"]
+    index: Int32[Array, "*b k k"]  # type: ignore[assignment]  # hides tuple.index, as the paper names it
     distance: Float[Array, "*b k k"]
     mask: Bool[Array, "*b k k"]
 
