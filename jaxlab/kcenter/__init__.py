@@ -32,10 +32,20 @@ Example:
     ([3, 2], 7.0)
 """
 
+from jaxlab.kcenter.bounds import lower_bound
+from jaxlab.kcenter.coreset import (
+    Summary,
+    distributed_summary,
+    kcenter_coreset,
+    lift_assignment,
+    merge_coresets,
+)
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import METRICS, distance_matrix, distances_to
 from jaxlab.kcenter.order_statistics import kth_smallest
 from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
+from jaxlab.kcenter.sharded import gonzalez_sharded
+from jaxlab.kcenter.streaming import stream_finalize, stream_init, stream_update
 from jaxlab.kcenter.types import (
     Budgets,
     Candidates,
@@ -63,10 +73,20 @@ __all__ = [
     "Report",
     "Solution",
     "StreamState",
+    "Summary",
     "distance_matrix",
     "distances_to",
+    "distributed_summary",
     "gonzalez",
+    "gonzalez_sharded",
+    "kcenter_coreset",
     "kth_smallest",
+    "lift_assignment",
+    "lower_bound",
+    "merge_coresets",
     "private_assignment",
     "private_prefixes",
+    "stream_finalize",
+    "stream_init",
+    "stream_update",
 ]

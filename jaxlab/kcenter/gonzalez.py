@@ -9,6 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.kcenter._checks import check_centers, check_first, check_points
+from jaxlab.kcenter._gonzalez_kernel import traverse_by_kernel
+from jaxlab.kcenter._order import Order
 from jaxlab.kcenter.metrics import (
     Metric,
     comparable_to,
@@ -28,6 +30,7 @@ def gonzalez(
     mask: Bool[Array, " n"] | None = None,
     metric: Metric = "euclidean",
     use_pallas: bool = False,
+    axis_name: str | None = None,
 ) -> Gonzalez:
     """Pick ``k`` points, each the farthest from those before it.
 
@@ -48,6 +51,8 @@ def gonzalez(
         use_pallas: compute by a kernel that reads the points once for every pick ("euclidean" and
             "sqeuclidean" only); it runs compiled on GPU and TPU and interpreted, slowly, on CPU;
             static.
+        axis_name: inside ``jax.shard_map``, the axis that points are split along, in equal parts;
+            picks count over all devices, and radii are constants; static.
 
     Returns:
         Picks, covering radii of all prefixes, and the nearest pick of every point. ``radii`` is
@@ -72,78 +77,88 @@ def gonzalez(
     """
     check_points(points, metric)
     n = points.shape[0]
-    check_centers(k, n)
+    devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
+    check_centers(k, n * devices)
     if mask is not None:
         check_shape("mask", mask, (n,))
         check_dtype("mask", mask, "bool")
-    check_first(first, n, mask)
+    check_first(first, n * devices, mask if devices == 1 else None)
     if use_pallas:
         by_squares = metric in ("euclidean", "sqeuclidean")
         require(by_squares, "metric", metric, "'euclidean' or 'sqeuclidean' with use_pallas")
-    return _gonzalez(points, k, first, mask, metric, use_pallas)
+        require(axis_name is None, "axis_name", axis_name, "None with use_pallas")
+    return _gonzalez(points, k, first, mask, metric, use_pallas, axis_name)
 
 
-@functools.partial(jax.jit, static_argnames=("k", "metric", "use_pallas"))
+@functools.partial(jax.jit, static_argnames=("k", "metric", "use_pallas", "axis_name"))
 def _gonzalez(
-    points: Array, k: int, first: Any, mask: Array | None, metric: Metric, use_pallas: bool
+    points: Array,
+    k: int,
+    first: Any,
+    mask: Array | None,
+    metric: Metric,
+    use_pallas: bool,
+    axis_name: str | None,
 ) -> Gonzalez:
     known = jax.lax.stop_gradient(points)
     start = jnp.asarray(first, jnp.int32)
-    traverse = _traverse
-    indices, farthest, nearest, values, labels = traverse(known, k, start, mask, metric)
-    radii = from_comparable(values[0], metric)
-    radii = radii + gradient_of_pairs(points, farthest, indices[nearest], metric)
-    distances = from_comparable(values[1], metric)
-    return Gonzalez(indices, radii, distances, labels)
+    present = jnp.ones(points.shape[0], bool) if mask is None else mask
+    if use_pallas:
+        order = traverse_by_kernel(known, k, start, present)
+    else:
+        order = traverse(known, k, start, present, metric, axis_name)
+    radii = from_comparable(order.radii, metric)
+    if axis_name is None:
+        one, other = order.farthest, order.indices[order.nearest]
+        radii = radii + gradient_of_pairs(points, one, other, metric)
+    distances = from_comparable(order.values, metric)
+    return Gonzalez(order.indices, radii, distances, order.labels)
 
 
-def _traverse(
-    points: Array, k: int, first: Array, mask: Array | None, metric: Metric
-) -> tuple[Array, Array, Array, tuple[Array, Array], Array]:
-    """Picks, who is farthest after each and from which pick, at what value, and all points'.
-
-    Points that have been picked or are masked away stand at −1, below all others.
-    """
+def traverse(
+    points: Array, k: int, first: Array, present: Array, metric: Metric, axis_name: str | None
+) -> Order:
+    """Farthest-first order by values that compare as the distances do."""
     n = points.shape[0]
+    offset = jnp.int32(0) if axis_name is None else n * jax.lax.axis_index(axis_name)
     coordinates = points if metric == "precomputed" else coordinates_of(points, metric)
 
-    def step(i: Array, state: tuple) -> tuple:
-        value, labels, pick, indices, farthest, nearest, radii = state
+    def values_to(pick: Array) -> Array:
         if metric == "precomputed":
-            new = coordinates[:, pick]
-        else:
-            new = comparable_to(coordinates, coordinates[:, pick], metric)
-        # else XLA on CPU computes the distances twice, for the labels and for the minimum
-        new = jax.lax.optimization_barrier(new)
-        there = pick >= 0
-        closer = there & (new < value)
-        labels = jnp.where(closer, i, labels)
-        value = jnp.where(closer, new, value)
-        slot = jnp.where(there, pick, n)
-        value = value.at[slot].set(-1, mode="drop")
-        labels = labels.at[slot].set(i, mode="drop")
-        far = jnp.argmax(value).astype(jnp.int32)
-        left = value[far] >= 0
-        indices = indices.at[i].set(pick)
-        farthest = farthest.at[i].set(jnp.where(left, far, pick))
-        nearest = nearest.at[i].set(jnp.where(left, labels[far], i))
-        radii = radii.at[i].set(jnp.maximum(value[far], 0))
-        return value, labels, jnp.where(left, far, -1), indices, farthest, nearest, radii
+            return coordinates[:, pick]
+        center = coordinates[:, jnp.clip(pick - offset, 0, n - 1)]
+        if axis_name is not None:
+            device = jnp.clip(pick // n, 0)
+            center = jax.lax.all_gather(center, axis_name)[device]
+        return comparable_to(coordinates, center, metric)
 
-    present = jnp.ones(n, bool) if mask is None else mask
+    def step(i: Array, state: tuple[Array, Array, Order]) -> tuple[Array, Array, Order]:
+        value, pick, order = state
+        # else XLA on CPU computes the distances twice, for the labels and for the minimum
+        new = jax.lax.optimization_barrier(values_to(pick))
+        closer = (pick >= 0) & (new < value)
+        here = (pick >= offset) & (pick < offset + n)
+        slot = jnp.where(here, pick - offset, n)
+        labels = jnp.where(closer, i, order.labels).at[slot].set(i, mode="drop")
+        value = jnp.where(closer, new, value).at[slot].set(-1, mode="drop")
+        far = jnp.argmax(value).astype(jnp.int32)
+        best, label, far = value[far], labels[far], far + offset
+        if axis_name is not None:  # devices come in the order of the points: so do equals
+            bests = jax.lax.all_gather(best, axis_name)
+            winner = jnp.argmax(bests)
+            best = bests[winner]
+            label, far = jax.lax.all_gather(jnp.stack([label, far]), axis_name)[winner]
+        order = order.record(i, pick, best, far, label)._replace(labels=labels)
+        return value, jnp.where(best >= 0, far, -1), order
+
     value = jnp.where(present, jnp.asarray(jnp.inf, points.dtype), -1)
-    empty = jnp.full(k, -1, jnp.int32)
-    state = (
-        value,
-        jnp.full(n, -1, jnp.int32),
-        jnp.where(present[first], first, -1),
-        empty,
-        empty,
-        empty,
-        jnp.zeros(k, points.dtype),
-    )
-    value, labels, _, *picked, radii = jax.lax.fori_loop(0, k, step, state)
-    return *picked, (radii, jnp.maximum(value, 0)), labels
+    start = first - offset
+    there = (start >= 0) & (start < n) & present[jnp.clip(start, 0, n - 1)]
+    if axis_name is not None:
+        there = jax.lax.psum(there.astype(jnp.int32), axis_name) > 0
+    state = value, jnp.where(there, first, -1), Order.empty(k, n, points.dtype)
+    value, _, order = jax.lax.fori_loop(0, k, step, state)
+    return order._replace(values=jnp.maximum(value, 0))
 
 
 def gradient_of_pairs(points: Array, one: Array, other: Array, metric: Metric) -> Array:

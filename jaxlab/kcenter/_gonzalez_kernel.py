@@ -1,0 +1,122 @@
+"""Farthest-first traversal with one pass over the points for every pick, as a Pallas kernel.
+
+A step is bound by memory. The kernel reads a block of coordinates once, and with it the block's
+values and labels; it writes these anew, with the block's largest value. The jnp form computes the
+maximum in a second pass. The kernel has been run interpreted only; it is lowered for TPU (Mosaic)
+and CUDA (Triton) in the tests, and its block size has not been tuned on either.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxlab.kcenter._order import Order
+
+__all__ = ["traverse_by_kernel"]
+
+BLOCK = 1024
+TILE = 128  # least width of what a TPU core writes
+
+
+def traverse_by_kernel(points: Array, k: int, first: Array, present: Array) -> Order:
+    """Farthest-first order by squared Euclidean distances."""
+    n = points.shape[0]
+    blocks = -(-n // BLOCK)
+    padding = blocks * BLOCK - n
+    coordinates = jnp.pad(points, ((0, padding), (0, 0))).T
+    value = jnp.where(present, jnp.asarray(jnp.inf, points.dtype), -1)
+    value = jnp.pad(value, (0, padding), constant_values=-1)
+
+    def step(i: Array, state: tuple[Array, Array, Order]) -> tuple[Array, Array, Order]:
+        value, pick, order = state
+        chosen = jnp.maximum(pick, 0)
+        center = jax.lax.dynamic_slice_in_dim(coordinates, chosen, 1, axis=1)
+        counter = jnp.where(pick >= 0, jnp.stack([i, pick]), -1).astype(jnp.int32)[None]
+        value, labels, largest = jax.lax.platform_dependent(
+            coordinates,
+            center,
+            counter,
+            value[None],
+            order.labels[None],
+            cpu=functools.partial(_pass, interpret=True),
+            tpu=_pass,
+            default=_pass_on_gpu,
+        )
+        value, labels, largest = value[0], labels[0], largest[0, ::TILE]
+        block = jnp.argmax(largest).astype(jnp.int32)
+        within = jax.lax.dynamic_slice_in_dim(value, block * BLOCK, BLOCK)
+        far = block * BLOCK + jnp.argmax(within).astype(jnp.int32)
+        order = order.record(i, pick, value[far], far, labels[far])._replace(labels=labels)
+        return value, jnp.where(value[far] >= 0, far, -1), order
+
+    pick = jnp.where(present[first], first, -1)
+    state = value, pick, Order.empty(k, blocks * BLOCK, points.dtype)
+    value, _, order = jax.lax.fori_loop(0, k, step, state)
+    return order._replace(values=jnp.maximum(value[:n], 0), labels=order.labels[:n])
+
+
+def _pass_on_gpu(*operands: Array) -> Any:
+    from jax.experimental.pallas import triton  # slow to import
+
+    return _pass(*operands, compiler_params=triton.CompilerParams())
+
+
+def _pass(
+    coordinates: Array, center: Array, counter: Array, value: Array, labels: Array, **options: Any
+) -> Any:
+    """New values and labels, and the largest value of each block, repeated in a tile."""
+    from jax.experimental import pallas as pl  # slow to import
+
+    d, n = coordinates.shape
+    of_points = pl.BlockSpec((1, BLOCK), lambda block: (0, block))
+    return pl.pallas_call(
+        _step,
+        grid=(n // BLOCK,),
+        in_specs=[
+            pl.BlockSpec((d, BLOCK), lambda block: (0, block)),
+            pl.BlockSpec((d, 1), lambda block: (0, 0)),
+            pl.BlockSpec((1, 2), lambda block: (0, 0)),
+            of_points,
+            of_points,
+        ],
+        out_specs=[of_points, of_points, pl.BlockSpec((1, TILE), lambda block: (0, block))],
+        out_shape=[
+            jax.ShapeDtypeStruct(value.shape, value.dtype),
+            jax.ShapeDtypeStruct(labels.shape, labels.dtype),
+            jax.ShapeDtypeStruct((1, n // BLOCK * TILE), value.dtype),
+        ],
+        **options,
+    )(coordinates, center, counter, value, labels)
+
+
+def _step(
+    coordinates: Any,
+    center: Any,
+    counter: Any,
+    value: Any,
+    labels: Any,
+    new_value: Any,
+    new_labels: Any,
+    largest: Any,
+) -> None:
+    """One block: references to ``[d, block]``, ``[d, 1]``, ``[1, 2]`` and rows of the block."""
+    from jax.experimental import pallas as pl  # slow to import
+
+    def add(feature: Array, total: Array) -> Array:
+        one = pl.ds(feature, 1)
+        return total + jnp.square(coordinates[one, :] - center[one, :])
+
+    old = value[...]
+    zeros = jnp.zeros(old.shape, old.dtype)
+    squares = jax.lax.fori_loop(0, coordinates.shape[0], add, zeros)
+    number, pick = counter[:, 0:1], counter[:, 1:2]
+    closer = (number >= 0) & (squares < old)
+    position = pl.program_id(0) * BLOCK + jax.lax.broadcasted_iota(jnp.int32, old.shape, 1)
+    picked = position == pick
+    updated = jnp.where(picked, -1, jnp.where(closer, squares, old)).astype(old.dtype)
+    new_value[...] = updated
+    new_labels[...] = jnp.where(picked | closer, number, labels[...])
+    largest[...] = jnp.full(largest.shape, jnp.max(updated), old.dtype)

@@ -1,0 +1,303 @@
+"""Few weighted points in place of many: coresets, their union, and solutions carried back."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Int32
+
+from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.kcenter._checks import check_centers, check_points
+from jaxlab.kcenter.gonzalez import gonzalez
+from jaxlab.kcenter.metrics import Metric
+from jaxlab.kcenter.types import Coreset
+
+__all__ = [
+    "Summary",
+    "distributed_summary",
+    "kcenter_coreset",
+    "lift_assignment",
+    "merge_coresets",
+]
+
+
+class Summary(NamedTuple):
+    """What :func:`distributed_summary` returns.
+
+    Attributes:
+        solution: what ``solve`` made of the coreset of all points, the same on all devices.
+        coreset: that coreset; ``source_index`` counts over all devices.
+        units: representative of each of this device's points, a position in the coreset.
+    """
+
+    solution: Any
+    coreset: Coreset
+    units: Int32[Array, " n"]
+
+
+def kcenter_coreset(
+    points: Float[Array, "n d"],
+    groups: Int[Array, " n"],
+    size: int,
+    *,
+    num_groups: int | None = None,
+    per_group: bool = True,
+    weights: Int[Array, " n"] | None = None,
+    metric: Metric = "euclidean",
+) -> Coreset:
+    """The first ``size`` picks of the farthest-first order, of each group or of all points.
+
+    Each stands for the points nearest to it (of its own group). A private solution of the coreset
+    of radius ``r``, carried back by :func:`lift_assignment`, is one of all points of radius at most
+    ``r + ρ``, where ``ρ`` is the radius of the coreset; and where the optimal centers have distinct
+    representatives of their groups, the optimum of the coreset is at most ``OPT + 2 ρ``.
+
+    Args:
+        points: coordinates.
+        groups: group of each point, from 0 on.
+        size: representatives, of each group if ``per_group``; static.
+        num_groups: number of groups; by default one more than the largest group; static.
+        per_group: whether groups are represented apart; static.
+        weights: how many points each stands for already, 0 for padding; once by default.
+        metric: of the farthest-first order; static.
+
+    Returns:
+        ``size`` representatives, or ``size`` for every group, group after group. Where a group has
+        fewer points, the rest is padding of weight 0.
+
+    Raises:
+        ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez` with ``size`` in place of ``k``;
+            groups and points that are not of the same length; group labels outside of
+            ``[0, num_groups)``; traced groups without ``num_groups``.
+
+    Cost:
+        O(n size d), times the number of groups if ``per_group``.
+
+    Source:
+        None in the paper; the coreset is that of Charikar, Chekuri, Feder, Motwani 2004.
+
+    Example:
+        >>> line = jnp.array([[0.0], [1.0], [5.0], [9.0]])
+        >>> coreset = kcenter_coreset(line, jnp.array([0, 0, 1, 1]), 1)
+        >>> coreset.source_index.tolist(), coreset.weights.tolist(), coreset.radius.tolist()
+        ([0, 2], [2, 2], 4.0)
+    """
+    count = check_sources(points, groups, size, num_groups, weights, metric)
+    return _coreset(points, groups, size, count, per_group, weights, metric)[0]
+
+
+def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None = None) -> Coreset:
+    """The union of coresets of disjoint sets of points is a coreset of them all.
+
+    To shrink it again, make a coreset of its points with its weights; the radii add up.
+
+    Args:
+        coresets: at least one.
+        sizes: how many points each was chosen from, so that ``source_index`` counts through all of
+            them one after the other; by default it stays what it is.
+
+    Returns:
+        All representatives; the radius is the largest.
+
+    Raises:
+        ValueError: no coresets; ``sizes`` of another length.
+
+    Cost:
+        O(total size).
+
+    Example:
+        >>> line, group = jnp.array([[0.0], [4.0]]), jnp.array([0, 0])
+        >>> one, two = kcenter_coreset(line, group, 2), kcenter_coreset(line + 9, group, 1)
+        >>> merged = merge_coresets([one, two], sizes=[2, 2])
+        >>> merged.source_index.tolist(), merged.weights.tolist(), merged.radius.tolist()
+        ([0, 1, 2], [1, 1, 2], 4.0)
+    """
+    require(len(coresets) > 0, "coresets", coresets, "at least one")
+    offsets = np.zeros(len(coresets), np.int32)
+    if sizes is not None:
+        require(len(sizes) == len(coresets), "sizes", sizes, f"{len(coresets)}, one per coreset")
+        offsets[1:] = np.cumsum(sizes)[:-1]
+    index = [
+        jnp.where(part.source_index >= 0, part.source_index + offset, -1)
+        for part, offset in zip(coresets, offsets, strict=True)
+    ]
+    return Coreset(
+        jnp.concatenate([part.points for part in coresets]),
+        jnp.concatenate([part.groups for part in coresets]),
+        jnp.concatenate([part.weights for part in coresets]),
+        jnp.max(jnp.stack([part.radius for part in coresets])),
+        jnp.concatenate(index),
+    )
+
+
+@jax.jit
+def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[Array, " n"]:
+    """Give every point to a center as the weight of its unit was given.
+
+    The first points of a unit go to the first of its centers, as many as ``flow`` says, and so on.
+
+    Args:
+        units: representative of each point, a position in the coreset.
+        flow: how much of each unit each center holds, such as
+            :func:`~jaxlab.kcenter.private_assignment.private_assignment` with weights returns; a
+            row adds up to the number of points of the unit.
+
+    Returns:
+        Center of each point, a column of ``flow``.
+
+    Cost:
+        O(n log n + n k).
+
+    Example:
+        >>> lift_assignment(jnp.array([0, 1, 0, 0]), jnp.array([[2, 1], [0, 1]])).tolist()
+        [0, 1, 0, 1]
+    """
+    n = units.shape[0]
+    position = jnp.arange(n, dtype=jnp.int32)
+    sorted_units, order = jax.lax.sort((units.astype(jnp.int32), position), num_keys=1)
+    starts = jnp.searchsorted(sorted_units, sorted_units, side="left").astype(jnp.int32)
+    rank = jnp.zeros(n, jnp.int32).at[order].set(position - starts)
+    ends = jnp.cumsum(flow, axis=1)[units]
+    center = jnp.sum(ends <= rank[:, None], axis=1, dtype=jnp.int32)
+    return jnp.minimum(center, flow.shape[1] - 1)
+
+
+def distributed_summary(
+    points: Float[Array, "n d"],
+    groups: Int[Array, " n"],
+    size: int,
+    solve: Callable[[Coreset], Any],
+    *,
+    axis_name: str,
+    num_groups: int,
+    per_group: bool = True,
+    weights: Int[Array, " n"] | None = None,
+    metric: Metric = "euclidean",
+) -> Summary:
+    """Two rounds: every device summarises its points, and all solve the union of the summaries.
+
+    To be called inside ``jax.shard_map``. What the solution loses against one that sees all points
+    is bounded by the radius of the coreset, as for :func:`kcenter_coreset`.
+
+    Args:
+        points: this device's points, as many as on the others.
+        groups: their groups.
+        size: representatives on each device, of each group if ``per_group``; static.
+        solve: makes anything of the coreset, a pure function; static.
+        axis_name: the axis that points are split along; static.
+        num_groups: number of groups; static.
+        per_group: whether groups are represented apart; static.
+        weights: how many points each stands for already, 0 for padding; once by default.
+        metric: of the farthest-first order; static.
+
+    Returns:
+        What was solved, the coreset, and which of its points stands for each of this device's.
+
+    Raises:
+        ValueError: as of :func:`kcenter_coreset`.
+
+    Cost:
+        That of :func:`kcenter_coreset` of a device's points, and of ``solve``; every device sends
+        ``size`` points (of each group) to all.
+
+    Example:
+        >>> from jax.sharding import Mesh, PartitionSpec as P
+        >>> mesh = Mesh(jax.devices()[:1], ("data",))
+        >>> summarise = jax.shard_map(
+        ...     lambda points, groups: (
+        ...         distributed_summary(
+        ...             points,
+        ...             groups,
+        ...             2,
+        ...             lambda coreset: gonzalez(coreset.points, 2, mask=coreset.weights > 0),
+        ...             axis_name="data",
+        ...             num_groups=1,
+        ...         ).solution.radii
+        ...     ),
+        ...     mesh=mesh,
+        ...     in_specs=P("data"),
+        ...     out_specs=P(),
+        ...     check_vma=False,
+        ... )
+        >>> summarise(jnp.array([[0.0], [1.0], [9.0]]), jnp.zeros(3, jnp.int32)).tolist()
+        [9.0, 0.0]
+    """
+    count = check_sources(points, groups, size, num_groups, weights, metric)
+    local, units = _coreset(points, groups, size, count, per_group, weights, metric)
+    device = jax.lax.axis_index(axis_name)
+    index = local.source_index
+    index = jnp.where(index >= 0, index + device * points.shape[0], -1)
+    gathered = jax.lax.all_gather(local._replace(source_index=index), axis_name)
+    parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), gathered)
+    whole = parts._replace(radius=jnp.max(gathered.radius))
+    return Summary(solve(whole), whole, jnp.where(units >= 0, units + device * len(index), -1))
+
+
+def check_sources(
+    points: Array, groups: Array, size: Any, num_groups: Any, weights: Array | None, metric: Metric
+) -> int:
+    """Refuse points, groups or sizes that make no coreset; the number of groups."""
+    check_points(points, metric)
+    require(metric != "precomputed", "metric", metric, "one of coordinates")
+    n = points.shape[0]
+    check_centers(size, n, name="size")
+    fits = np.shape(groups) == (n,)
+    require(fits, "groups", groups, f"shape [{n}], the same length as points")
+    check_dtype("groups", groups, "integer")
+    known = concrete(groups)
+    if num_groups is None:
+        require(known is not None, "num_groups", None, "an integer where groups are traced")
+        num_groups = int(np.max(known)) + 1  # type: ignore[arg-type]
+    check_integer("num_groups", num_groups, minimum=1)
+    inside = known is None or bool(np.all((known >= 0) & (known < num_groups)))
+    require(inside, "groups", groups, f"group labels in [0, {num_groups})")
+    if weights is not None:
+        check_shape("weights", weights, (n,))
+        check_dtype("weights", weights, "integer")
+    return int(num_groups)
+
+
+@functools.partial(jax.jit, static_argnames=("size", "num_groups", "per_group", "metric"))
+def _coreset(
+    points: Array,
+    groups: Array,
+    size: int,
+    num_groups: int,
+    per_group: bool,
+    weights: Array | None,
+    metric: Metric,
+) -> tuple[Coreset, Array]:
+    """The coreset, and the position in it of what stands for each point."""
+    n = points.shape[0]
+    units_of = jnp.ones(n, jnp.int32) if weights is None else weights.astype(jnp.int32)
+    present = units_of > 0
+
+    def represent(mask: Bool[Array, " n"]) -> tuple[Array, Array, Array]:
+        first = jnp.argmax(mask).astype(jnp.int32)
+        order = gonzalez(points, size, first=first, mask=mask, metric=metric)
+        return order.indices, order.labels, order.radii[-1]
+
+    if per_group:
+        part = groups.astype(jnp.int32)
+        masks = present & (part == jnp.arange(num_groups)[:, None])
+    else:
+        part = jnp.zeros(n, jnp.int32)
+        masks = present[None]
+    index, labels, radii = jax.lax.map(represent, masks)
+    units = labels[part, jnp.arange(n)]
+    units = jnp.where(units >= 0, units + part * size, -1)
+    index = index.reshape(-1)
+    there = index >= 0
+    slot = jnp.where(units >= 0, units, len(index))
+    total = jnp.zeros(len(index), jnp.int32).at[slot].add(units_of, mode="drop")
+    coreset = Coreset(
+        jnp.where(there[:, None], points[index], 0),
+        jnp.where(there, groups[index], 0).astype(jnp.int32),
+        total,
+        jnp.max(radii),
+        index,
+    )
+    return coreset, units
