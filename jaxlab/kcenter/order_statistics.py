@@ -53,7 +53,7 @@ def kth_smallest(
     bits = jnp.iinfo(patterns.dtype).bits
     highest = as_patterns(jnp.asarray(jnp.inf, values.dtype))
 
-    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = low + (high - low) // 2
         below = patterns <= middle

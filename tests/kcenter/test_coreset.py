@@ -1,0 +1,132 @@
+"""Coresets: what they stand for, what a solution of them is worth, one device or many."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+
+from jaxlab import kcenter
+from tests.kcenter import oracles_traversal as oracles
+
+N, M, Q, K, LEAST = 160, 3, 12, 4, 30
+RNG = np.random.default_rng(3)
+POINTS = (RNG.normal(size=(N, 2)) * RNG.choice([0.2, 1, 3], (N, 1))).astype(np.float32)
+GROUPS = RNG.integers(0, M, N).astype(np.int32)
+
+
+def check(coreset, points, groups):
+    """Weights and radius are those of some division of the points, group by group."""
+    found = jax.tree.map(np.asarray, coreset)
+    there = found.source_index >= 0
+    assert (found.weights[~there] == 0).all()
+    np.testing.assert_array_equal(found.points[there], points[found.source_index[there]])
+    np.testing.assert_array_equal(found.groups[there], groups[found.source_index[there]])
+    farthest = 0.0
+    for group in range(M):
+        mine = there & (found.groups == group)
+        dist = oracles.pairwise(points[groups == group], found.points[mine])
+        farthest = max(farthest, dist.min(1).max())
+        assert found.weights[mine].sum() == (groups == group).sum()
+        np.testing.assert_array_equal(
+            np.bincount(dist.argmin(1), minlength=mine.sum()), found.weights[mine]
+        )
+    np.testing.assert_allclose(found.radius, farthest, rtol=1e-5)
+
+
+def solve(coreset):
+    """Private centers of a coreset."""
+    order = kcenter.gonzalez(coreset.points, K, mask=coreset.weights > 0)
+    dist = kcenter.distance_matrix(coreset.points, order.indices)
+    return order.indices, kcenter.private_assignment(dist, LEAST, weights=coreset.weights)
+
+
+def test_every_group_is_represented():
+    check(kcenter.kcenter_coreset(POINTS, GROUPS, Q), POINTS, GROUPS)
+    whole = kcenter.kcenter_coreset(POINTS, GROUPS, Q, per_group=False)
+    order = kcenter.gonzalez(POINTS, Q)
+    np.testing.assert_array_equal(whole.source_index, order.indices)
+    np.testing.assert_array_equal(whole.weights, np.bincount(order.labels))
+    assert whole.radius == order.radii[-1]
+
+
+def test_small_groups_are_padded():
+    groups = np.where(np.arange(N) < 3, 0, 2).astype(np.int32)
+    coreset = kcenter.kcenter_coreset(POINTS, groups, Q, num_groups=M)
+    assert (np.asarray(coreset.source_index[:Q]) >= 0).tolist() == [True] * 3 + [False] * (Q - 3)
+    assert coreset.source_index[Q : 2 * Q].tolist() == [-1] * Q
+    assert coreset.weights.sum() == N
+
+
+def test_coresets_of_coresets():
+    halves = [
+        kcenter.kcenter_coreset(POINTS[part], GROUPS[part], Q, num_groups=M)
+        for part in (slice(0, N // 2), slice(N // 2, N))
+    ]
+    merged = kcenter.merge_coresets(halves, sizes=[N // 2, N // 2])
+    index = np.asarray(merged.source_index)
+    np.testing.assert_array_equal(merged.points[index >= 0], POINTS[index[index >= 0]])
+    assert merged.weights.sum() == N
+    small = kcenter.kcenter_coreset(
+        merged.points, merged.groups, 5, num_groups=M, weights=merged.weights
+    )
+    np.testing.assert_array_equal(
+        np.bincount(small.groups, small.weights, M), np.bincount(GROUPS, minlength=M)
+    )
+    for group in range(M):
+        mine = (small.groups == group) & (small.weights > 0)
+        dist = oracles.pairwise(POINTS[group == GROUPS], small.points[mine])
+        assert dist.min(1).max() <= small.radius + merged.radius + 1e-5
+
+
+def test_summaries_of_devices_solve_the_whole(devices):
+    split, whole = PartitionSpec("x"), PartitionSpec()
+
+    def two_rounds(points, groups):
+        found = kcenter.distributed_summary(
+            points, groups, 4, solve, axis_name="x", num_groups=M
+        )
+        centers, assignment = found.solution
+        labels = kcenter.lift_assignment(found.units, assignment.flow)
+        return centers, assignment, labels, found
+
+    centers, assignment, labels, found = jax.jit(
+        jax.shard_map(
+            two_rounds,
+            mesh=Mesh(np.array(devices), ("x",)),
+            in_specs=(split, split),
+            out_specs=(whole, whole, split, kcenter.Summary(whole, whole, split)),
+            check_vma=False,
+        )
+    )(POINTS, GROUPS)
+    coreset, units = found.coreset, np.asarray(found.units)
+    np.testing.assert_array_equal(np.bincount(units, minlength=len(coreset.weights)),
+                                  coreset.weights)
+    np.testing.assert_array_equal(coreset.groups[units], GROUPS)
+    moved = np.linalg.norm(POINTS - np.asarray(coreset.points)[units], axis=1)
+    np.testing.assert_allclose(moved.max(), coreset.radius, rtol=1e-6)
+    # carried back: sizes are kept, and the radius grows by that of the coreset at most
+    np.testing.assert_array_equal(np.bincount(labels, minlength=K), assignment.counts)
+    assert assignment.feasible
+    sources = np.asarray(coreset.source_index)[np.asarray(centers)]
+    far = np.linalg.norm(POINTS - POINTS[sources][np.asarray(labels)], axis=1).max()
+    assert far <= assignment.radius + coreset.radius + 1e-5
+
+
+def test_bad_input(bad_input):
+    points, groups = jnp.zeros((4, 2)), jnp.array([0, 1, 0, 1])
+    for match, call in {
+        "same length": lambda: kcenter.kcenter_coreset(points, groups[:3], 2),
+        "group labels": lambda: kcenter.kcenter_coreset(points, groups, 2, num_groups=1),
+        "fewer points than size": lambda: kcenter.kcenter_coreset(points, groups, 5),
+        "coordinates": lambda: kcenter.kcenter_coreset(
+            jnp.zeros((4, 4)), groups, 2, metric="precomputed"
+        ),
+        "num_groups": lambda: jax.jit(lambda g: kcenter.kcenter_coreset(points, g, 2))(groups),
+        "at least one": lambda: kcenter.merge_coresets([]),
+        "one per coreset": lambda: kcenter.merge_coresets(
+            [kcenter.kcenter_coreset(points, groups, 2)], sizes=[4, 4]
+        ),
+    }.items():
+        with pytest.raises(ValueError, match=match):
+            call()

@@ -1,0 +1,49 @@
+"""Order statistics by bisection against sorting."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+
+from jaxlab.kcenter import kth_smallest
+
+VALUES = np.concatenate([
+    np.random.default_rng(0).exponential(size=90), [0.0, -0.0, 0.0, 1e-45, 3e38, 1e-38]
+]).astype(np.float32)
+WEIGHTS = np.random.default_rng(1).integers(0, 4, 96).astype(np.int32)
+
+
+def test_sorting():
+    kth = jax.vmap(lambda rank: kth_smallest(jax.device_put(VALUES), rank))
+    np.testing.assert_array_equal(kth(jnp.arange(1, 97)), np.abs(np.sort(VALUES)))
+    assert kth(jnp.array([-1, 0, 97])).tolist() == [0, 0, np.inf]
+
+
+def test_weights_are_copies():
+    copies = np.abs(np.sort(np.repeat(VALUES, WEIGHTS)))
+    kth = jax.vmap(lambda rank: kth_smallest(jax.device_put(VALUES), rank, weights=WEIGHTS))
+    np.testing.assert_array_equal(kth(jnp.arange(1, len(copies) + 1)), copies)
+
+
+def test_float64(x64):
+    values = np.random.default_rng(2).exponential(size=96)
+    assert kth_smallest(jax.device_put(values), 17) == np.sort(values)[16]
+
+
+def test_shards_are_one_device(devices):
+    found = jax.shard_map(
+        lambda part: kth_smallest(part, 40, axis_name="x"),
+        mesh=Mesh(np.array(devices), ("x",)),
+        in_specs=PartitionSpec("x"),
+        out_specs=PartitionSpec(),
+        check_vma=False,
+    )(jax.device_put(VALUES))
+    assert found == np.sort(VALUES)[39]
+
+
+def test_bad_input(bad_input):
+    with pytest.raises(ValueError, match="values: expected dtype floating"):
+        kth_smallest(jnp.arange(3), 1)
+    with pytest.raises(ValueError, match="weights: expected shape"):
+        kth_smallest(jnp.ones(3), 1, weights=jnp.ones(2, int))
