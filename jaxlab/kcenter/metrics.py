@@ -106,9 +106,9 @@ def distance_matrix(
         O(n k d) time, and beside the table memory for ``d`` numbers of each point.
 
     Example:
-        >>> points = jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
-        >>> distance_matrix(points, jnp.array([0, 2])).round(2).tolist()
-        [[0.0, 1.0], [5.0, 4.24], [1.0, 0.0]]
+        >>> points = jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])
+        >>> distance_matrix(points, jnp.array([0, 2])).tolist()
+        [[0.0, 4.0], [5.0, 3.0], [4.0, 0.0]]
     """
     check_metric(metric)
     by_index = jnp.issubdtype(centers.dtype, jnp.integer)

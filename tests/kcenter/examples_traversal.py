@@ -43,9 +43,7 @@ def summarise(points, groups):
 
 
 EXAMPLES = {
-    "jaxlab.kcenter.bounds.lower_bound": Example(
-        (POINTS,), {"k": K, "min_size": 4}
-    ),
+    "jaxlab.kcenter.bounds.lower_bound": Example((POINTS,), {"k": K, "min_size": 4}),
     "jaxlab.kcenter.coreset.distributed_summary": Example((POINTS, GROUPS), made=summarise),
     "jaxlab.kcenter.coreset.kcenter_coreset": Example(
         (POINTS, GROUPS), {"size": 3, "num_groups": 2}

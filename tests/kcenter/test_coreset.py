@@ -13,6 +13,7 @@ N, M, Q, K, LEAST = 160, 3, 12, 4, 30
 RNG = np.random.default_rng(3)
 POINTS = (RNG.normal(size=(N, 2)) * RNG.choice([0.2, 1, 3], (N, 1))).astype(np.float32)
 GROUPS = RNG.integers(0, M, N).astype(np.int32)
+HELD = jax.device_put((POINTS, GROUPS))
 
 
 def check(coreset, points, groups):
@@ -42,9 +43,9 @@ def solve(coreset):
 
 
 def test_every_group_is_represented():
-    check(kcenter.kcenter_coreset(POINTS, GROUPS, Q), POINTS, GROUPS)
-    whole = kcenter.kcenter_coreset(POINTS, GROUPS, Q, per_group=False)
-    order = kcenter.gonzalez(POINTS, Q)
+    check(kcenter.kcenter_coreset(*HELD, Q), POINTS, GROUPS)
+    whole = kcenter.kcenter_coreset(*HELD, Q, per_group=False)
+    order = kcenter.gonzalez(HELD[0], Q)
     np.testing.assert_array_equal(whole.source_index, order.indices)
     np.testing.assert_array_equal(whole.weights, np.bincount(order.labels))
     assert whole.radius == order.radii[-1]
@@ -52,7 +53,7 @@ def test_every_group_is_represented():
 
 def test_small_groups_are_padded():
     groups = np.where(np.arange(N) < 3, 0, 2).astype(np.int32)
-    coreset = kcenter.kcenter_coreset(POINTS, groups, Q, num_groups=M)
+    coreset = kcenter.kcenter_coreset(HELD[0], jax.device_put(groups), Q, num_groups=M)
     assert (np.asarray(coreset.source_index[:Q]) >= 0).tolist() == [True] * 3 + [False] * (Q - 3)
     assert coreset.source_index[Q : 2 * Q].tolist() == [-1] * Q
     assert coreset.weights.sum() == N
@@ -60,7 +61,7 @@ def test_small_groups_are_padded():
 
 def test_coresets_of_coresets():
     halves = [
-        kcenter.kcenter_coreset(POINTS[part], GROUPS[part], Q, num_groups=M)
+        kcenter.kcenter_coreset(*jax.device_put((POINTS[part], GROUPS[part])), Q, num_groups=M)
         for part in (slice(0, N // 2), slice(N // 2, N))
     ]
     merged = kcenter.merge_coresets(halves, sizes=[N // 2, N // 2])
@@ -83,9 +84,7 @@ def test_summaries_of_devices_solve_the_whole(devices):
     split, whole = PartitionSpec("x"), PartitionSpec()
 
     def two_rounds(points, groups):
-        found = kcenter.distributed_summary(
-            points, groups, 4, solve, axis_name="x", num_groups=M
-        )
+        found = kcenter.distributed_summary(points, groups, 4, solve, axis_name="x", num_groups=M)
         centers, assignment = found.solution
         labels = kcenter.lift_assignment(found.units, assignment.flow)
         return centers, assignment, labels, found
@@ -98,10 +97,11 @@ def test_summaries_of_devices_solve_the_whole(devices):
             out_specs=(whole, whole, split, kcenter.Summary(whole, whole, split)),
             check_vma=False,
         )
-    )(POINTS, GROUPS)
+    )(*HELD)
     coreset, units = found.coreset, np.asarray(found.units)
-    np.testing.assert_array_equal(np.bincount(units, minlength=len(coreset.weights)),
-                                  coreset.weights)
+    np.testing.assert_array_equal(
+        np.bincount(units, minlength=len(coreset.weights)), coreset.weights
+    )
     np.testing.assert_array_equal(coreset.groups[units], GROUPS)
     moved = np.linalg.norm(POINTS - np.asarray(coreset.points)[units], axis=1)
     np.testing.assert_allclose(moved.max(), coreset.radius, rtol=1e-6)

@@ -30,8 +30,10 @@ def test_blocks_change_nothing():
     x = jax.device_put(RNG.normal(size=(20, 3)).astype(np.float32))
     whole = distance_matrix(x, x[:4])
     np.testing.assert_array_equal(distance_matrix(x, x[:4], block_size=7), whole)
-    np.testing.assert_array_equal(distance_matrix(whole @ whole.T, jnp.array([3, 1]),
-                                                  metric="precomputed"), (whole @ whole.T)[:, [3, 1]])
+    np.testing.assert_array_equal(
+        distance_matrix(whole @ whole.T, jnp.array([3, 1]), metric="precomputed"),
+        (whole @ whole.T)[:, [3, 1]],
+    )
     np.testing.assert_allclose(distances_to(x, x[2]), whole[:, 2], rtol=1e-6)
 
 

@@ -8,9 +8,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxlab.kcenter import kth_smallest
 
-VALUES = np.concatenate([
-    np.random.default_rng(0).exponential(size=90), [0.0, -0.0, 0.0, 1e-45, 3e38, 1e-38]
-]).astype(np.float32)
+VALUES = np.concatenate(
+    [np.random.default_rng(0).exponential(size=90), [0.0, -0.0, 0.0, 1e-45, 3e38, 1e-38]]
+).astype(np.float32)
 WEIGHTS = np.random.default_rng(1).integers(0, 4, 96).astype(np.int32)
 
 
@@ -22,7 +22,9 @@ def test_sorting():
 
 def test_weights_are_copies():
     copies = np.abs(np.sort(np.repeat(VALUES, WEIGHTS)))
-    kth = jax.vmap(lambda rank: kth_smallest(jax.device_put(VALUES), rank, weights=WEIGHTS))
+    kth = jax.vmap(
+        lambda rank: kth_smallest(jax.device_put(VALUES), rank, weights=jax.device_put(WEIGHTS))
+    )
     np.testing.assert_array_equal(kth(jnp.arange(1, len(copies) + 1)), copies)
 
 

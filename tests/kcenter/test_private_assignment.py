@@ -123,22 +123,35 @@ def test_sweep_by_vmap_is_a_loop():
 
 
 def test_shards_are_one_device(devices):
-    dist = table(7)[:72]
+    dist, mask = table(7), np.arange(N) < 72
     split, whole = PartitionSpec("x"), PartitionSpec()
-    found = jax.jit(
+
+    def both(part):
+        alone = kcenter.private_assignment(part, 14, axis_name="x")
+        return alone, kcenter.private_prefixes(part, 14, axis_name="x")
+
+    found, prefixes = jax.jit(
         jax.shard_map(
-            lambda part: kcenter.private_assignment(part, 14, axis_name="x"),
+            both,
             mesh=Mesh(np.array(devices), ("x",)),
             in_specs=split,
-            out_specs=kcenter.PrivateAssignment(split, whole, whole, whole, whole, whole),
+            out_specs=(
+                kcenter.PrivateAssignment(split, whole, whole, whole, whole, whole),
+                kcenter.PrivatePrefixes(whole, whole, PartitionSpec(None, "x"), whole),
+            ),
             check_vma=False,
         )
-    )(jax.device_put(dist))
-    alone = kcenter.private_assignment(jax.device_put(np.pad(dist, ((0, 3), (0, 0)))), 14,
-                                       mask=jnp.arange(N) < 72)
-    np.testing.assert_array_equal(found.labels, alone.labels[:72])
-    for one, other in zip(found[1:6], alone[1:6], strict=True):
+    )(jax.device_put(dist[:72]))
+    single = kcenter.private_assignment(
+        jax.device_put(dist), 14, center_mask=jnp.ones(K, bool), mask=jax.device_put(mask)
+    )
+    np.testing.assert_array_equal(found.labels, single.labels[:72])
+    for one, other in zip(found[1:6], single[1:6], strict=True):
         np.testing.assert_array_equal(one, other)
+    single = kcenter.private_prefixes(jax.device_put(dist), 14, mask=jax.device_put(mask))
+    np.testing.assert_array_equal(prefixes.labels, single.labels[:, :72])
+    for i in (0, 1, 3):
+        np.testing.assert_array_equal(prefixes[i], single[i])
 
 
 def test_gradients(x64):

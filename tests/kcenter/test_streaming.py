@@ -9,6 +9,7 @@ from jaxlab import kcenter
 from tests.kcenter import oracles_traversal as oracles
 
 N, Q = 14, 3
+UPDATE = jax.jit(kcenter.stream_update)
 
 
 def streams():
@@ -19,11 +20,10 @@ def streams():
 
 
 def test_invariants_after_every_point():
-    step = jax.jit(kcenter.stream_update)
     for cloud in streams():
         state, dist = kcenter.stream_init(Q, 2), oracles.pairwise(cloud)
         for t in range(N):
-            state = step(state, jax.device_put(cloud[t : t + 1]))
+            state = UPDATE(state, jax.device_put(cloud[t : t + 1]))
             delta, mask = float(state.delta[0]), np.asarray(state.mask[0])
             kept = np.asarray(state.source_index[0])[mask]
             assert 1 <= mask.sum() <= Q
@@ -40,9 +40,9 @@ def test_invariants_after_every_point():
 def test_groups_are_streams_of_their_own():
     cloud = next(streams())
     groups = np.arange(N, dtype=np.int32) % 2
-    both = kcenter.stream_update(kcenter.stream_init(Q, 2, num_groups=2), cloud, groups)
+    both = UPDATE(kcenter.stream_init(Q, 2, num_groups=2), *jax.device_put((cloud, groups)))
     mask = np.arange(N) % 2 == 0
-    one = kcenter.stream_update(kcenter.stream_init(Q, 2), cloud, None, mask)
+    one = UPDATE(kcenter.stream_init(Q, 2), jax.device_put(cloud), None, jax.device_put(mask))
     np.testing.assert_array_equal(both.representatives[0], one.representatives[0])
     np.testing.assert_array_equal(both.weights[0], one.weights[0])
     assert both.delta[0] == one.delta[0]
@@ -59,10 +59,10 @@ def test_groups_are_streams_of_their_own():
 
 def test_batches_change_nothing():
     cloud = next(streams())
-    whole = kcenter.stream_update(kcenter.stream_init(Q, 2), cloud)
+    whole = UPDATE(kcenter.stream_init(Q, 2), jax.device_put(cloud))
     parts = kcenter.stream_init(Q, 2)
     for t in range(N):
-        parts = kcenter.stream_update(parts, cloud[t : t + 1])
+        parts = UPDATE(parts, jax.device_put(cloud[t : t + 1]))
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -72,9 +72,7 @@ def test_bad_input(bad_input):
     for match, call in {
         "size": lambda: kcenter.stream_init(0, 2),
         "batch: expected shape": lambda: kcenter.stream_update(state, jnp.zeros((3, 1))),
-        "group labels": lambda: kcenter.stream_update(
-            state, jnp.zeros((2, 2)), jnp.array([0, 1])
-        ),
+        "group labels": lambda: kcenter.stream_update(state, jnp.zeros((2, 2)), jnp.array([0, 1])),
         "mask: expected dtype": lambda: kcenter.stream_update(
             state, jnp.zeros((2, 2)), None, jnp.ones(2)
         ),
