@@ -78,20 +78,25 @@ class Gcss(NamedTuple):
     """Columns of ``A`` that are to span ``B``, and how well they do.
 
     Attributes:
-        columns: the chosen columns, ``[c]`` int32, in the order of choice; −1 where a greedy method
-            ran out of columns that add anything.
+        columns: the chosen columns, ``[c]`` int32, in the order of choice.
+        count: how many were chosen by merit, int32; a greedy method fills up with the lowest
+            unused columns when all that are left lie in the span of those chosen.
         residual: ``‖B − P_C B‖_F``, in the units of ``B``.
         residual_fraction: ``‖B − P_C B‖_F² / ‖B‖_F²``, in [0, 1]; 0 when ``B = 0``.
         deficit: leverage deficit ``ε(S)`` of the columns for the subset of singular vectors.
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
-        subset: the singular vectors that carry ``B``, ``[k]`` int32.
+        lower_bound: no ``c`` columns of ``A`` have a smaller residual than this.
+        subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
+            numerical rank count for nothing.
     """
 
     columns: Int32[Array, "*batch c"]
+    count: Int32[Array, "*batch"]  # type: ignore[assignment]  # tuple.count is not missed
     residual: Float[Array, "*batch"]
     residual_fraction: Float[Array, "*batch"]
     deficit: Float[Array, "*batch"]
     certificate: Float[Array, "*batch"]
+    lower_bound: Float[Array, "*batch"]
     subset: Int32[Array, "*batch k"]
 
 
@@ -118,9 +123,9 @@ class SparseCca(NamedTuple):
         correlations: ``[q]``, descending, in [0, 1].
         loadings_a: weights of the chosen columns of the first view, ``[ca, q]``.
         loadings_b: weights of the chosen columns of the second view, ``[cb, q]``.
-        subset_a: singular vectors of the first view that the scores were of, ``[k]`` int32.
-        subset_b: singular vectors of the second view, ``[k]`` int32.
-        bound: P10, upper bound on the canonical angles in radians.
+        subset_a: mask of the singular vectors of the first view that count, ``[min(m, n)]``.
+        subset_b: mask of those of the second view, ``[min(m, p)]``.
+        bound: P10, upper bound on the canonical angles ``arccos(correlations)`` in radians.
     """
 
     columns_a: Int32[Array, "*batch ca"]
@@ -128,8 +133,8 @@ class SparseCca(NamedTuple):
     correlations: Float[Array, "*batch q"]
     loadings_a: Float[Array, "*batch ca q"]
     loadings_b: Float[Array, "*batch cb q"]
-    subset_a: Int32[Array, "*batch k"]
-    subset_b: Int32[Array, "*batch k"]
+    subset_a: Bool[Array, "*batch ra"]
+    subset_b: Bool[Array, "*batch rb"]
     bound: Float[Array, "*batch q"]
 
 

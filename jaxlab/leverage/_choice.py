@@ -1,0 +1,199 @@
+"""The ways to choose columns for a target, and what is certified of a choice.
+
+They need the decomposition of ``A``, the coordinates ``Z = UᵀB`` of the target, and products with
+some columns: data and moments both provide these, so that each way is written once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int32
+
+from jaxlab.leverage._pairs import matmul, top
+from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
+from jaxlab.leverage.local_search import local_search_on_gram
+from jaxlab.leverage.pivoted_qr import pivoted_qr
+from jaxlab.leverage.selection import sample_columns
+
+__all__ = [
+    "METHODS",
+    "View",
+    "certified",
+    "choose",
+    "deficit_of",
+    "error_norm",
+    "largest_sine",
+    "mask_of",
+    "sum_limit",
+    "target_subset",
+    "target_weights",
+]
+
+METHODS = (
+    "leverage",
+    "sampling",
+    "weighted",
+    "hybrid",
+    "qdeim",
+    "greedy",
+    "local_search",
+    "pivoted_qr",
+)
+
+
+class View(NamedTuple):
+    """A matrix with a target, as far as a choice of columns needs to know them.
+
+    Attributes:
+        s: singular values of ``A``, 0 beyond the rank.
+        vt: right singular vectors in rows, 0 beyond the rank.
+        z: ``UᵀB``.
+        energy: ``‖B‖_F²``.
+        squares: ``‖a_j‖²``.
+        root: ``A`` up to an orthogonal map from the left.
+        gram: ``I ↦ A_Iᵀ A_I``, of all columns for None.
+        cross: ``I ↦ A_Iᵀ B``.
+        greedy: ``c ↦`` greedy choice among all columns.
+        complete: whether the decomposition has all ``min(m, n)`` vectors.
+    """
+
+    s: Float[Array, " r"]
+    vt: Float[Array, "r n"]
+    z: Float[Array, "r p"]
+    energy: Float[Array, ""]
+    squares: Float[Array, " n"]
+    root: Float[Array, "*rows n"]
+    gram: Callable[[Array | None], Array]
+    cross: Callable[[Array | None], Array]
+    greedy: Callable[[int], GreedySelection]
+    complete: bool
+
+
+def target_subset(s: Float[Array, " r"], z: Float[Array, "r p"], k: int) -> Int32[Array, " k"]:
+    """The ``k`` singular vectors that carry most of the target."""
+    return top(jnp.where(s > 0, jnp.sum(z * z, axis=1), -1), k)
+
+
+def target_weights(view: View, lam: Any) -> Float[Array, " n"]:
+    """``‖a_j‖² ‖x_j‖²`` with ``x`` the ridge regression of the target on the columns."""
+    damped = view.s**2 + lam * view.s[0] ** 2
+    x = matmul(view.vt.T * (view.s / jnp.where(damped > 0, damped, 1)), view.z)
+    return view.squares * jnp.sum(x * x, axis=1)
+
+
+def choose(
+    view: View,
+    subset: Int32[Array, " k"],
+    key: Any,
+    *,
+    c: int,
+    method: str,
+    lam: Any,
+    factor: int,
+    rounds: int,
+    replace: bool,
+) -> tuple[Int32[Array, " c"], Array]:
+    """Columns, and how many of them were chosen by merit."""
+    n = view.vt.shape[1]
+    directions = view.vt[subset]
+    scores = jnp.sum(directions**2, axis=0)
+    count = jnp.int32(c)
+    if method == "leverage":
+        columns = top(scores, c)
+    elif method == "weighted":
+        columns = top(target_weights(view, lam), c)
+    elif method == "sampling":
+        columns, _ = sample_columns(key, scores, c, replace=replace)
+    elif method == "qdeim":
+        pivots = pivoted_qr(directions, min(c, *directions.shape))[2]
+        columns = _filled(pivots, scores, c)
+    elif method == "pivoted_qr":
+        pivots = pivoted_qr(view.root, min(c, *view.root.shape))[2]
+        columns = _filled(pivots, jnp.zeros(n, scores.dtype), c)
+    elif method == "hybrid":
+        candidates = jnp.sort(top(target_weights(view, lam), min(n, factor * c)))
+        chosen = greedy_on_gram(view.gram(candidates), view.cross(candidates), c=c)
+        columns, count = candidates[chosen.columns], chosen.count
+    else:
+        columns, count, _ = view.greedy(c)
+        if method == "local_search":
+            found = local_search_on_gram(
+                view.gram(None), view.cross(None), view.energy, columns, rounds=rounds
+            )
+            columns = found.columns
+    return columns.astype(jnp.int32), count
+
+
+def mask_of(columns: Int32[Array, " c"], n: int) -> Array:
+    """Which of ``n`` columns are chosen."""
+    return jnp.zeros(n, bool).at[columns].set(True)
+
+
+def deficit_of(directions: Float[Array, "k n"], chosen: Array) -> Float[Array, ""]:
+    """Leverage that the columns not chosen have."""
+    return jnp.sum(jnp.where(chosen, 0, jnp.sum(directions**2, axis=0)))
+
+
+def largest_sine(
+    s: Float[Array, " r"],
+    vt: Float[Array, "r n"],
+    subset: Int32[Array, " k"],
+    there: Bool[Array, " k"],
+    chosen: Bool[Array, " n"],
+    root: Float[Array, "*rows n"],
+    complete: bool = True,
+) -> Float[Array, ""]:
+    """P2 and P3: no singular vector of the subset is further from the span of the columns."""
+    directions = jnp.where(there[:, None], vt[subset], 0)
+    values = jnp.where(there, s[subset], jnp.inf)
+    linear = error_norm(root, (directions / values[:, None]).T, chosen)
+    others = s.at[subset].set(jnp.where(there, 0, s[subset]))
+    # of what a truncated decomposition left out, no singular value is above the last
+    largest = jnp.max(others) if complete else jnp.maximum(jnp.max(others), s[-1])
+    inside = jnp.where(chosen, directions, 0)
+    absent = jnp.diag(jnp.where(there, 0, jnp.ones_like(values)))
+    smallest = jnp.linalg.eigvalsh(matmul(inside, inside.T) + absent)[0]
+    # rounding must not make a bound too small: the eigenvalue is known up to so much
+    smallest = jnp.minimum(smallest, 1) - 4 * directions.shape[0] * jnp.finfo(s.dtype).eps
+    ratio = largest / jnp.min(values)
+    tangent2 = ratio**2 * (1 / jnp.where(smallest > 0, smallest, 1) - 1)
+    refined = jnp.where(smallest > 0, jnp.sqrt(tangent2 / (1 + tangent2)), 1)
+    return jnp.where(jnp.any(there), jnp.minimum(jnp.minimum(linear, refined), 1), 0)
+
+
+def error_norm(
+    root: Float[Array, "*rows n"], combined: Float[Array, "n k"], chosen: Bool[Array, " n"]
+) -> Float[Array, ""]:
+    """``‖A_S̄ X_S̄‖_2``: the sine of the angle from ``A X``, if orthonormal, to the columns."""
+    error = matmul(root, jnp.where(chosen[:, None], 0, combined))
+    return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
+
+
+def certified(view: View, subset: Int32[Array, " k"], chosen: Array) -> Float[Array, ""]:
+    """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known."""
+    z = view.z[subset]
+    inside = jnp.sum(z * z)
+    outside = jnp.sqrt(jnp.maximum(view.energy - inside, 0))
+    values = view.s[subset]
+    x = matmul((view.vt[subset] / jnp.where(values > 0, values, 1)[:, None]).T, z)
+    error = matmul(view.root, jnp.where(chosen[:, None], 0, x))
+    by_error = jnp.sqrt(jnp.sum(error * error))
+    there = view.s[subset] > 0
+    sine = largest_sine(view.s, view.vt, subset, there, chosen, view.root, view.complete)
+    by_angle = sine * jnp.sqrt(inside)
+    bound = outside + jnp.minimum(by_error, by_angle)
+    return jnp.minimum(bound, jnp.sqrt(view.energy))
+
+
+def sum_limit(z: Float[Array, "r p"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
+    """The least ``‖B − P_C B‖_F`` for any ``c`` columns: ``‖P_C B‖_F² ≤ Σ_{i≤c} σ_i(Z)²``."""
+    small = matmul(z, z.T) if z.shape[0] <= z.shape[1] else matmul(z.T, z)
+    captured = jnp.sum(jnp.maximum(jnp.linalg.eigvalsh(small)[::-1][:c], 0))
+    return jnp.sqrt(jnp.maximum(energy - captured, 0))
+
+
+def _filled(pivots: Array, scores: Array, c: int) -> Array:
+    """Pivots first, then the columns of the largest scores."""
+    rest = scores.at[pivots].set(-1)
+    return jnp.concatenate([pivots, top(rest, c - pivots.shape[0])])

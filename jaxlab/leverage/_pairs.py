@@ -1,0 +1,110 @@
+"""A matrix and its target, and columns of it: checks, products and orthonormal bases."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxlab.checks import concrete, require
+from jaxlab.leverage._inputs import check_matrix
+
+__all__ = [
+    "Whitened",
+    "check_indices",
+    "check_pair",
+    "column_norms",
+    "matmul",
+    "top",
+    "whiten",
+    "whiten_gram",
+]
+
+#: products of Gram matrices and bases lose half of their digits to a lower precision
+matmul = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+
+
+def check_pair(a: Any, b: Any) -> tuple[Array, Array]:
+    """Refuse matrices that cannot be columns and target; both in one type."""
+    check_matrix("a", a)
+    check_matrix("b", b)
+    require(
+        a.shape[0] == b.shape[0], "b", b, f"the same number of rows as a, which is {a.shape[0]}"
+    )
+    dtype = jnp.promote_types(a.dtype, b.dtype)
+    return jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+
+
+def check_indices(argument: str, indices: Any, n: int) -> Array:
+    """Refuse what are not indices of some of ``n`` columns."""
+    shape, dtype = np.shape(indices), getattr(indices, "dtype", np.asarray(indices).dtype)
+    fits = len(shape) == 1 and 1 <= shape[0] and bool(np.issubdtype(dtype, np.integer))
+    values = concrete(indices) if fits else None
+    fits = fits and (values is None or bool(np.all((values >= 0) & (values < n))))
+    require(fits, argument, indices, f"indices of columns from 0 to {n - 1}")
+    return jnp.asarray(indices, jnp.int32)
+
+
+def column_norms(matrix: Float[Array, "m n"]) -> Float[Array, " n"]:
+    """Euclidean length of each column, without overflow."""
+    largest = jnp.max(jnp.abs(matrix), axis=0)
+    scale = jnp.where(largest > 0, largest, 1)
+    return scale * jnp.sqrt(jnp.sum((matrix / scale) ** 2, axis=0))
+
+
+def top(scores: Float[Array, " n"], number: int) -> Array:
+    """The largest scores' indices, the lowest first among equals."""
+    return jnp.argsort(-scores, stable=True)[:number].astype(jnp.int32)
+
+
+class Whitened(NamedTuple):
+    """An orthonormal basis of the span of columns, and the columns' weights that give it.
+
+    Attributes:
+        weights: ``W`` with ``Wᵀ (CᵀC + ridge I) W`` the identity on the rank, 0 beyond.
+        values: singular values of the columns scaled to unit length, descending.
+        kept: which of them are above rounding errors.
+    """
+
+    weights: Float[Array, "c q"]
+    values: Float[Array, " q"]
+    kept: Bool[Array, " q"]
+
+
+def whiten(
+    columns: Float[Array, "m c"], ridge: Any = 0.0
+) -> tuple[Float[Array, "m c"], Whitened]:
+    """Basis ``C W`` of the span of columns, computed by QR and a small SVD, and ``W``.
+
+    With a ridge the basis is that part of an orthonormal one of ``[C; √ridge I]``.
+    """
+    m, c = columns.shape
+    below = jnp.sqrt(jnp.asarray(ridge, columns.dtype)) * jnp.eye(c, dtype=columns.dtype)
+    lengths = column_norms(jnp.concatenate([columns, below]))
+    lengths = jnp.where(lengths > 0, lengths, 1)
+    q, r = jnp.linalg.qr(columns / lengths)
+    u, s, vt = jnp.linalg.svd(jnp.concatenate([r, below / lengths]), full_matrices=False)
+    kept = s > 4 * (c + m**0.5) * jnp.finfo(s.dtype).eps * s[0]
+    weights = vt.T * _inverse(s, kept) / lengths[:, None]
+    basis = matmul(q, jnp.where(kept, u[: r.shape[0]], 0))
+    return basis, Whitened(weights, s, kept)
+
+
+def whiten_gram(gram: Float[Array, "c c"], ridge: Any = 0.0) -> Whitened:
+    """``W`` of :func:`whiten` from ``CᵀC``."""
+    c = gram.shape[0]
+    gram = gram + jnp.asarray(ridge, gram.dtype) * jnp.eye(c, dtype=gram.dtype)
+    square = jnp.diagonal(gram)
+    lengths = jnp.sqrt(jnp.where(square > 0, square, 1))
+    values, vectors = jnp.linalg.eigh(gram / lengths / lengths[:, None])
+    values, vectors = values[::-1], vectors[:, ::-1]
+    kept = values > 4 * c * jnp.finfo(values.dtype).eps * values[0]
+    s = jnp.sqrt(jnp.maximum(values, 0))
+    return Whitened(vectors * _inverse(s, kept) / lengths[:, None], s, kept)
+
+
+def _inverse(values: Array, kept: Array) -> Array:
+    """Reciprocals of what is kept, 0 of the rest."""
+    return jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)

@@ -1,0 +1,259 @@
+"""Generalized column subset selection: few columns of one matrix that span another."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.leverage._choice import (
+    METHODS,
+    View,
+    certified,
+    choose,
+    deficit_of,
+    mask_of,
+    sum_limit,
+    target_subset,
+)
+from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
+from jaxlab.leverage._pairs import check_pair, matmul, whiten
+from jaxlab.leverage.decomposition import svd
+from jaxlab.leverage.greedy import GreedySelection, greedy_gcss
+from jaxlab.leverage.types import SVD, Gcss
+
+__all__ = ["cssp", "gcss"]
+
+
+def gcss(
+    a: Float[Array, "m n"],
+    b: Float[Array, "m p"],
+    *,
+    c: int,
+    k: int | None = None,
+    method: str = "leverage",
+    subset: Any = None,
+    decomposition: SVD | None = None,
+    key: Array | None = None,
+    lam: Any = 1e-4,
+    factor: int = 4,
+    rounds: int = 100,
+    replace: bool = False,
+) -> Gcss:
+    """Columns ``S`` of A, ``c`` of them, that leave little of ``‖B − P_C B‖_F``, ``C = A_S``.
+
+    R holds the ``k`` singular vectors of A with the largest ``‖u_rᵀ B‖``, and ``ℓ`` are the scores
+    ``ℓ_j = Σ_{r∈R} V_{jr}²``.
+
+    =============== ================================================================================
+    "leverage"      the largest ``ℓ_j``
+    "sampling"      random columns with probabilities ``ℓ_j / Σ ℓ``
+    "weighted"      the largest ``‖a_j‖ ‖x_j‖``, ``x`` the ridge regression of B on the columns
+    "hybrid"        greedy among the ``factor c`` columns first in "weighted"
+    "qdeim"         pivots of ``V_Rᵀ``, then the largest ``ℓ_j``
+    "greedy"        see :func:`~jaxlab.leverage.greedy_gcss`
+    "local_search"  "greedy", then :func:`~jaxlab.leverage.local_search_gcss`
+    "pivoted_qr"    pivots of A, whatever B is
+    =============== ================================================================================
+
+    With fewer columns than vectors, ``c < k``, some angles are ``π/2`` and the certificate says
+    little. Columns are not centred.
+
+    Args:
+        a: columns to choose from, ``(m, n)``.
+        b: target, ``(m, p)``.
+        c: number of columns; static.
+        k: size of R, ``min(c, m, n)`` by default; static.
+        method: one of the table; static.
+        subset: R itself, ``k`` indices of singular vectors, static or an array; ``range(k)`` gives
+            classical leverage scores.
+        decomposition: of A, from :func:`~jaxlab.leverage.svd`, where it is known or should be of
+            another kind. The bounds need all singular values to be right.
+        key: PRNG key of "sampling".
+        lam: ridge of "weighted" and "hybrid" as a share of ``σ_0²``, at least 0.
+        factor: candidates of "hybrid" for each column; static.
+        rounds: exchanges of "local_search" at most; static.
+        replace: draw "sampling" with replacement, so that a column may come twice; static.
+
+    Returns:
+        Columns, residual, its bounds from above (P9) and from below, and R.
+
+    Raises:
+        ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
+            ``c`` or ``k`` out of range; an unknown method; "sampling" without a key; a negative
+            ``lam``; a subset with duplicates or that exceeds the numerical rank.
+
+    Cost:
+        The decomposition, ``O(n r p)``, and for the greedy methods that of
+        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual.
+
+    Source:
+        Ordozgoiti, Matakos, Gionis 2022, generalized column subset selection; Drmač, Gugercin 2016
+        for the pivots of singular vectors.
+
+    Example:
+        >>> a = jnp.diag(jnp.array([3.0, 2.0, 1.0]))
+        >>> found = gcss(a, a[:, 1:2], c=1)
+        >>> found.columns.tolist(), found.subset.tolist(), float(found.residual)
+        ([1], [1], 0.0)
+    """
+    a, b = check_pair(a, b)
+    check_columns("c", c, a.shape[1])
+    check_method(method, key)
+    check_scalar("lam", lam, minimum=0)
+    check_integer("factor", factor, minimum=1)
+    check_integer("rounds", rounds, minimum=1)
+    require(isinstance(replace, bool), "replace", replace, "True or False")
+    if decomposition is None:
+        decomposition = svd(a)
+    r = decomposition.s.shape[0]
+    shapes = ((a.shape[0], r), (r, a.shape[1]))
+    fits = (decomposition.u.shape, decomposition.vt.shape) == shapes
+    require(fits, "decomposition", decomposition.vt, "the decomposition of a")
+    k, subset = check_subset(k, subset, c, decomposition)
+    return _gcss(
+        a, b, decomposition, subset, key, lam, c, k, method, factor, rounds, replace
+    )
+
+
+def cssp(
+    a: Float[Array, "m n"],
+    *,
+    c: int,
+    k: int | None = None,
+    method: str = "leverage",
+    **options: Any,
+) -> Gcss:
+    """Columns of A that span A itself: :func:`gcss` with ``B = A``.
+
+    ``‖A − P_C A‖_F² ≤ ‖A − A_k‖_F² / (1 − ε)`` for the scores of the ``k`` leading singular vectors
+    and a deficit ``ε < 1``.
+
+    Args:
+        a: the matrix, ``(m, n)``.
+        c: number of columns; static.
+        k: number of leading singular vectors; static.
+        method: as of :func:`gcss`; static.
+        **options: others of :func:`gcss`.
+
+    Returns:
+        As :func:`gcss`.
+
+    Raises:
+        ValueError: as :func:`gcss`.
+
+    Cost:
+        As :func:`gcss` with ``p = n``.
+
+    Source:
+        Papailiopoulos, Kyrillidis, Boutsidis 2014 for the bound.
+
+    Example:
+        >>> cssp(jnp.diag(jnp.array([1.0, 3.0, 2.0])), c=2).columns.tolist()
+        [1, 2]
+    """
+    return gcss(a, a, c=c, k=k, method=method, **options)
+
+
+def check_method(method: str, key: Any) -> None:
+    """Refuse an unknown method, and sampling without a key."""
+    expected = f"one of {METHODS}, not an unknown method"
+    require(isinstance(method, str) and method in METHODS, "method", method, expected)
+    if method == "sampling":
+        require(key is not None, "key", key, 'a PRNG key for method="sampling"')
+
+
+def check_subset(
+    k: int | None, subset: Any, c: int, decomposition: SVD
+) -> tuple[int, Array | None]:
+    """Size of R, and R where it is given."""
+    r = decomposition.s.shape[0]
+    if subset is None:
+        k = min(c, r) if k is None else k
+        check_integer("k", k, minimum=1)
+        require(k <= r, "k", k, f"at most the number of singular vectors, {r}")
+        return k, None
+    subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
+    check_rank(subset_mask(subset, r), decomposition.rank)
+    require(subset.dtype != bool, "subset", subset, "indices")
+    require(k in (None, subset.shape[0]), "k", k, f"the size of the subset, {subset.shape[0]}")
+    return int(subset.shape[0]), subset.astype(jnp.int32)
+
+
+@functools.partial(
+    jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace")
+)
+def _gcss(
+    a: Array,
+    b: Array,
+    decomposition: SVD,
+    subset: Array | None,
+    key: Array | None,
+    lam: Any,
+    c: int,
+    k: int,
+    method: str,
+    factor: int,
+    rounds: int,
+    replace: bool,
+) -> Gcss:
+    u, s, vt, _ = decomposition
+    complete = s.shape[0] == min(a.shape)
+    z = matmul(u.T, b)
+    energy = jnp.sum(b * b)
+
+    def some(matrix: Array, columns: Array | None) -> Array:
+        return matrix if columns is None else matrix[:, columns]
+
+    def greedy(c: int) -> GreedySelection:
+        return greedy_gcss(a, b, c=c)
+
+    view = View(
+        s,
+        vt,
+        z,
+        energy,
+        jnp.sum(a * a, axis=0),
+        a,
+        lambda columns: matmul(some(a, columns).T, some(a, columns)),
+        lambda columns: matmul(some(a, columns).T, b),
+        greedy,
+        complete,
+    )
+    subset = target_subset(s, z, k) if subset is None else subset
+    columns, count = choose(
+        view,
+        subset,
+        key,
+        c=c,
+        method=method,
+        lam=lam,
+        factor=factor,
+        rounds=rounds,
+        replace=replace,
+    )
+    basis, _ = whiten(a[:, columns])
+    left = b - matmul(basis, matmul(basis.T, b))
+    return outcome(
+        view, columns, count, subset, jnp.sum(left * left), sum_limit(z if complete else b, energy, c)
+    )
+
+
+def outcome(
+    view: View, columns: Array, count: Array, subset: Array, left: Array, lower_bound: Array
+) -> Gcss:
+    """What there is to say of the columns, with ``left = ‖B − P_C B‖_F²``."""
+    chosen = mask_of(columns, view.vt.shape[1])
+    nothing = view.energy == 0
+    return Gcss(
+        columns,
+        count,
+        jnp.sqrt(left),
+        jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, view.energy), 1)),
+        deficit_of(view.vt[subset], chosen),
+        certified(view, subset, chosen),
+        lower_bound,
+        subset,
+    )

@@ -1,0 +1,299 @@
+"""Sparse canonical correlation analysis: few columns of two views that correlate."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int32
+
+from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.leverage._choice import error_norm, largest_sine, mask_of
+from jaxlab.leverage._forward import forward_columns
+from jaxlab.leverage._inputs import check_columns, subset_mask
+from jaxlab.leverage._pairs import check_pair, matmul, top
+from jaxlab.leverage.cca import cca_on_columns
+from jaxlab.leverage.decomposition import orthonormal_basis, svd
+from jaxlab.leverage.types import SparseCca
+
+__all__ = ["sparse_cca"]
+
+METHODS = ("leverage", "subspace", "forward", "threshold")
+
+#: rounds of the alternating choice of singular vectors
+ALTERNATIONS = 50
+
+
+class Views(NamedTuple):
+    """Two centred views, as far as a choice of columns needs to know them.
+
+    Attributes:
+        s_a: singular values of A, 0 beyond the rank.
+        vt_a: right singular vectors of A in rows.
+        s_b: singular values of B.
+        vt_b: right singular vectors of B in rows.
+        product: ``UᵀW``, of the left singular vectors of both.
+        grams: makes ``AᵀA``, ``BᵀB`` and ``AᵀB``.
+    """
+
+    s_a: Float[Array, " ra"]
+    vt_a: Float[Array, "ra n"]
+    s_b: Float[Array, " rb"]
+    vt_b: Float[Array, "rb p"]
+    product: Float[Array, "ra rb"]
+    grams: Callable[[], tuple[Array, Array, Array]]
+
+
+class Chosen(NamedTuple):
+    """Columns of two views, the singular vectors that led to them, and the bound on angles."""
+
+    columns_a: Int32[Array, " ca"]
+    columns_b: Int32[Array, " cb"]
+    subset_a: Bool[Array, " ra"]
+    subset_b: Bool[Array, " rb"]
+    bound: Float[Array, " q"]
+
+
+def sparse_cca(
+    a: Float[Array, "m n"],
+    b: Float[Array, "m p"],
+    *,
+    ca: int,
+    cb: int,
+    k: int = 1,
+    method: str = "leverage",
+    subset_a: Any = None,
+    subset_b: Any = None,
+    center: bool = True,
+    rtol: Any = 1e-3,
+    ridge: Any = 0.0,
+) -> SparseCca:
+    """``ca`` columns of A and ``cb`` of B with highly correlated combinations.
+
+    With ``A = U Σ Vᵀ``, ``B = W T Xᵀ`` and ``K = UᵀW``, restricted to ``σ > rtol σ_0``:
+
+    =========== ====================================================================================
+    "leverage"  ``k`` singular vectors of each view with a large ``‖K[R_a, R_b]‖_F``, chosen in turn
+                from the largest entry on; the columns of largest scores
+    "subspace"  scores of the span of the weights ``V Σ⁻¹ P`` of the ``k`` leading canonical pairs,
+                ``K = P S Qᵀ``
+    "forward"   columns added in turn, each for the largest first correlation
+    "threshold" the largest ``‖a_j‖ ‖weights_j‖`` of the ``k`` leading canonical pairs
+    =========== ====================================================================================
+
+    and then exact canonical correlation analysis of the chosen columns. For any columns
+    ``θ_j(A_S, B_S) ≤ θ_j(U_R, W_R) + θ_max(A_S, U_R) + θ_max(B_S, W_R)`` (P10), where P2 and P3
+    bound the last two.
+
+    Args:
+        a: first view, ``(m, n)``.
+        b: second view, ``(m, p)``.
+        ca: number of columns of the first view; static.
+        cb: number of columns of the second view; static.
+        k: number of singular vectors or canonical pairs; static.
+        method: one of the table; static.
+        subset_a: ``R_a`` itself, ``k`` indices, static or an array; with ``subset_b``.
+        subset_b: ``R_b`` itself.
+        center: subtract the mean of every column; static.
+        rtol: singular vectors with ``σ ≤ rtol σ_0`` are taken for noise.
+        ridge: of the final analysis, see :func:`~jaxlab.leverage.cca`.
+
+    Returns:
+        Columns, correlations (``min(ca, cb)`` of them), loadings, the singular vectors used and the
+        bound on the canonical angles, ``π/2`` beyond the ``k``-th.
+
+    Raises:
+        ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
+            ``ca``, ``cb`` or ``k`` out of range; an unknown method; negative ``rtol`` or ``ridge``;
+            one subset without the other, or with duplicates.
+
+    Cost:
+        Two decompositions and ``O(ra rb)`` a round; "forward" ``O(m (n + p)²)`` and
+        ``O(c⁴ (n + p))``.
+
+    Source:
+        Ordozgoiti, Matakos, Gionis 2022, sparse canonical correlation analysis.
+
+    Example:
+        >>> a = jnp.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0], [0.0, -2.0]])
+        >>> found = sparse_cca(a, a[:, :1], ca=1, cb=1)
+        >>> found.columns_a.tolist(), found.columns_b.tolist()
+        ([0], [0])
+    """
+    a, b = check_pair(a, b)
+    sizes = (min(a.shape), min(b.shape))
+    subset_a, subset_b = check_choice_of_columns(
+        ca, cb, k, method, subset_a, subset_b, (a.shape[1], b.shape[1]), sizes
+    )
+    check_scalar("rtol", rtol, minimum=0)
+    check_scalar("ridge", ridge, minimum=0)
+    require(isinstance(center, bool), "center", center, "True or False")
+    return _sparse_cca(a, b, subset_a, subset_b, rtol, ridge, ca, cb, k, method, center)
+
+
+def check_choice_of_columns(
+    ca: int,
+    cb: int,
+    k: int,
+    method: str,
+    subset_a: Any,
+    subset_b: Any,
+    columns: tuple[int, int],
+    sizes: tuple[int, int],
+) -> tuple[Array | None, Array | None]:
+    """Refuse sizes out of range, an unknown method, and subsets that are none."""
+    check_columns("ca", ca, columns[0])
+    check_columns("cb", cb, columns[1])
+    check_integer("k", k, minimum=1)
+    require(k <= min(sizes), "k", k, f"at most the number of singular vectors, {min(sizes)}")
+    expected = f"one of {METHODS}, not an unknown method"
+    require(isinstance(method, str) and method in METHODS, "method", method, expected)
+    both = (subset_a is None) == (subset_b is None)
+    require(both, "subset_a, subset_b", (subset_a, subset_b), "both or neither")
+    if subset_a is None:
+        return None, None
+    subsets = []
+    for name, subset, size in (("a", subset_a, sizes[0]), ("b", subset_b, sizes[1])):
+        subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
+        subset_mask(subset, size)
+        fits = subset.dtype != bool and subset.shape == (k,)
+        require(fits, f"subset_{name}", subset, f"k = {k} indices")
+        subsets.append(subset.astype(jnp.int32))
+    return subsets[0], subsets[1]
+
+
+@functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method", "center"))
+def _sparse_cca(
+    a: Array,
+    b: Array,
+    subset_a: Array | None,
+    subset_b: Array | None,
+    rtol: Any,
+    ridge: Any,
+    ca: int,
+    cb: int,
+    k: int,
+    method: str,
+    center: bool,
+) -> SparseCca:
+    if center:
+        a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+    fixed_a, fixed_b = jax.lax.stop_gradient((a, b))
+    of_a, of_b = svd(fixed_a), svd(fixed_b)
+
+    def grams() -> tuple[Array, Array, Array]:
+        return (
+            matmul(fixed_a.T, fixed_a),
+            matmul(fixed_b.T, fixed_b),
+            matmul(fixed_a.T, fixed_b),
+        )
+
+    views = Views(of_a.s, of_a.vt, of_b.s, of_b.vt, matmul(of_a.u.T, of_b.u), grams)
+    chosen = choose_columns(views, subset_a, subset_b, rtol, ca=ca, cb=cb, k=k, method=method)
+    found = cca_on_columns(
+        a[:, chosen.columns_a], b[:, chosen.columns_b], ridge, q=min(ca, cb)
+    )
+    return SparseCca(
+        chosen.columns_a,
+        chosen.columns_b,
+        *found,
+        chosen.subset_a,
+        chosen.subset_b,
+        chosen.bound,
+    )
+
+
+def choose_columns(
+    views: Views,
+    subset_a: Array | None,
+    subset_b: Array | None,
+    rtol: Any,
+    *,
+    ca: int,
+    cb: int,
+    k: int,
+    method: str,
+) -> Chosen:
+    """Columns of both views, and the bound on what angles they can have."""
+    allowed_a = views.s_a > rtol * views.s_a[0]
+    allowed_b = views.s_b > rtol * views.s_b[0]
+    product = jnp.where(allowed_a[:, None] & allowed_b, views.product, 0)
+    if method in ("subspace", "threshold"):
+        p, cosines, qt = jnp.linalg.svd(product, full_matrices=False)
+        weights_a = matmul(_inverse_rows(views.s_a, views.vt_a, allowed_a), p[:, :k])
+        weights_b = matmul(_inverse_rows(views.s_b, views.vt_b, allowed_b), qt[:k].T)
+    root_a, root_b = views.s_a[:, None] * views.vt_a, views.s_b[:, None] * views.vt_b
+    if method == "subspace":
+        columns_a = top(jnp.sum(orthonormal_basis(weights_a)[0] ** 2, axis=1), ca)
+        columns_b = top(jnp.sum(orthonormal_basis(weights_b)[0] ** 2, axis=1), cb)
+        sine_a = error_norm(root_a, weights_a, mask_of(columns_a, root_a.shape[1]))
+        sine_b = error_norm(root_b, weights_b, mask_of(columns_b, root_b.shape[1]))
+        mask_a, mask_b, cosines = allowed_a, allowed_b, cosines[:k]
+    else:
+        if subset_a is None or subset_b is None:
+            subset_a, subset_b = alternating_subsets(product, allowed_a, allowed_b, k)
+        there_a, there_b = allowed_a[subset_a], allowed_b[subset_b]
+        mask_a = mask_of(subset_a, allowed_a.shape[0]) & allowed_a
+        mask_b = mask_of(subset_b, allowed_b.shape[0]) & allowed_b
+        cosines = jnp.linalg.svd(product[subset_a][:, subset_b], compute_uv=False)
+        if method == "leverage":
+            columns_a = top(jnp.sum(jnp.where(mask_a[:, None], views.vt_a**2, 0), axis=0), ca)
+            columns_b = top(jnp.sum(jnp.where(mask_b[:, None], views.vt_b**2, 0), axis=0), cb)
+        elif method == "threshold":
+            columns_a = top(jnp.sum(root_a**2, axis=0) * jnp.sum(weights_a**2, axis=1), ca)
+            columns_b = top(jnp.sum(root_b**2, axis=0) * jnp.sum(weights_b**2, axis=1), cb)
+        else:
+            columns_a, columns_b = forward_columns(*views.grams(), ca=ca, cb=cb)
+        chosen_a = mask_of(columns_a, root_a.shape[1])
+        chosen_b = mask_of(columns_b, root_b.shape[1])
+        sine_a = largest_sine(views.s_a, views.vt_a, subset_a, there_a, chosen_a, root_a)
+        sine_b = largest_sine(views.s_b, views.vt_b, subset_b, there_b, chosen_b, root_b)
+    angles = jnp.arccos(jnp.clip(cosines, 0, 1))
+    angles += jnp.arcsin(jnp.minimum(sine_a, 1)) + jnp.arcsin(jnp.minimum(sine_b, 1))
+    q = min(ca, cb)
+    right = jnp.full(max(q - k, 0), jnp.pi / 2, angles.dtype)
+    bound = jnp.minimum(jnp.concatenate([angles[:q], right]), jnp.pi / 2)
+    return Chosen(columns_a, columns_b, mask_a, mask_b, bound)
+
+
+def alternating_subsets(
+    product: Float[Array, "ra rb"],
+    allowed_a: Bool[Array, " ra"],
+    allowed_b: Bool[Array, " rb"],
+    k: int,
+) -> tuple[Int32[Array, " k"], Int32[Array, " k"]]:
+    """``k`` rows and ``k`` columns of ``K`` with much of ``‖K‖_F``.
+
+    From the row of the largest entry: the ``k`` columns with most in these rows, the ``k`` rows
+    with most in these columns, and so on until both repeat. ``‖K[R_a, R_b]‖_F`` never decreases
+    from the first full round on; for ``k = 1`` the entry is the largest.
+    """
+    squares = product * product
+    first = jnp.argmax(jnp.max(squares, axis=1))
+
+    def columns_of(rows: Array) -> Array:
+        return jnp.sort(top(jnp.where(allowed_b, jnp.sum(squares[rows], axis=0), -1), k))
+
+    def rows_of(columns: Array) -> Array:
+        return jnp.sort(top(jnp.where(allowed_a, jnp.sum(squares[:, columns], axis=1), -1), k))
+
+    def more(state: tuple) -> Array:
+        return ~state[2] & (state[3] < ALTERNATIONS)
+
+    def once(state: tuple) -> tuple:
+        rows, columns, _, rounds = state
+        new_rows = rows_of(columns)
+        new_columns = columns_of(new_rows)
+        same = jnp.all(new_rows == rows) & jnp.all(new_columns == columns)
+        return new_rows, new_columns, same, rounds + 1
+
+    columns = columns_of(first[None])
+    state = (rows_of(columns), columns, jnp.bool_(False), jnp.int32(0))
+    rows, columns, _, _ = jax.lax.while_loop(more, once, state)
+    return rows, columns
+
+
+def _inverse_rows(s: Array, vt: Array, allowed: Array) -> Array:
+    """``V Σ⁻¹`` of the allowed singular vectors."""
+    return (jnp.where(allowed[:, None], vt, 0) / jnp.where(allowed, s, 1)[:, None]).T
