@@ -37,6 +37,8 @@ Example:
 
 from jaxlab.leverage.angles import principal_angles
 from jaxlab.leverage.bounds import angle_bounds, columns_needed, leverage_deficit
+from jaxlab.leverage.cca import cca
+from jaxlab.leverage.cur import cur
 from jaxlab.leverage.decomposition import (
     orthonormal_basis,
     randomized_svd,
@@ -44,7 +46,12 @@ from jaxlab.leverage.decomposition import (
     svd,
 )
 from jaxlab.leverage.frequent_directions import fd_init, fd_merge, fd_scores, fd_update
+from jaxlab.leverage.from_moments import gcss_from_moments, sparse_cca_from_moments
+from jaxlab.leverage.gcss import cssp, gcss
 from jaxlab.leverage.gram import gram, gram_sharded, tsqr
+from jaxlab.leverage.greedy import GreedySelection, greedy_gcss
+from jaxlab.leverage.interpolative import Interpolative, interpolative
+from jaxlab.leverage.local_search import LocalSearch, local_search_gcss
 from jaxlab.leverage.moments import (
     moments_init,
     moments_merge,
@@ -52,6 +59,7 @@ from jaxlab.leverage.moments import (
     moments_update,
 )
 from jaxlab.leverage.pivoted_qr import pivoted_qr
+from jaxlab.leverage.pmd import PmdCca, pmd_sparse_cca
 from jaxlab.leverage.row_scores import row_leverage_scores
 from jaxlab.leverage.scores import (
     generalized_leverage_scores,
@@ -60,6 +68,7 @@ from jaxlab.leverage.scores import (
     subspace_leverage_scores,
 )
 from jaxlab.leverage.selection import sample_columns, select_columns, select_singular_subset
+from jaxlab.leverage.sparse_cca import sparse_cca
 from jaxlab.leverage.types import (
     SVD,
     AngleBounds,
@@ -79,26 +88,39 @@ __all__ = [
     "Cur",
     "FrequentDirections",
     "Gcss",
+    "GreedySelection",
+    "Interpolative",
+    "LocalSearch",
     "Moments",
+    "PmdCca",
     "Selection",
     "SparseCca",
     "angle_bounds",
+    "cca",
     "columns_needed",
+    "cssp",
+    "cur",
     "fd_init",
     "fd_merge",
     "fd_scores",
     "fd_update",
+    "gcss",
+    "gcss_from_moments",
     "generalized_leverage_scores",
     "gram",
     "gram_sharded",
+    "greedy_gcss",
+    "interpolative",
     "leverage_deficit",
     "leverage_scores",
+    "local_search_gcss",
     "moments_init",
     "moments_merge",
     "moments_psum",
     "moments_update",
     "orthonormal_basis",
     "pivoted_qr",
+    "pmd_sparse_cca",
     "principal_angles",
     "randomized_svd",
     "relative_gap",
@@ -107,6 +129,8 @@ __all__ = [
     "sample_columns",
     "select_columns",
     "select_singular_subset",
+    "sparse_cca",
+    "sparse_cca_from_moments",
     "subspace_leverage_scores",
     "svd",
     "tsqr",

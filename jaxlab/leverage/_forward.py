@@ -89,9 +89,9 @@ def _add(
     c = one.columns.shape[0]
     g = jnp.maximum(one.there - jnp.sum(one.own * one.own, axis=0), 0)
     candidate = one.unused & (g > spanned_below(None, c, g.dtype))
-    u = (two.others - matmul(product.T, one.own)).T * jax.lax.rsqrt(
-        jnp.where(candidate, g, 1)
-    )[:, None]
+    u = (two.others - matmul(product.T, one.own)).T * jax.lax.rsqrt(jnp.where(candidate, g, 1))[
+        :, None
+    ]
     squares = jnp.linalg.eigvalsh(matmul(product.T, product) + u[:, :, None] * u[:, None, :])
     merit = jnp.where(candidate, squares[:, -1] + start, -jnp.inf)
     found = jnp.any(candidate)

@@ -40,7 +40,7 @@ def check_pair(a: Any, b: Any) -> tuple[Array, Array]:
 def check_indices(argument: str, indices: Any, n: int) -> Array:
     """Refuse what are not indices of some of ``n`` columns."""
     shape, dtype = np.shape(indices), getattr(indices, "dtype", np.asarray(indices).dtype)
-    fits = len(shape) == 1 and 1 <= shape[0] and bool(np.issubdtype(dtype, np.integer))
+    fits = len(shape) == 1 and shape[0] >= 1 and bool(np.issubdtype(dtype, np.integer))
     values = concrete(indices) if fits else None
     fits = fits and (values is None or bool(np.all((values >= 0) & (values < n))))
     require(fits, argument, indices, f"indices of columns from 0 to {n - 1}")
@@ -73,9 +73,7 @@ class Whitened(NamedTuple):
     kept: Bool[Array, " q"]
 
 
-def whiten(
-    columns: Float[Array, "m c"], ridge: Any = 0.0
-) -> tuple[Float[Array, "m c"], Whitened]:
+def whiten(columns: Float[Array, "m c"], ridge: Any = 0.0) -> tuple[Float[Array, "m c"], Whitened]:
     """Basis ``C W`` of the span of columns, computed by QR and a small SVD, and ``W``.
 
     With a ridge the basis is that part of an orthonormal one of ``[C; √ridge I]``.

@@ -89,9 +89,7 @@ def _cca(a: Array, b: Array, ridge: Array, *, q: int, center: bool) -> Cca:
     return cca_on_columns(a, b, ridge, q=q)
 
 
-def cca_on_columns(
-    a: Float[Array, "m ca"], b: Float[Array, "m cb"], ridge: Any, *, q: int
-) -> Cca:
+def cca_on_columns(a: Float[Array, "m ca"], b: Float[Array, "m cb"], ridge: Any, *, q: int) -> Cca:
     """Canonical correlations of centred views, differentiable."""
     fixed_a, fixed_b = jax.lax.stop_gradient((a, b))
     basis_a, white_a = whiten(fixed_a, ridge)

@@ -159,9 +159,7 @@ def _coordinates(s: Array, vt: Array, cross: Array) -> Array:
     return matmul(vt, cross) / jnp.where(s > 0, s, 1)[:, None]
 
 
-@functools.partial(
-    jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace")
-)
+@functools.partial(jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace"))
 def _gcss(
     moments: Moments,
     s: Array,
@@ -235,6 +233,4 @@ def _sparse_cca(
         ridge,
         q=min(ca, cb),
     )
-    return SparseCca(
-        columns_a, columns_b, *found, chosen.subset_a, chosen.subset_b, chosen.bound
-    )
+    return SparseCca(columns_a, columns_b, *found, chosen.subset_a, chosen.subset_b, chosen.bound)

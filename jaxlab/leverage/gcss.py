@@ -113,9 +113,7 @@ def gcss(
     fits = (decomposition.u.shape, decomposition.vt.shape) == shapes
     require(fits, "decomposition", decomposition.vt, "the decomposition of a")
     k, subset = check_subset(k, subset, c, decomposition)
-    return _gcss(
-        a, b, decomposition, subset, key, lam, c, k, method, factor, rounds, replace
-    )
+    return _gcss(a, b, decomposition, subset, key, lam, c, k, method, factor, rounds, replace)
 
 
 def cssp(
@@ -182,9 +180,7 @@ def check_subset(
     return int(subset.shape[0]), subset.astype(jnp.int32)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace")
-)
+@functools.partial(jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace"))
 def _gcss(
     a: Array,
     b: Array,
@@ -237,7 +233,12 @@ def _gcss(
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
     return outcome(
-        view, columns, count, subset, jnp.sum(left * left), sum_limit(z if complete else b, energy, c)
+        view,
+        columns,
+        count,
+        subset,
+        jnp.sum(left * left),
+        sum_limit(z if complete else b, energy, c),
     )
 
 

@@ -191,9 +191,7 @@ def _sparse_cca(
 
     views = Views(of_a.s, of_a.vt, of_b.s, of_b.vt, matmul(of_a.u.T, of_b.u), grams)
     chosen = choose_columns(views, subset_a, subset_b, rtol, ca=ca, cb=cb, k=k, method=method)
-    found = cca_on_columns(
-        a[:, chosen.columns_a], b[:, chosen.columns_b], ridge, q=min(ca, cb)
-    )
+    found = cca_on_columns(a[:, chosen.columns_a], b[:, chosen.columns_b], ridge, q=min(ca, cb))
     return SparseCca(
         chosen.columns_a,
         chosen.columns_b,
