@@ -15,16 +15,17 @@ from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
 from jaxlab.leverage.local_search import local_search_on_gram
 from jaxlab.leverage.pivoted_qr import pivoted_qr
 from jaxlab.leverage.selection import sample_columns
+from jaxlab.leverage.types import Gcss
 
 __all__ = [
     "METHODS",
+    "Spectrum",
     "View",
-    "certified",
     "choose",
-    "deficit_of",
     "error_norm",
     "largest_sine",
     "mask_of",
+    "outcome",
     "sum_limit",
     "target_subset",
     "target_weights",
@@ -50,24 +51,36 @@ class View(NamedTuple):
         vt: right singular vectors in rows, 0 beyond the rank.
         z: ``UᵀB``.
         energy: ``‖B‖_F²``.
-        squares: ``‖a_j‖²``.
         root: ``A`` up to an orthogonal map from the left.
         gram: ``I ↦ A_Iᵀ A_I``, of all columns for None.
         cross: ``I ↦ A_Iᵀ B``.
         greedy: ``c ↦`` greedy choice among all columns.
-        complete: whether the decomposition has all ``min(m, n)`` vectors.
     """
 
     s: Float[Array, " r"]
     vt: Float[Array, "r n"]
     z: Float[Array, "r p"]
     energy: Float[Array, ""]
-    squares: Float[Array, " n"]
     root: Float[Array, "*rows n"]
     gram: Callable[[Array | None], Array]
     cross: Callable[[Array | None], Array]
     greedy: Callable[[int], GreedySelection]
-    complete: bool
+
+
+class Spectrum(NamedTuple):
+    """A decomposition, as far as bounds on angles need to know it.
+
+    Attributes:
+        s: singular values of ``A``, 0 beyond the rank.
+        vt: right singular vectors in rows, 0 beyond the rank.
+        root: ``A`` up to an orthogonal map from the left.
+        complete: whether there are all ``min(m, n)`` vectors.
+    """
+
+    s: Float[Array, " r"]
+    vt: Float[Array, "r n"]
+    root: Float[Array, "*rows n"]
+    complete: bool = True
 
 
 def target_subset(s: Float[Array, " r"], z: Float[Array, "r p"], k: int) -> Int32[Array, " k"]:
@@ -79,7 +92,7 @@ def target_weights(view: View, lam: Any) -> Float[Array, " n"]:
     """``‖a_j‖² ‖x_j‖²`` with ``x`` the ridge regression of the target on the columns."""
     damped = view.s**2 + lam * view.s[0] ** 2
     x = matmul(view.vt.T * (view.s / jnp.where(damped > 0, damped, 1)), view.z)
-    return view.squares * jnp.sum(x * x, axis=1)
+    return jnp.sum(view.root**2, axis=0) * jnp.sum(x * x, axis=1)
 
 
 def choose(
@@ -130,21 +143,14 @@ def mask_of(columns: Int32[Array, " c"], n: int) -> Array:
     return jnp.zeros(n, bool).at[columns].set(True)
 
 
-def deficit_of(directions: Float[Array, "k n"], chosen: Array) -> Float[Array, ""]:
-    """Leverage that the columns not chosen have."""
-    return jnp.sum(jnp.where(chosen, 0, jnp.sum(directions**2, axis=0)))
-
-
 def largest_sine(
-    s: Float[Array, " r"],
-    vt: Float[Array, "r n"],
+    spectrum: Spectrum,
     subset: Int32[Array, " k"],
     there: Bool[Array, " k"],
     chosen: Bool[Array, " n"],
-    root: Float[Array, "*rows n"],
-    complete: bool = True,
 ) -> Float[Array, ""]:
     """P2 and P3: no singular vector of the subset is further from the span of the columns."""
+    s, vt, root, complete = spectrum
     directions = jnp.where(there[:, None], vt[subset], 0)
     values = jnp.where(there, s[subset], jnp.inf)
     linear = error_norm(root, (directions / values[:, None]).T, chosen)
@@ -170,20 +176,23 @@ def error_norm(
     return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
 
 
-def certified(view: View, subset: Int32[Array, " k"], chosen: Array) -> Float[Array, ""]:
-    """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known."""
-    z = view.z[subset]
+def certified(
+    spectrum: Spectrum,
+    z: Float[Array, "k p"],
+    energy: Float[Array, ""],
+    subset: Int32[Array, " k"],
+    chosen: Bool[Array, " n"],
+) -> Float[Array, ""]:
+    """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known; ``z`` is ``U_RᵀB``."""
     inside = jnp.sum(z * z)
-    outside = jnp.sqrt(jnp.maximum(view.energy - inside, 0))
-    values = view.s[subset]
-    x = matmul((view.vt[subset] / jnp.where(values > 0, values, 1)[:, None]).T, z)
-    error = matmul(view.root, jnp.where(chosen[:, None], 0, x))
+    outside = jnp.sqrt(jnp.maximum(energy - inside, 0))
+    values = spectrum.s[subset]
+    there = values > 0
+    x = matmul((spectrum.vt[subset] / jnp.where(there, values, 1)[:, None]).T, z)
+    error = matmul(spectrum.root, jnp.where(chosen[:, None], 0, x))
     by_error = jnp.sqrt(jnp.sum(error * error))
-    there = view.s[subset] > 0
-    sine = largest_sine(view.s, view.vt, subset, there, chosen, view.root, view.complete)
-    by_angle = sine * jnp.sqrt(inside)
-    bound = outside + jnp.minimum(by_error, by_angle)
-    return jnp.minimum(bound, jnp.sqrt(view.energy))
+    by_angle = largest_sine(spectrum, subset, there, chosen) * jnp.sqrt(inside)
+    return jnp.minimum(outside + jnp.minimum(by_error, by_angle), jnp.sqrt(energy))
 
 
 def sum_limit(z: Float[Array, "r p"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
@@ -191,6 +200,32 @@ def sum_limit(z: Float[Array, "r p"], energy: Float[Array, ""], c: int) -> Float
     small = matmul(z, z.T) if z.shape[0] <= z.shape[1] else matmul(z.T, z)
     captured = jnp.sum(jnp.maximum(jnp.linalg.eigvalsh(small)[::-1][:c], 0))
     return jnp.sqrt(jnp.maximum(energy - captured, 0))
+
+
+def outcome(
+    spectrum: Spectrum,
+    z: Float[Array, "r p"],
+    energy: Float[Array, ""],
+    subset: Int32[Array, " k"],
+    columns: Int32[Array, " c"],
+    count: Int32[Array, ""],
+    left: Float[Array, ""],
+    lower_bound: Float[Array, ""],
+) -> Gcss:
+    """What there is to say of the columns, with ``left = ‖B − P_C B‖_F²``."""
+    chosen = mask_of(columns, spectrum.vt.shape[1])
+    scores = jnp.sum(spectrum.vt[subset] ** 2, axis=0)
+    nothing = energy == 0
+    return Gcss(
+        columns,
+        count,
+        jnp.sqrt(left),
+        jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, energy), 1)),
+        jnp.sum(jnp.where(chosen, 0, scores)),
+        certified(spectrum, z[subset], energy, subset, chosen),
+        lower_bound,
+        subset,
+    )
 
 
 def _filled(pivots: Array, scores: Array, c: int) -> Array:

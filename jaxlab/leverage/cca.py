@@ -34,8 +34,8 @@ def cca(
 ) -> Cca:
     """Combinations of columns of two views with the largest correlations.
 
-    Weights ``w_i``, ``v_i`` maximise ``w_iᵀ Aᵀ B v_i`` under ``w_iᵀ (AᵀA + ridge I) w_j = δ_ij`` and
-    ``v_iᵀ (BᵀB + ridge I) v_j = δ_ij``: the singular vectors of ``Q_aᵀ Q_b``, with orthonormal
+    Weights ``w_i``, ``v_i`` maximise ``w_iᵀ Aᵀ B v_i`` under ``w_iᵀ (AᵀA + ridge I) w_j = δ_ij``
+    and ``v_iᵀ (BᵀB + ridge I) v_j = δ_ij``: the singular vectors of ``Q_aᵀ Q_b``, with orthonormal
     bases ``Q`` of the spans of the columns. Dependent columns have the weights of least norm.
 
     The correlations have first derivatives in the views, for fixed columns and where they are

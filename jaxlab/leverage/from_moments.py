@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, check_scalar, check_shape, require
-from jaxlab.leverage._choice import View, choose, sum_limit, target_subset
+from jaxlab.leverage._choice import Spectrum, View, choose, outcome, sum_limit, target_subset
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import matmul, whiten_gram
 from jaxlab.leverage.cca import cca_on_gram
 from jaxlab.leverage.decomposition import default_rtol
-from jaxlab.leverage.gcss import check_method, check_subset, outcome
+from jaxlab.leverage.gcss import check_method, check_subset
 from jaxlab.leverage.greedy import greedy_on_gram
 from jaxlab.leverage.sparse_cca import Views, check_choice_of_columns, choose_columns
 from jaxlab.leverage.types import SVD, Gcss, Moments, SparseCca
@@ -177,17 +177,16 @@ def _gcss(
     gram, cross = moments.caa, moments.cab
     z = _coordinates(s, vt, cross)
     energy = jnp.trace(moments.cbb)
+    root = s[:, None] * vt
     view = View(
         s,
         vt,
         z,
         energy,
-        jnp.diagonal(gram),
-        s[:, None] * vt,
+        root,
         lambda columns: gram if columns is None else gram[columns][:, columns],
         lambda columns: cross if columns is None else cross[columns],
         lambda c: greedy_on_gram(gram, cross, c=c),
-        True,
     )
     subset = target_subset(s, z, k) if subset is None else subset
     columns, count = choose(
@@ -203,8 +202,8 @@ def _gcss(
     )
     white = whiten_gram(gram[columns][:, columns])
     captured = jnp.sum(matmul(white.weights.T, cross[columns]) ** 2)
-    left = jnp.maximum(energy - captured, 0)
-    return outcome(view, columns, count, subset, left, sum_limit(z, energy, c))
+    left, limit = jnp.maximum(energy - captured, 0), sum_limit(z, energy, c)
+    return outcome(Spectrum(s, vt, root), z, energy, subset, columns, count, left, limit)
 
 
 @functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method"))

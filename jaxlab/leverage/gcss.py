@@ -10,11 +10,10 @@ from jaxtyping import Array, Float
 from jaxlab.checks import check_integer, check_scalar, require
 from jaxlab.leverage._choice import (
     METHODS,
+    Spectrum,
     View,
-    certified,
     choose,
-    deficit_of,
-    mask_of,
+    outcome,
     sum_limit,
     target_subset,
 )
@@ -113,7 +112,11 @@ def gcss(
     fits = (decomposition.u.shape, decomposition.vt.shape) == shapes
     require(fits, "decomposition", decomposition.vt, "the decomposition of a")
     k, subset = check_subset(k, subset, c, decomposition)
-    return _gcss(a, b, decomposition, subset, key, lam, c, k, method, factor, rounds, replace)
+    z, subset = coordinates(decomposition, b, subset, k=k)
+    columns, count = _choose(
+        a, b, decomposition, z, subset, key, lam, c, method, factor, rounds, replace
+    )
+    return _outcome(a, b, decomposition, z, subset, columns, count)
 
 
 def cssp(
@@ -180,26 +183,33 @@ def check_subset(
     return int(subset.shape[0]), subset.astype(jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace"))
-def _gcss(
+@functools.partial(jax.jit, static_argnames=("k",))
+def coordinates(
+    decomposition: SVD, b: Array, subset: Array | None, *, k: int
+) -> tuple[Array, Array]:
+    """``Z = UᵀB``, and R where it is not given."""
+    z = matmul(decomposition.u.T, b)
+    return z, target_subset(decomposition.s, z, k) if subset is None else subset
+
+
+# The choice and what is said of it are two programs, so that all methods share the second.
+
+
+@functools.partial(jax.jit, static_argnames=("c", "method", "factor", "rounds", "replace"))
+def _choose(
     a: Array,
     b: Array,
     decomposition: SVD,
-    subset: Array | None,
+    z: Array,
+    subset: Array,
     key: Array | None,
     lam: Any,
     c: int,
-    k: int,
     method: str,
     factor: int,
     rounds: int,
     replace: bool,
-) -> Gcss:
-    u, s, vt, _ = decomposition
-    complete = s.shape[0] == min(a.shape)
-    z = matmul(u.T, b)
-    energy = jnp.sum(b * b)
-
+) -> tuple[Array, Array]:
     def some(matrix: Array, columns: Array | None) -> Array:
         return matrix if columns is None else matrix[:, columns]
 
@@ -207,19 +217,16 @@ def _gcss(
         return greedy_gcss(a, b, c=c)
 
     view = View(
-        s,
-        vt,
+        decomposition.s,
+        decomposition.vt,
         z,
-        energy,
-        jnp.sum(a * a, axis=0),
+        jnp.sum(b * b),
         a,
         lambda columns: matmul(some(a, columns).T, some(a, columns)),
         lambda columns: matmul(some(a, columns).T, b),
         greedy,
-        complete,
     )
-    subset = target_subset(s, z, k) if subset is None else subset
-    columns, count = choose(
+    return choose(
         view,
         subset,
         key,
@@ -230,31 +237,22 @@ def _gcss(
         rounds=rounds,
         replace=replace,
     )
+
+
+@jax.jit
+def _outcome(
+    a: Array,
+    b: Array,
+    decomposition: SVD,
+    z: Array,
+    subset: Array,
+    columns: Array,
+    count: Array,
+) -> Gcss:
+    complete = decomposition.s.shape[0] == min(a.shape)
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
-    return outcome(
-        view,
-        columns,
-        count,
-        subset,
-        jnp.sum(left * left),
-        sum_limit(z if complete else b, energy, c),
-    )
-
-
-def outcome(
-    view: View, columns: Array, count: Array, subset: Array, left: Array, lower_bound: Array
-) -> Gcss:
-    """What there is to say of the columns, with ``left = ‖B − P_C B‖_F²``."""
-    chosen = mask_of(columns, view.vt.shape[1])
-    nothing = view.energy == 0
-    return Gcss(
-        columns,
-        count,
-        jnp.sqrt(left),
-        jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, view.energy), 1)),
-        deficit_of(view.vt[subset], chosen),
-        certified(view, subset, chosen),
-        lower_bound,
-        subset,
-    )
+    energy = jnp.sum(b * b)
+    spectrum = Spectrum(decomposition.s, decomposition.vt, a, complete)
+    limit = sum_limit(z if complete else b, energy, columns.shape[0])
+    return outcome(spectrum, z, energy, subset, columns, count, jnp.sum(left * left), limit)

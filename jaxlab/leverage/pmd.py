@@ -124,7 +124,7 @@ def _positive(lengths: Array) -> Array:
 
 
 def _bounded(x: Array, bound: Any) -> Array:
-    """Unit vector along ``x`` after the least soft threshold that meets the bound on the l1 norm."""
+    """Unit vector along ``x`` after the least soft threshold with which its l1 norm fits."""
     size = jnp.abs(x)
     largest = jnp.max(size)
 

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_integer, check_scalar, require
-from jaxlab.leverage._choice import error_norm, largest_sine, mask_of
+from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, subset_mask
 from jaxlab.leverage._pairs import check_pair, matmul, top
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
-from jaxlab.leverage.types import SparseCca
+from jaxlab.leverage.types import SVD, SparseCca
 
 __all__ = ["sparse_cca"]
 
@@ -129,7 +129,9 @@ def sparse_cca(
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("ridge", ridge, minimum=0)
     require(isinstance(center, bool), "center", center, "True or False")
-    return _sparse_cca(a, b, subset_a, subset_b, rtol, ridge, ca, cb, k, method, center)
+    a, b, of_a, of_b = _decomposed(a, b, center=center)
+    chosen = _choose(a, b, of_a, of_b, subset_a, subset_b, rtol, ca, cb, k, method)
+    return _analysed(a, b, chosen, ridge)
 
 
 def check_choice_of_columns(
@@ -163,43 +165,48 @@ def check_choice_of_columns(
     return subsets[0], subsets[1]
 
 
-@functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method", "center"))
-def _sparse_cca(
+# The decompositions, the choice and the analysis are three programs: methods share two of them.
+
+
+@functools.partial(jax.jit, static_argnames=("center",))
+def _decomposed(a: Array, b: Array, *, center: bool) -> tuple[Array, Array, SVD, SVD]:
+    if center:
+        a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+    return a, b, svd(jax.lax.stop_gradient(a)), svd(jax.lax.stop_gradient(b))
+
+
+@functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method"))
+def _choose(
     a: Array,
     b: Array,
+    of_a: SVD,
+    of_b: SVD,
     subset_a: Array | None,
     subset_b: Array | None,
     rtol: Any,
-    ridge: Any,
     ca: int,
     cb: int,
     k: int,
     method: str,
-    center: bool,
-) -> SparseCca:
-    if center:
-        a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
-    fixed_a, fixed_b = jax.lax.stop_gradient((a, b))
-    of_a, of_b = svd(fixed_a), svd(fixed_b)
-
-    def grams() -> tuple[Array, Array, Array]:
-        return (
-            matmul(fixed_a.T, fixed_a),
-            matmul(fixed_b.T, fixed_b),
-            matmul(fixed_a.T, fixed_b),
-        )
-
-    views = Views(of_a.s, of_a.vt, of_b.s, of_b.vt, matmul(of_a.u.T, of_b.u), grams)
-    chosen = choose_columns(views, subset_a, subset_b, rtol, ca=ca, cb=cb, k=k, method=method)
-    found = cca_on_columns(a[:, chosen.columns_a], b[:, chosen.columns_b], ridge, q=min(ca, cb))
-    return SparseCca(
-        chosen.columns_a,
-        chosen.columns_b,
-        *found,
-        chosen.subset_a,
-        chosen.subset_b,
-        chosen.bound,
+) -> Chosen:
+    a, b = jax.lax.stop_gradient((a, b))
+    views = Views(
+        of_a.s,
+        of_a.vt,
+        of_b.s,
+        of_b.vt,
+        matmul(of_a.u.T, of_b.u),
+        lambda: (matmul(a.T, a), matmul(b.T, b), matmul(a.T, b)),
     )
+    return choose_columns(views, subset_a, subset_b, rtol, ca=ca, cb=cb, k=k, method=method)
+
+
+@jax.jit
+def _analysed(a: Array, b: Array, chosen: Chosen, ridge: Any) -> SparseCca:
+    columns_a, columns_b, subset_a, subset_b, bound = chosen
+    q = min(columns_a.shape[0], columns_b.shape[0])
+    found = cca_on_columns(a[:, columns_a], b[:, columns_b], ridge, q=q)
+    return SparseCca(columns_a, columns_b, *found, subset_a, subset_b, bound)
 
 
 def choose_columns(
@@ -245,8 +252,8 @@ def choose_columns(
             columns_a, columns_b = forward_columns(*views.grams(), ca=ca, cb=cb)
         chosen_a = mask_of(columns_a, root_a.shape[1])
         chosen_b = mask_of(columns_b, root_b.shape[1])
-        sine_a = largest_sine(views.s_a, views.vt_a, subset_a, there_a, chosen_a, root_a)
-        sine_b = largest_sine(views.s_b, views.vt_b, subset_b, there_b, chosen_b, root_b)
+        sine_a = largest_sine(Spectrum(views.s_a, views.vt_a, root_a), subset_a, there_a, chosen_a)
+        sine_b = largest_sine(Spectrum(views.s_b, views.vt_b, root_b), subset_b, there_b, chosen_b)
     angles = jnp.arccos(jnp.clip(cosines, 0, 1))
     angles += jnp.arcsin(jnp.minimum(sine_a, 1)) + jnp.arcsin(jnp.minimum(sine_b, 1))
     q = min(ca, cb)
