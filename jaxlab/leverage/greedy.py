@@ -33,7 +33,7 @@ class GreedySelection(NamedTuple):
     """
 
     columns: Int32[Array, " c"]
-    count: Int32[Array, ""]
+    count: Int32[Array, ""]  # type: ignore[assignment]  # tuple.count is not missed
     captured: Float[Array, " c"]
 
 
@@ -98,7 +98,7 @@ def _greedy(a: Array, b: Array, tol: Array | None, *, c: int, form: str) -> Gree
 
 def spanned_below(tol: Array | None, c: int, dtype: jnp.dtype) -> Array:
     """The share of its square below which a column counts as spanned."""
-    return (64 + c) * jnp.finfo(dtype).eps if tol is None else tol
+    return jnp.asarray((64 + c) * jnp.finfo(dtype).eps if tol is None else tol, dtype)
 
 
 def greedy_on_gram(

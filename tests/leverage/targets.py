@@ -1,0 +1,79 @@
+"""Matrices with targets, and what plain numpy says of columns."""
+
+import functools
+import itertools
+
+import jax
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_wine
+
+__all__ = ["best", "data", "greedy", "random_pair", "residual", "views", "wine_views"]
+
+
+@functools.cache
+def data(name):
+    """Centred raw columns of a data set and its classes, one-hot and centred."""
+    columns, classes = {"wine": load_wine, "breast_cancer": load_breast_cancer}[name](
+        return_X_y=True
+    )
+    target = np.eye(classes.max() + 1)[classes]
+    return columns - columns.mean(axis=0), target - target.mean(axis=0)
+
+
+def wine_views():
+    """Wine's first six columns, and the others."""
+    columns, _ = data("wine")
+    return columns[:, :6], columns[:, 6:]
+
+
+def random_pair(rng, m=14, n=8, p=3):
+    """A matrix of uneven scales and spectrum, sometimes of low rank, and a target near it."""
+    rank = rng.integers(2, n + 1)
+    left, right = rng.normal(size=(m, rank)), rng.normal(size=(rank, n))
+    a = left * 10 ** rng.uniform(-1.5, 1.5, rank) @ right * 10 ** rng.uniform(-2, 1, n)
+    b = a / np.linalg.norm(a, axis=0) @ rng.normal(size=(n, p))
+    return a, b + rng.choice([0, 0.3]) * rng.normal(size=(m, p))
+
+
+def views(rng, m=30, n=8, p=8):
+    """Two views that have three directions in common."""
+    common = rng.normal(size=(m, 3))
+    a = common @ rng.normal(size=(3, n)) + rng.normal(size=(m, n))
+    b = common @ rng.normal(size=(3, p)) + rng.normal(size=(m, p))
+    a, b = a * 10 ** rng.uniform(-2, 1, n), b * 10 ** rng.uniform(-2, 1, p)
+    return a - a.mean(axis=0), b - b.mean(axis=0)
+
+
+def basis(columns):
+    """Orthonormal basis of the span, whatever the columns' lengths."""
+    lengths = np.linalg.norm(columns, axis=0)
+    u, s, _ = np.linalg.svd(columns / np.where(lengths > 0, lengths, 1), full_matrices=False)
+    return u[:, s > 1e-11 * s[0]]
+
+
+def residual(a, b, columns):
+    """``‖B − P_C B‖_F``."""
+    q = basis(a[:, list(columns)])
+    return np.linalg.norm(b - q @ (q.T @ b))
+
+
+def greedy(a, b, c):
+    """Farahat's algorithm on the residual columns themselves."""
+    left, chosen = a / np.linalg.norm(a, axis=0), []
+    for _ in range(c):
+        merit = ((b.T @ left) ** 2).sum(axis=0) / np.maximum((left**2).sum(axis=0), 1e-12)
+        merit[chosen] = -1
+        chosen.append(int(merit.argmax()))
+        q = left[:, chosen[-1]] / np.linalg.norm(left[:, chosen[-1]])
+        left = left - np.outer(q, q @ left)
+    return chosen
+
+
+def best(a, b, c):
+    """The columns of least residual, of all there are."""
+    return min(itertools.combinations(range(a.shape[1]), c), key=lambda s: residual(a, b, s))
+
+
+def put(*arrays):
+    """On the device, as they are."""
+    return tuple(jax.device_put(array) for array in arrays)

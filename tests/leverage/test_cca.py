@@ -1,0 +1,84 @@
+"""Canonical correlations against numpy, scikit-learn and finite differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sklearn.cross_decomposition
+
+from jaxlab.leverage import cca
+from tests.leverage import targets
+from tests.leverage.targets import put
+
+
+def test_halves_of_wine(x64):
+    a, b = targets.wine_views()
+    found = cca(*put(a, b))
+    qa, qb = targets.basis(a), targets.basis(b)
+    expected = np.linalg.svd(qa.T @ qb, compute_uv=False)
+    np.testing.assert_allclose(found.correlations, expected, rtol=1e-10)
+    known = [0.902935, 0.730155, 0.516675, 0.409410, 0.239633, 0.126098]
+    np.testing.assert_allclose(found.correlations, known, atol=1e-6)
+    x, y = a @ np.asarray(found.loadings_a), b @ np.asarray(found.loadings_b)
+    np.testing.assert_allclose(x.T @ x, np.eye(6), atol=1e-10)
+    np.testing.assert_allclose(y.T @ y, np.eye(6), atol=1e-10)
+    np.testing.assert_allclose(x.T @ y, np.diag(expected), atol=1e-10)
+    peer = sklearn.cross_decomposition.CCA(2, max_iter=5000, tol=1e-12).fit(a, b)
+    x, y = peer.transform(a, b)
+    theirs = [np.corrcoef(x[:, i], y[:, i])[0, 1] for i in range(2)]
+    np.testing.assert_allclose(found.correlations[:2], theirs, atol=1e-6)
+
+
+def test_in_float32():
+    a, b = targets.wine_views()
+    found = cca(*put(a.astype(np.float32), b.astype(np.float32)))
+    known = [0.902935, 0.730155, 0.516675, 0.409410, 0.239633, 0.126098]
+    np.testing.assert_allclose(found.correlations, known, atol=1e-4)
+
+
+def test_dependent_and_constant_columns_change_nothing(x64):
+    a, b = targets.wine_views()
+    more = np.column_stack([a[:, :3], 3 * a[:, 2] - a[:, 0], a[:, 1] * 0 + 5, a[:, 0] * 1e-3])
+    expected = np.linalg.svd(targets.basis(a[:, :3]).T @ targets.basis(b), compute_uv=False)
+    found = cca(*put(more, b))
+    np.testing.assert_allclose(found.correlations, [*expected, 0, 0, 0], atol=1e-9)
+    assert bool(jnp.all(jnp.isfinite(found.loadings_a)))
+
+
+def test_ridge_is_the_generalised_eigenproblem(x64):
+    a, b = targets.wine_views()
+    found = cca(*put(a, b), ridge=40.0)
+    left = np.linalg.cholesky(a.T @ a + 40 * np.eye(6))
+    right = np.linalg.cholesky(b.T @ b + 40 * np.eye(7))
+    product = np.linalg.solve(right, np.linalg.solve(left, a.T @ b).T)
+    expected = np.linalg.svd(product, compute_uv=False)
+    np.testing.assert_allclose(found.correlations, expected, rtol=1e-9)
+
+
+def test_gradient_is_that_of_finite_differences(x64):
+    a, b = targets.wine_views()
+    direction = np.random.default_rng(0).normal(size=a.shape) * a.std(axis=0)
+    weights = np.array([1.0, -2.0, 3.0, 0.5, 0, 1])
+
+    def value(t):
+        return cca(jax.device_put(a) + t * direction, *put(b)).correlations @ weights
+
+    step = 1e-5
+    numeric = (value(step) - value(-step)) / (2 * step)
+    np.testing.assert_allclose(jax.grad(value)(0.0), numeric, rtol=1e-6)
+
+
+def test_chosen_columns(x64):
+    a, b = put(*targets.wine_views())
+    found = cca(a, b, columns_a=jnp.array([5]), columns_b=jnp.array([0]))
+    np.testing.assert_allclose(found.correlations, [0.8646], atol=5e-5)
+    wide = cca(a[:1], b[:1])  # a row is all mean
+    np.testing.assert_array_equal(wide.correlations, 0)
+
+
+def test_bad_input(bad_input):
+    a = jnp.ones((3, 2))
+    with pytest.raises(ValueError, match="ridge: expected a finite number >= 0"):
+        cca(a, a, ridge=-1.0)
+    with pytest.raises(ValueError, match="q: expected a number of columns from 1 to 2"):
+        cca(a, a, q=3)

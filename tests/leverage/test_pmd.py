@@ -1,0 +1,42 @@
+"""Penalised matrix decomposition: bounds met, known limits, no NaN."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.leverage import pmd_sparse_cca
+from tests.leverage import targets
+from tests.leverage.targets import put
+
+
+def test_bounds_hold_and_limits_are_known(x64):
+    a, b = targets.wine_views()
+    bounds = jnp.array([1.0, 1.2, 1.5, 7**0.5])
+    found = jax.vmap(lambda bound: pmd_sparse_cca(*put(a, b), bound, bound))(bounds)
+    for u in (found.loadings_a, found.loadings_b):
+        np.testing.assert_allclose(jnp.linalg.norm(u, axis=1), 1, rtol=1e-12)
+        assert bool(jnp.all(jnp.abs(u).sum(axis=1) <= bounds + 1e-7))
+    z = (a / np.linalg.norm(a, axis=0)).T @ (b / np.linalg.norm(b, axis=0))
+    # a bound of 1 leaves the largest correlation, none the leading singular vectors
+    np.testing.assert_allclose(found.objective[0], np.abs(z).max(), rtol=1e-9)
+    np.testing.assert_allclose(found.correlation[0], 0.8646, atol=5e-5)
+    np.testing.assert_allclose(found.objective[-1], np.linalg.norm(z, 2), rtol=1e-9)
+    assert bool(jnp.all(jnp.diff(found.objective) > 0))
+    for u, v, said in zip(found.loadings_a, found.loadings_b, found.correlation, strict=True):
+        np.testing.assert_allclose(said, np.corrcoef(a @ u, b @ v)[0, 1], rtol=1e-9)
+
+
+def test_equal_and_constant_columns(x64):
+    a, b = targets.wine_views()
+    same = np.repeat(a[:, :1], 6, axis=1)
+    for left in (same, 0 * a):
+        found = pmd_sparse_cca(*put(left, b), 1.0, 1.0)
+        assert all(bool(jnp.all(jnp.isfinite(field))) for field in found)
+    np.testing.assert_allclose(jnp.linalg.norm(found.loadings_a), 1)
+    assert found.correlation == 0
+
+
+def test_bad_input(bad_input):
+    with pytest.raises(ValueError, match="l1_a: expected a finite number >= 1"):
+        pmd_sparse_cca(jnp.ones((3, 2)), jnp.ones((3, 2)), 0.5, 1.0)
