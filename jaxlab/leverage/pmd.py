@@ -132,7 +132,7 @@ def _bounded(x: Array, bound: Any) -> Array:
         kept = jnp.sign(x) * jnp.maximum(size - threshold, 0)
         return kept / _positive(jnp.linalg.norm(kept))
 
-    def halve(_: int, interval: tuple) -> tuple:
+    def halve(_: Array, interval: tuple) -> tuple:
         low, high = interval
         middle = (low + high) / 2
         fits = jnp.sum(jnp.abs(unit(middle))) <= bound

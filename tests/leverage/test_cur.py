@@ -1,0 +1,44 @@
+"""CUR decompositions against pseudo-inverses."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.leverage import cur
+from tests.leverage.targets import put
+
+
+def test_joins_with_pseudo_inverses(x64):
+    a = np.random.default_rng(0).normal(size=(14, 8))
+    u, _, vt = np.linalg.svd(a, full_matrices=False)
+    found = cur(*put(a), 3, 4)
+    columns = np.argsort(-(vt[:3] ** 2).sum(axis=0))[:3]
+    rows = np.argsort(-(u[:, :3] ** 2).sum(axis=1))[:4]
+    assert found.columns.tolist() == columns.tolist()
+    assert found.rows.tolist() == rows.tolist()
+    np.testing.assert_array_equal(found.c, a[:, columns])
+    np.testing.assert_array_equal(found.r, a[rows])
+    expected = np.linalg.pinv(a[:, columns]) @ a @ np.linalg.pinv(a[rows])
+    np.testing.assert_allclose(found.u, expected, atol=1e-10)
+
+
+def test_given_scores_and_exactness_at_the_rank(x64):
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=(14, 2)) @ rng.normal(size=(2, 8))
+    scores = np.arange(8.0), np.arange(14.0)
+    found = cur(*put(a), 3, 4, column_scores=put(*scores)[0], row_scores=put(*scores)[1])
+    assert found.columns.tolist() == [7, 6, 5]
+    assert found.rows.tolist() == [13, 12, 11, 10]
+    np.testing.assert_allclose(found.c @ found.u @ found.r, a, atol=1e-10)
+
+
+def test_bad_input(bad_input):
+    a = jnp.ones((3, 2))
+    with pytest.raises(ValueError, match="c: expected a number of columns from 1 to 2"):
+        cur(a, 3, 1)
+    with pytest.raises(ValueError, match="r: expected a number of rows from 1 to 3"):
+        cur(a, 1, 4)
+    with pytest.raises(ValueError, match="column_scores: expected shape"):
+        cur(a, 1, 1, column_scores=jnp.ones(3))
+    with pytest.raises(ValueError, match="k: expected at most"):
+        cur(a, 1, 1, k=3)

@@ -1,0 +1,67 @@
+"""What moments say is what the data say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.leverage import (
+    Moments,
+    gcss,
+    gcss_from_moments,
+    moments_init,
+    sparse_cca,
+    sparse_cca_from_moments,
+)
+from tests.leverage import targets
+from tests.leverage.targets import put
+
+
+def moments_of(a, b):
+    mean = [np.zeros(x.shape[1]) for x in (a, b)]
+    return Moments(*put(np.int32(len(a)), *mean, a.T @ a, b.T @ b, a.T @ b))
+
+
+def agree(found, expected):
+    for name, one, other in zip(found._fields, found, expected, strict=True):
+        if name.startswith("loadings"):
+            one, other = jnp.abs(one), jnp.abs(other)  # signs are free
+        np.testing.assert_allclose(one, other, atol=1e-8, rtol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize("method", ["leverage", "weighted", "hybrid", "sampling", "qdeim"])
+def test_selection(x64, method):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(14, 8)), rng.normal(size=(14, 3))
+    options = {"c": 3, "k": 2, "method": method, "key": jax.random.key(0)}
+    found = gcss_from_moments(moments_of(a, b), **options)
+    agree(found, gcss(*put(a, b), **options))
+
+
+def test_selection_on_wine(x64):
+    a, b = targets.data("wine")
+    found = gcss_from_moments(moments_of(a, b), c=3, k=2, method="greedy")
+    assert found.columns.tolist() == [12, 9, 6]
+    np.testing.assert_allclose(found.residual_fraction, 0.2480, atol=5e-5)
+    left = targets.residual(a, b, found.columns)
+    np.testing.assert_allclose(found.residual, left, rtol=1e-8)
+    assert left <= found.certificate
+
+
+@pytest.mark.parametrize("method", ["leverage", "subspace"])
+def test_sparse_cca(x64, method):
+    a, b = targets.views(np.random.default_rng(0))
+    options = {"ca": 3, "cb": 3, "k": 2, "method": method, "rtol": 1e-6}
+    agree(sparse_cca_from_moments(moments_of(a, b), **options), sparse_cca(*put(a, b), **options))
+
+
+def test_bad_input(bad_input):
+    moments = moments_init(3, 2)
+    with pytest.raises(ValueError, match="number of columns"):
+        gcss_from_moments(moments, c=4)
+    with pytest.raises(ValueError, match="unknown method"):
+        gcss_from_moments(moments, c=1, method="svd")
+    with pytest.raises(ValueError, match="moments.cbb: expected shape"):
+        gcss_from_moments(moments._replace(cbb=jnp.zeros((3, 3))), c=1)
+    with pytest.raises(ValueError, match="cb: expected a number of columns from 1 to 2"):
+        sparse_cca_from_moments(moments, ca=1, cb=3)
