@@ -29,7 +29,7 @@ def agree(found, expected):
         np.testing.assert_allclose(one, other, atol=1e-8, rtol=1e-8, err_msg=name)
 
 
-@pytest.mark.parametrize("method", ["leverage", "weighted", "hybrid", "sampling", "qdeim"])
+@pytest.mark.parametrize("method", ["leverage", "hybrid", "sampling"])
 def test_selection(x64, method):
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(14, 8)), rng.normal(size=(14, 3))
@@ -61,7 +61,7 @@ def test_bad_input(bad_input):
         gcss_from_moments(moments, c=4)
     with pytest.raises(ValueError, match="unknown method"):
         gcss_from_moments(moments, c=1, method="svd")
-    with pytest.raises(ValueError, match="moments.cbb: expected shape"):
+    with pytest.raises(ValueError, match=r"moments\.cbb: expected shape"):
         gcss_from_moments(moments._replace(cbb=jnp.zeros((3, 3))), c=1)
     with pytest.raises(ValueError, match="cb: expected a number of columns from 1 to 2"):
         sparse_cca_from_moments(moments, ca=1, cb=3)

@@ -17,7 +17,8 @@ def test_bounds_hold_and_limits_are_known(x64):
     for u in (found.loadings_a, found.loadings_b):
         np.testing.assert_allclose(jnp.linalg.norm(u, axis=1), 1, rtol=1e-12)
         assert bool(jnp.all(jnp.abs(u).sum(axis=1) <= bounds + 1e-7))
-    z = (a / np.linalg.norm(a, axis=0)).T @ (b / np.linalg.norm(b, axis=0))
+    a, b = a / np.linalg.norm(a, axis=0), b / np.linalg.norm(b, axis=0)
+    z = a.T @ b
     # a bound of 1 leaves the largest correlation, none the leading singular vectors
     np.testing.assert_allclose(found.objective[0], np.abs(z).max(), rtol=1e-9)
     np.testing.assert_allclose(found.correlation[0], 0.8646, atol=5e-5)
