@@ -129,7 +129,7 @@ def _bounded(x: Array, bound: Any) -> Array:
     largest = jnp.max(size)
 
     def unit(threshold: Array) -> Array:
-        kept = jnp.sign(x) * jnp.maximum(size - threshold, 0)
+        kept = jnp.where(size > threshold, x - jnp.sign(x) * threshold, 0)
         return kept / _positive(jnp.linalg.norm(kept))
 
     def halve(_: Array, interval: tuple) -> tuple:
