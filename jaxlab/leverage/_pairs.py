@@ -39,8 +39,10 @@ def check_pair(a: Any, b: Any) -> tuple[Array, Array]:
 
 def check_indices(argument: str, indices: Any, n: int) -> Array:
     """Refuse what are not indices of some of ``n`` columns."""
-    shape, dtype = np.shape(indices), getattr(indices, "dtype", np.asarray(indices).dtype)
-    fits = len(shape) == 1 and shape[0] >= 1 and bool(np.issubdtype(dtype, np.integer))
+    if not isinstance(indices, jax.Array):
+        indices = np.asarray(indices)
+    fits = indices.ndim == 1 and indices.shape[0] >= 1
+    fits = fits and bool(np.issubdtype(indices.dtype, np.integer))
     values = concrete(indices) if fits else None
     fits = fits and (values is None or bool(np.all((values >= 0) & (values < n))))
     require(fits, argument, indices, f"indices of columns from 0 to {n - 1}")
