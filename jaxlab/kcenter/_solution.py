@@ -1,0 +1,69 @@
+"""From centers and labels to a solution."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxlab.kcenter.metrics import Metric, comparable_to, coordinates_of, from_comparable
+from jaxlab.kcenter.types import Solution
+
+__all__ = ["group_counts", "make_solution", "paired_distances"]
+
+
+def paired_distances(points: Array, one: Array, other: Array, metric: Metric) -> Array:
+    """Distances between the points ``one[p]`` and ``other[p]``."""
+    if metric == "precomputed":
+        return points[one, other]
+    coordinates = coordinates_of(points, metric)
+
+    def distance(p: Array, q: Array) -> Array:
+        return comparable_to(coordinates[:, p][:, None], coordinates[:, q], metric)[0]
+
+    return from_comparable(jax.vmap(distance)(one, other), metric)
+
+
+def group_counts(groups: Array, centers: Array, m: int) -> Array:
+    """Centers of each group; −1 is no center."""
+    color = jnp.where(centers >= 0, groups[jnp.maximum(centers, 0)], m)
+    return jnp.zeros(m, jnp.int32).at[color].add(1, mode="drop")
+
+
+def make_solution(
+    points: Array,
+    groups: Array,
+    centers: Array,
+    labels: Array,
+    *,
+    m: int,
+    feasible: Array,
+    lower_bound: Array,
+    metric: Metric,
+    prefix: Array | int = -1,
+    radii: tuple[Array, Array, Array] | None = None,
+) -> Solution:
+    """A solution with counts and radius, the latter through the farthest point's own distance."""
+    n, k = labels.shape[0], centers.shape[0]
+    there = centers >= 0
+    own = jnp.maximum(centers, 0)[jnp.maximum(labels, 0)]
+    fixed = jax.lax.stop_gradient(points)
+    far = jnp.argmax(paired_distances(fixed, jnp.arange(n), own, metric))[None]
+    radius = paired_distances(points, far, own[far], metric)[0]
+    feasible = jnp.asarray(feasible)
+    nothing = jnp.full(k, jnp.inf, points.dtype)
+    kept: Any = (nothing, nothing, nothing) if radii is None else radii
+    return Solution(
+        centers=centers.astype(jnp.int32),
+        mask=there,
+        labels=labels.astype(jnp.int32),
+        counts=jnp.zeros(k, jnp.int32).at[jnp.where(labels >= 0, labels, k)].add(1, mode="drop"),
+        group_counts=group_counts(groups, centers, m),
+        radius=jnp.where(jnp.any(there), radius, jnp.inf),
+        lower_bound=lower_bound,
+        prefix=jnp.asarray(prefix, jnp.int32),
+        prefix_radii=kept[0],
+        forest_radii=kept[1],
+        assignment_radii=kept[2],
+        feasible=feasible,
+    )
