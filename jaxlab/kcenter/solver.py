@@ -21,7 +21,7 @@ from jaxlab.kcenter.forests import prefix_spanning_trees
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
-from jaxlab.kcenter.refine import refine_rounds
+from jaxlab.kcenter.refine import refine_minimax
 from jaxlab.kcenter.types import Opened, Solution
 
 __all__ = ["SELECTIONS", "assignment_points", "fair_private_kcenter"]
@@ -35,6 +35,12 @@ class _Chosen(NamedTuple):
     prefix: Any
     centers: Any
     labels: Any
+
+
+class _Radii(NamedTuple):
+    prefix: Any
+    forest: Any
+    assignment: Any
 
 
 def fair_private_kcenter(
@@ -115,21 +121,33 @@ def fair_private_kcenter(
         chosen = tuple(int(i) for i in prefixes)
         inside = len(chosen) > 0 and all(0 <= i < k for i in chosen)
         require(inside, "prefixes", prefixes, f"'all' or positions from 0 to {k - 1}")
-    return _solve(
-        points,
+    fixed = jax.lax.stop_gradient(points)
+    opened, radii, labels = _representatives(
+        fixed,
         groups,
         min_size,
         lower,
         upper,
         first,
         k=k,
-        selection=selection,
-        spread=spread,
-        refine_steps=refine_steps,
-        fill=fill,
         metric=metric,
         prefixes=chosen,
+        pushed=spread or selection == "paper",
+        spread=spread,
     )
+    if selection == "exact":
+        best = _best_exactly(fixed, opened, radii, min_size, metric=metric, prefixes=chosen)
+    else:
+        best = _best_within(fixed, opened, labels, min_size, metric=metric, prefixes=chosen)
+    if fill:
+        best = _filled(fixed, groups, best, min_size, upper, metric=metric)
+    bound = lower_bound(fixed, k, min_size, first=first, metric=metric)
+    solution = _finished(points, groups, best, radii, bound, m=lower.shape[0], metric=metric)
+    if refine_steps:
+        solution = refine_minimax(
+            points, groups, solution, min_size=min_size, steps=refine_steps, metric=metric
+        )
+    return solution
 
 
 def assignment_points(solution: Solution) -> Int32[Array, " n"]:
@@ -158,10 +176,9 @@ def assignment_points(solution: Solution) -> Int32[Array, " n"]:
 
 
 @functools.partial(
-    jax.jit,
-    static_argnames=("k", "selection", "spread", "refine_steps", "fill", "metric", "prefixes"),
+    jax.jit, static_argnames=("k", "metric", "prefixes", "pushed", "spread")
 )
-def _solve(
+def _representatives(
     points: Array,
     groups: Array,
     min_size: Any,
@@ -170,115 +187,61 @@ def _solve(
     first: Any,
     *,
     k: int,
-    selection: str,
-    spread: bool,
-    refine_steps: int,
-    fill: bool,
     metric: Metric,
     prefixes: tuple[int, ...],
-) -> Solution:
-    fixed = jax.lax.stop_gradient(points)
-    n, m = points.shape[0], lower.shape[0]
-    min_size = jnp.asarray(min_size, jnp.int32)
+    pushed: bool,
+    spread: bool,
+) -> tuple[Opened, _Radii, Array | None]:
+    """Phases 1 to 4: the representatives of every competing prefix, and its pushed clusters."""
+    m = lower.shape[0]
     competing = jnp.asarray(np.array(prefixes, np.int32))
-
-    order = gonzalez(fixed, k, first=first, metric=metric)
-    dist = distance_matrix(fixed, order.indices, metric=metric)
+    order = gonzalez(points, k, first=first, metric=metric)
+    dist = distance_matrix(points, order.indices, metric=metric)
     private = private_prefixes(dist, min_size)
-    prefix_radii = jnp.maximum(private.private_radii, private.cover_radii)
     forest = prefix_spanning_trees(dist[order.indices])
     budgets = opening_budgets(private.counts, forest, min_size)
     cands = candidate_lists(dist, groups, lower, upper, k)
     opened, thresholds = open_prefixes(cands, groups, budgets, lower, upper, competing)
-    forest_radii = jnp.full(k, jnp.inf, dist.dtype).at[competing].set(thresholds)
-    assignment_radii = jnp.full(k, jnp.inf, dist.dtype).at[competing].set(opened.radius)
+    nothing = jnp.full(k, jnp.inf, dist.dtype)
+    radii = _Radii(
+        jnp.maximum(private.private_radii, private.cover_radii),
+        nothing.at[competing].set(thresholds),
+        nothing.at[competing].set(opened.radius),
+    )
+    if not pushed:
+        return opened, radii, None
 
-    def pushed(prefix: Array) -> Array:
+    def realize(args: tuple[Opened, Array]) -> tuple[Opened, Array]:
+        one, prefix = args
         tree = (forest.parent[prefix], forest.length[prefix], forest.order[prefix])
-        return push_surplus(private.labels[prefix], dist, *tree, forest_radii[prefix], min_size)
-
-    if spread:
-
-        def spread_one(args: tuple[Opened, Array]) -> Opened:
-            return spread_representatives(
-                fixed, groups, pushed(args[1]), args[0], order.indices, m, metric
-            )
-
-        opened = jax.lax.map(spread_one, (opened, competing))
-
-    start = _Chosen(
-        jnp.asarray(jnp.inf, dist.dtype),
-        jnp.int32(-1),
-        jnp.full(k, -1, jnp.int32),
-        jnp.full(n, -1, jnp.int32),
-    )
-
-    def assigned(centers: Array) -> tuple[Array, Array]:
-        table = distance_matrix(fixed, centers, metric=metric)
-        found = private_assignment(table, min_size, center_mask=centers >= 0)
-        return found.labels, jnp.where(found.feasible, found.radius, jnp.inf)
-
-    if selection == "exact":
-        bound = prefix_radii[competing] + thresholds + opened.radius
-        best = _best_exactly(fixed, opened, competing, bound, min_size, start, metric)
-    else:
-        batch = jnp.maximum(min_size, n // (10 * k))
-
-        def within(best: _Chosen, args: tuple[Opened, Array]) -> tuple[_Chosen, None]:
-            one, prefix = args
-            table = distance_matrix(fixed, one.centers, metric=metric)
-            labels, radius = assign_within(table, pushed(prefix), one, min_size, batch)
-            better = one.feasible & (radius < best.radius)
-            new = _Chosen(radius, prefix, one.centers, labels)
-            return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, best), None
-
-        best, _ = jax.lax.scan(within, start, (opened, competing))
-        labels, radius = assigned(best.centers)
-        best = best._replace(labels=labels, radius=radius)
-
-    if fill:
-        best = _filled(fixed, groups, best, min_size, upper, metric)
-    if refine_steps:
-        centers, labels, radius = refine_rounds(
-            fixed,
-            groups,
-            best.centers,
-            best.labels,
-            best.radius,
-            min_size,
-            steps=refine_steps,
-            metric=metric,
+        labels = push_surplus(
+            private.labels[prefix], dist, *tree, radii.forest[prefix], jnp.asarray(min_size)
         )
-        best = best._replace(centers=centers, labels=labels, radius=radius)
-    found = best.prefix >= 0
-    return make_solution(
-        points,
-        groups,
-        best.centers,
-        jnp.where(found, best.labels, -1),
-        m=m,
-        feasible=found & (best.radius < jnp.inf),
-        lower_bound=lower_bound(fixed, k, min_size, first=first, metric=metric),
-        metric=metric,
-        prefix=best.prefix,
-        radii=(prefix_radii, forest_radii, assignment_radii),
-    )
+        if spread:
+            one = spread_representatives(points, groups, labels, one, order.indices, m, metric)
+        return one, labels
+
+    opened, labels = jax.lax.map(realize, (opened, competing))
+    return opened, radii, labels
 
 
+@functools.partial(jax.jit, static_argnames=("metric", "prefixes"))
 def _best_exactly(
     points: Array,
     opened: Opened,
-    competing: Array,
-    bound: Array,
-    min_size: Array,
-    start: _Chosen,
+    radii: _Radii,
+    min_size: Any,
+    *,
     metric: Metric,
+    prefixes: tuple[int, ...],
 ) -> _Chosen:
     """The prefix whose representatives have the best private assignment.
 
     Those of the best bound come first. One whose cover, or whose distance to the ``min_size``-th
     nearest point, is no better than what was found is passed over.
     """
+    competing = jnp.asarray(np.array(prefixes, np.int32))
+    bound = (radii.prefix + radii.forest + radii.assignment)[competing]
 
     def attempt(best: _Chosen, position: Array) -> tuple[_Chosen, None]:
         centers, mask = opened.centers[position], opened.mask[position]
@@ -288,7 +251,7 @@ def _best_exactly(
             found = private_assignment(table, min_size, center_mask=mask)
             better = found.feasible & (found.radius < best.radius)
             new = _Chosen(found.radius, competing[position], centers, found.labels)
-            return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, best)
+            return _either(better, new, best)
 
         nearer = table < best.radius
         covers = jnp.all(jnp.any(nearer, axis=1))
@@ -296,15 +259,41 @@ def _best_exactly(
         promising = opened.feasible[position] & covers & fills
         return jax.lax.cond(promising, solve, lambda: best), None
 
-    return jax.lax.scan(attempt, start, jnp.argsort(bound))[0]
+    return jax.lax.scan(attempt, _no_choice(points, opened), jnp.argsort(bound))[0]
 
 
+@functools.partial(jax.jit, static_argnames=("metric", "prefixes"))
+def _best_within(
+    points: Array,
+    opened: Opened,
+    pushed: Array,
+    min_size: Any,
+    *,
+    metric: Metric,
+    prefixes: tuple[int, ...],
+) -> _Chosen:
+    """The prefix that is best with points assigned within pushed clusters, then assigned anew."""
+    n, k = points.shape[0], opened.centers.shape[-1]
+    batch = jnp.maximum(min_size, n // (10 * k))
+
+    def attempt(best: _Chosen, args: tuple[Opened, Array, Array]) -> tuple[_Chosen, None]:
+        one, clusters, prefix = args
+        table = distance_matrix(points, one.centers, metric=metric)
+        labels, radius = assign_within(table, clusters, one, jnp.asarray(min_size), batch)
+        better = one.feasible & (radius < best.radius)
+        return _either(better, _Chosen(radius, prefix, one.centers, labels), best), None
+
+    competing = jnp.asarray(np.array(prefixes, np.int32))
+    best, _ = jax.lax.scan(attempt, _no_choice(points, opened), (opened, pushed, competing))
+    return _assigned(points, best, min_size, metric)
+
+
+@functools.partial(jax.jit, static_argnames=("metric",))
 def _filled(
-    points: Array, groups: Array, best: _Chosen, min_size: Array, upper: Array, metric: Metric
+    points: Array, groups: Array, best: _Chosen, min_size: Any, upper: Array, *, metric: Metric
 ) -> _Chosen:
     """More centers, each the farthest point of a group with room, as long as the radius drops."""
-    n, k = points.shape[0], best.centers.shape[0]
-    m = upper.shape[0]
+    n, m = points.shape[0], upper.shape[0]
 
     def attempt(state: tuple[_Chosen, Array]) -> tuple[_Chosen, Array]:
         best, _ = state
@@ -315,13 +304,54 @@ def _filled(
         distance = distance.at[taken].set(-1, mode="drop")
         p = jnp.argmax(distance).astype(jnp.int32)
         centers = best.centers.at[jnp.argmin(best.centers >= 0)].set(p)
-        table = distance_matrix(points, centers, metric=metric)
-        found = private_assignment(table, min_size, center_mask=centers >= 0)
-        better = (distance[p] >= 0) & found.feasible & (found.radius < best.radius)
-        new = _Chosen(found.radius, best.prefix, centers, found.labels)
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, best), better
+        new = _assigned(points, best._replace(centers=centers), min_size, metric)
+        better = (distance[p] >= 0) & (new.radius < best.radius)
+        return _either(better, new, best), better
 
     def more(state: tuple[_Chosen, Array]) -> Array:
         return state[1] & jnp.any(state[0].centers < 0)
 
     return jax.lax.while_loop(more, attempt, (best, best.prefix >= 0))[0]
+
+
+def _no_choice(points: Array, opened: Opened) -> _Chosen:
+    infinity = jnp.asarray(jnp.inf, points.dtype)
+    centers = jnp.full(opened.centers.shape[-1], -1, jnp.int32)
+    return _Chosen(infinity, jnp.int32(-1), centers, jnp.full(points.shape[0], -1, jnp.int32))
+
+
+def _assigned(points: Array, best: _Chosen, min_size: Any, metric: Metric) -> _Chosen:
+    """The best private assignment to the same centers."""
+    table = distance_matrix(points, best.centers, metric=metric)
+    found = private_assignment(table, min_size, center_mask=best.centers >= 0)
+    radius = jnp.where(found.feasible, found.radius, jnp.inf)
+    return best._replace(radius=radius, labels=jnp.where(best.prefix >= 0, found.labels, -1))
+
+
+def _either(condition: Array, yes: _Chosen, no: _Chosen) -> _Chosen:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+@functools.partial(jax.jit, static_argnames=("m", "metric"))
+def _finished(
+    points: Array,
+    groups: Array,
+    best: _Chosen,
+    radii: _Radii,
+    bound: Array,
+    *,
+    m: int,
+    metric: Metric,
+) -> Solution:
+    return make_solution(
+        points,
+        groups,
+        best.centers,
+        best.labels,
+        m=m,
+        feasible=(best.prefix >= 0) & (best.radius < jnp.inf),
+        lower_bound=bound,
+        metric=metric,
+        prefix=best.prefix,
+        radii=radii,
+    )
