@@ -6,10 +6,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.kcenter.metrics import Metric, comparable_to, coordinates_of, from_comparable
+from jaxlab.kcenter.metrics import (
+    Metric,
+    comparable_to,
+    coordinates_of,
+    distance_matrix,
+    from_comparable,
+)
 from jaxlab.kcenter.types import Solution
 
-__all__ = ["group_counts", "make_solution", "paired_distances"]
+__all__ = ["group_counts", "make_solution", "nearest_labels", "paired_distances"]
 
 
 def paired_distances(points: Array, one: Array, other: Array, metric: Metric) -> Array:
@@ -28,6 +34,12 @@ def group_counts(groups: Array, centers: Array, m: int) -> Array:
     """Centers of each group; −1 is no center."""
     color = jnp.where(centers >= 0, groups[jnp.maximum(centers, 0)], m)
     return jnp.zeros(m, jnp.int32).at[color].add(1, mode="drop")
+
+
+def nearest_labels(points: Array, centers: Array, metric: Metric) -> Array:
+    """Slot of the nearest center, the lowest among equals."""
+    table = distance_matrix(points, centers, metric=metric)
+    return jnp.argmin(table, axis=1).astype(jnp.int32)
 
 
 def make_solution(

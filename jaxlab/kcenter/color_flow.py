@@ -115,7 +115,7 @@ def same_points(cands: Candidates) -> Array:
 
 class _State(NamedTuple):
     residual: Any  # [V, V] capacity that is left on the arcs that no candidate stands for
-    owner: Any  # [k²] who opens the point, by its number; k for nobody
+    owner: Any  # who opens the point, by its number; k for nobody
     value: Any  # units that have reached the sink
     radius: Any  # least radius at which that much can flow
     open: Any  # whether more might flow
@@ -159,28 +159,69 @@ def color_flow(
     Returns:
         The used entries and the radius.
     """
-    k, m = colors.shape[0], lower.shape[0]
-    dtype = cands.distance.dtype
-    group0, source, z, t, sink, size = k, k + m, k + m + 1, k + m + 2, k + m + 3, k + m + 4
-    centers = jnp.arange(k, dtype=jnp.int32)
-    nodes = jnp.arange(size, dtype=jnp.int32)
-    of_group = slice(group0, group0 + m)
+    k, m = cands.index.shape[0], lower.shape[0]
+    at = Nodes(k, m)
     lower, upper = lower.astype(jnp.int32), upper.astype(jnp.int32)
     demand, started = jnp.sum(lower), jnp.sum(active, dtype=jnp.int32)
-    target = demand + started
     direct = jnp.minimum(demand, started)  # source → z → sink, at once
-    residual = jnp.zeros((size, size), jnp.int32)
-    residual = residual.at[source, :k].set(active.astype(jnp.int32))
-    residual = residual.at[source, z].set(demand - direct).at[z, source].set(direct)
-    residual = residual.at[z, :k].set(jnp.where(active, jnp.maximum(eta - 1, 0), 0))
-    residual = residual.at[of_group, sink].set(lower)
-    residual = residual.at[of_group, t].set(jnp.maximum(upper - lower, 0))
-    residual = residual.at[t, z].set(k - demand)
-    residual = residual.at[z, sink].set(started - direct).at[sink, z].set(direct)
+    residual = group_arcs(at, lower, upper, k - demand)
+    residual = residual.at[at.source, :k].set(active.astype(jnp.int32))
+    residual = residual.at[at.source, at.z].set(demand - direct)
+    residual = residual.at[at.z, at.source].set(direct)
+    residual = residual.at[at.z, :k].set(jnp.where(active, jnp.maximum(eta - 1, 0), 0))
+    residual = residual.at[at.z, at.sink].set(started - direct)
+    residual = residual.at[at.sink, at.z].set(direct)
+    length = jnp.where(cands.mask & active[:, None], cands.distance, jnp.inf)
+    limit = jnp.where(demand <= k, limit, -jnp.inf)
+    missing = demand + started - direct
+    return saturate(at, length, colors, same, residual, missing, limit)
 
-    listed = cands.mask & active[:, None]
-    length = jnp.where(listed, cands.distance, jnp.inf)
-    rows = jnp.broadcast_to(centers[:, None], (k, k))
+
+class Nodes:
+    """Numbers of the nodes: centers, groups, and four more."""
+
+    def __init__(self, k: int, m: int) -> None:
+        self.k, self.m, self.size = k, m, k + m + 4
+        self.source, self.z, self.t, self.sink = range(k + m, k + m + 4)
+        self.groups = slice(k, k + m)
+
+
+def group_arcs(at: Nodes, lower: Array, upper: Array, rest: Array) -> Array:
+    """Group → sink (a), group → t (b − a), t → z (``rest``)."""
+    residual = jnp.zeros((at.size, at.size), jnp.int32)
+    residual = residual.at[at.groups, at.sink].set(lower)
+    residual = residual.at[at.groups, at.t].set(jnp.maximum(upper - lower, 0))
+    return residual.at[at.t, at.z].set(rest)
+
+
+def saturate(
+    at: Nodes,
+    length: Array,
+    colors: Array,
+    same: Array,
+    residual: Array,
+    target: Array,
+    limit: Array | float,
+) -> Flow:
+    """``target`` more units from the source to the sink at the least radius below ``limit``.
+
+    Args:
+        at: the nodes.
+        length: from which radius on an entry can be used, ``[center, rank]``; ``inf`` for never.
+        colors: group of each entry.
+        same: number of each entry's point.
+        residual: capacity of the arcs that no entry stands for, ``[node, node]``.
+        target: how many units are wanted.
+        limit: gives up when the radius would not stay below.
+
+    Returns:
+        The used entries and the radius.
+    """
+    k, dtype, points = at.k, length.dtype, length.size
+    group0, source, sink, size = at.groups.start, at.source, at.sink, at.size
+    nodes = jnp.arange(size, dtype=jnp.int32)
+    rows = jnp.broadcast_to(nodes[:k, None], length.shape)
+    listed = length < jnp.inf
 
     def arcs(state: _State) -> Array:
         """Radius from which on each arc can be used."""
@@ -223,7 +264,7 @@ def color_flow(
             entry = opens & allowed & (held == k) & (colors[row] == v - group0)
             entry |= takes & allowed & (held == v)
             entry |= closes & listed[row] & (held == v) & (colors[row] == u - group0)
-            point = jnp.where(jnp.any(entry), same[row, jnp.argmax(entry)], k * k)
+            point = jnp.where(jnp.any(entry), same[row, jnp.argmax(entry)], points)
             owner = owner.at[point].set(jnp.where(closes, k, u), mode="drop")
             fixed = jnp.where(opens | takes | closes, 0, 1)
             residual = residual.at[u, v].add(-fixed).at[v, u].add(fixed)
@@ -240,10 +281,10 @@ def color_flow(
 
     start = _State(
         residual,
-        jnp.full(k * k, k, jnp.int32),
-        direct,
+        jnp.full(points, k, jnp.int32),
+        jnp.int32(0),
         jnp.asarray(-jnp.inf, dtype),
-        (demand <= k) & (jnp.asarray(limit) > -jnp.inf),
+        jnp.asarray(limit) > -jnp.inf,
     )
     final = jax.lax.while_loop(
         lambda state: state.open & (state.value < target),
@@ -251,4 +292,5 @@ def color_flow(
         start,
     )
     used = (final.owner[same] == rows) & listed
-    return Flow(used, jnp.maximum(final.radius, 0), final.value >= target)
+    done = (final.value >= target) & (jnp.asarray(limit) > -jnp.inf)
+    return Flow(used, jnp.maximum(final.radius, 0), done)

@@ -14,7 +14,7 @@ from jaxlab.kcenter._opening import open_prefixes
 from jaxlab.kcenter._realize import assign_within, push_surplus, spread_representatives
 from jaxlab.kcenter._solution import group_counts, make_solution
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
-from jaxlab.kcenter.lower_bound import lower_bound
+from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.budgets import opening_budgets
 from jaxlab.kcenter.candidates import candidate_lists
 from jaxlab.kcenter.forests import prefix_spanning_trees
