@@ -33,6 +33,10 @@ Example:
 """
 
 from jaxlab.kcenter.bounds import lower_bound
+from jaxlab.kcenter.budgets import opening_budgets
+from jaxlab.kcenter.candidates import candidate_lists
+from jaxlab.kcenter.check import check_solution
+from jaxlab.kcenter.color_flow import open_representatives
 from jaxlab.kcenter.coreset import (
     Summary,
     distributed_summary,
@@ -40,12 +44,19 @@ from jaxlab.kcenter.coreset import (
     lift_assignment,
     merge_coresets,
 )
+from jaxlab.kcenter.fair import FILLS, fair_kcenter, fair_range_kcenter
+from jaxlab.kcenter.forests import prefix_spanning_trees
 from jaxlab.kcenter.gonzalez import gonzalez
+from jaxlab.kcenter.heuristics import greedy_capped, greedy_per_group
 from jaxlab.kcenter.metrics import METRICS, distance_matrix, distances_to
 from jaxlab.kcenter.order_statistics import kth_smallest
 from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
+from jaxlab.kcenter.refine import refine_minimax
+from jaxlab.kcenter.sequential import BASES, sequential_fair_private
 from jaxlab.kcenter.sharded import gonzalez_sharded
+from jaxlab.kcenter.solver import SELECTIONS, assignment_points, fair_private_kcenter
 from jaxlab.kcenter.streaming import stream_finalize, stream_init, stream_update
+from jaxlab.kcenter.swap import fair_kcenter_swap
 from jaxlab.kcenter.types import (
     Budgets,
     Candidates,
@@ -61,7 +72,10 @@ from jaxlab.kcenter.types import (
 )
 
 __all__ = [
+    "BASES",
+    "FILLS",
     "METRICS",
+    "SELECTIONS",
     "Budgets",
     "Candidates",
     "Coreset",
@@ -74,18 +88,32 @@ __all__ = [
     "Solution",
     "StreamState",
     "Summary",
+    "assignment_points",
+    "candidate_lists",
+    "check_solution",
     "distance_matrix",
     "distances_to",
     "distributed_summary",
+    "fair_kcenter",
+    "fair_kcenter_swap",
+    "fair_private_kcenter",
+    "fair_range_kcenter",
     "gonzalez",
     "gonzalez_sharded",
+    "greedy_capped",
+    "greedy_per_group",
     "kcenter_coreset",
     "kth_smallest",
     "lift_assignment",
     "lower_bound",
     "merge_coresets",
+    "open_representatives",
+    "opening_budgets",
+    "prefix_spanning_trees",
     "private_assignment",
     "private_prefixes",
+    "refine_minimax",
+    "sequential_fair_private",
     "stream_finalize",
     "stream_init",
     "stream_update",

@@ -37,7 +37,9 @@ def open_prefixes(
     colors = groups[jnp.where(cands.mask, cands.index, 0)]
     same = same_points(cands)
     demand = jnp.sum(lower)
-    nothing = Flow(jnp.zeros((k, k), bool), jnp.asarray(jnp.inf, cands.distance.dtype), False)
+    nothing = Flow(
+        jnp.zeros((k, k), bool), jnp.asarray(jnp.inf, cands.distance.dtype), jnp.asarray(False)
+    )
 
     def of_prefix(_: None, prefix: Array) -> tuple[None, tuple[Opened, Array]]:
         active = positions <= prefix
@@ -74,7 +76,7 @@ def open_prefixes(
             following(jnp.int32(0), infinity),
             infinity,
             infinity,
-            nothing._replace(feasible=jnp.asarray(False)),
+            nothing,
         )
         best = jax.lax.while_loop(lambda best: best.position < k, attempt, start)
         return None, (opened_points(cands, best.flow), best.threshold)

@@ -12,6 +12,10 @@ from jaxlab.kcenter.metrics import Metric, distance_matrix
 __all__ = ["open_more"]
 
 
+#: distances to the nearest center, points that are taken, centers of each group
+_Picks = tuple[Array, Array, Array]
+
+
 def open_more(
     points: Array,
     groups: Array,
@@ -35,7 +39,7 @@ def open_more(
     table = distance_matrix(points, centers, metric=metric)
     taken = jnp.zeros(n, bool).at[jnp.where(centers >= 0, centers, n)].set(True, mode="drop")
 
-    def pick(carry: tuple[Array, ...], slot: Array) -> tuple[tuple[Array, ...], Array]:
+    def pick(carry: _Picks, slot: Array) -> tuple[_Picks, Array]:
         distance, taken, number = carry
         missing = jnp.maximum(lower - number, 0)
         spare = k - jnp.sum(number) > jnp.sum(missing)

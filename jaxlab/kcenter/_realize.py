@@ -12,6 +12,10 @@ from jaxlab.kcenter.types import Opened
 __all__ = ["assign_within", "push_surplus", "spread_representatives"]
 
 
+#: points that are taken, members still needed of each group, distances to the nearest pick
+_Picks = tuple[Array, Array, Array]
+
+
 def push_surplus(
     labels: Array,
     dist: Array,
@@ -85,7 +89,7 @@ def spread_representatives(
     start_of = jnp.where(first < k, centers[jnp.minimum(first, k - 1)], 0)
     nearest_pick = paired_distances(points, jnp.arange(n), start_of[labels], metric)
 
-    def pick(carry: tuple[Array, ...], slot: Array) -> tuple[tuple[Array, ...], Array]:
+    def pick(carry: _Picks, slot: Array) -> tuple[_Picks, Array]:
         taken, need, distance = carry
         eligible = ~taken & (need[labels, groups] > 0)
         p = jnp.argmax(jnp.where(eligible, distance, -1)).astype(jnp.int32)

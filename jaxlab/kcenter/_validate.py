@@ -59,13 +59,14 @@ def check_intervals(groups: Any, k: int, lower: Any, upper: Any) -> None:
         check_number("lower", low, minimum=0)
         total = int(low.sum())
         require(total <= k, "lower", total, f"a sum of lower bounds of at most k = {k}")
-        for c in range(m if sizes is not None else 0):
-            text = f"a bound that it can meet: group {c} has only {sizes[c]} points"
-            require(low[c] <= sizes[c], f"lower[{c}]", int(low[c]), text)
+    if low is not None and sizes is not None:
+        for c, (wanted, size) in enumerate(zip(low.tolist(), sizes.tolist(), strict=True)):
+            text = f"a bound that can be met: group {c} has only {size} points"
+            require(wanted <= size, f"lower[{c}]", wanted, text)
     if low is not None and high is not None:
-        for c in range(m):
-            text = f"at most upper[{c}] = {high[c]}, lower bound exceeds upper bound for group {c}"
-            require(low[c] <= high[c], f"lower[{c}]", int(low[c]), text)
+        for c, (least, most) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+            text = f"at most upper[{c}] = {most}, lower bound exceeds upper bound for group {c}"
+            require(least <= most, f"lower[{c}]", least, text)
     if high is not None and sizes is not None:
         total = int(np.minimum(high, sizes).sum())
         text = f"a sum of upper bounds (at most the sizes of groups) of at least k = {k}"

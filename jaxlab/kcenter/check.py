@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -116,4 +117,4 @@ def _distances(x: np.ndarray, one: np.ndarray, other: np.ndarray, metric: Metric
         return np.linalg.norm(x[one].astype(np.float64) - x[other], axis=-1)
     if metric == "precomputed":
         return x[one, other]
-    return np.asarray(paired_distances(x, one, other, metric))
+    return np.asarray(paired_distances(*map(jnp.asarray, (x, one, other)), metric))

@@ -11,9 +11,9 @@ from jaxlab.checks import check_choice
 from jaxlab.kcenter._quota import open_more
 from jaxlab.kcenter._solution import make_solution, nearest_labels
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
+from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.color_flow import Flow, Nodes, group_arcs, saturate
 from jaxlab.kcenter.gonzalez import gonzalez
-from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
 
@@ -164,9 +164,7 @@ def _fair(
         active = picks <= prefix
         length = jnp.where(active[:, None], nearest, jnp.inf)
         residual = arcs.at[at.source, :k].set(active.astype(jnp.int32))
-        return None, saturate(
-            at, length, colors, same, residual, prefix + 1, apart[prefix] / 2
-        )
+        return None, saturate(at, length, colors, same, residual, prefix + 1, apart[prefix] / 2)
 
     _, flows = jax.lax.scan(match, None, picks)
     prefix = jnp.max(jnp.where(flows.feasible, picks, -1))

@@ -14,6 +14,10 @@ from jaxlab.kcenter.types import Forest
 __all__ = ["prefix_spanning_trees"]
 
 
+#: centers outside of the tree, their parents, their distances to it
+_Tree = tuple[Array, Array, Array]
+
+
 @jax.jit
 def prefix_spanning_trees(center_dist: Float[Array, "k k"]) -> Forest:
     """Prim's tree from center 0, for each prefix of the centers.
@@ -53,7 +57,7 @@ def prefix_spanning_trees(center_dist: Float[Array, "k k"]) -> Forest:
     def tree(last: Array) -> Forest:
         inside = centers <= last
 
-        def insert(carry: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], Array]:
+        def insert(carry: _Tree, _: None) -> tuple[_Tree, Array]:
             outside, parent, length = carry
             j = jnp.argmin(jnp.where(outside, length, jnp.inf)).astype(jnp.int32)
             outside = outside & (centers != j)

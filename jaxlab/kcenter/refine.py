@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_integer, check_shape
-from jaxlab.kcenter._checks import check_min_size
-from jaxlab.kcenter._checks import check_points
+from jaxlab.kcenter._checks import check_min_size, check_points
 from jaxlab.kcenter._solution import make_solution, paired_distances
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment

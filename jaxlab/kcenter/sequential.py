@@ -1,6 +1,7 @@
 """Groups first and sizes after: what solving both at once is compared with."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,9 +10,9 @@ from jaxtyping import Array, Float, Int
 from jaxlab.checks import check_choice, check_integer
 from jaxlab.kcenter._solution import make_solution
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
+from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.fair import fair_kcenter, fair_range_kcenter
 from jaxlab.kcenter.heuristics import greedy_capped, greedy_per_group
-from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment
 from jaxlab.kcenter.refine import refine_minimax
@@ -21,7 +22,7 @@ from jaxlab.kcenter.types import Solution
 __all__ = ["BASES", "sequential_fair_private"]
 
 #: methods that choose fair centers; the last one takes intervals, the others exact numbers
-BASES = {
+BASES: dict[str, Callable[..., Solution]] = {
     "fair_kcenter": fair_kcenter,
     "fair_kcenter_swap": fair_kcenter_swap,
     "greedy_per_group": greedy_per_group,
@@ -81,7 +82,7 @@ def sequential_fair_private(
     check_choice("base", base, BASES)
     lower, upper = as_integers("lower", lower), as_integers("upper", upper)
     check_intervals(groups, k, lower, upper)
-    options = {"k": k, "first": first, "metric": metric}
+    options: dict[str, Any] = {"k": k, "first": first, "metric": metric}
     if base == "fair_range_kcenter":
         fair = fair_range_kcenter(points, groups, lower=lower, upper=upper, **options)
     else:

@@ -14,7 +14,7 @@ from jaxlab.kcenter._opening import open_prefixes
 from jaxlab.kcenter._realize import assign_within, push_surplus, spread_representatives
 from jaxlab.kcenter._solution import group_counts, make_solution
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
-from jaxlab.kcenter.bounds import lower_bound
+from jaxlab.kcenter.bounds import bound_of
 from jaxlab.kcenter.budgets import opening_budgets
 from jaxlab.kcenter.candidates import candidate_lists
 from jaxlab.kcenter.forests import prefix_spanning_trees
@@ -100,9 +100,7 @@ def fair_private_kcenter(
     Example:
         >>> line = jnp.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]])
         >>> groups = jnp.array([0, 0, 1, 0, 0, 1])
-        >>> found = fair_private_kcenter(
-        ...     line, groups, k=2, min_size=3, lower=[1, 1], upper=[1, 1]
-        ... )
+        >>> found = fair_private_kcenter(line, groups, k=2, min_size=3, lower=[1, 1], upper=[1, 1])
         >>> found.labels.tolist(), found.counts.tolist(), float(found.radius)
         ([0, 0, 0, 1, 1, 1], [3, 3], 2.0)
     """
@@ -122,7 +120,7 @@ def fair_private_kcenter(
         inside = len(chosen) > 0 and all(0 <= i < k for i in chosen)
         require(inside, "prefixes", prefixes, f"'all' or positions from 0 to {k - 1}")
     fixed = jax.lax.stop_gradient(points)
-    opened, radii, labels = _representatives(
+    opened, radii, labels, bound = _representatives(
         fixed,
         groups,
         min_size,
@@ -141,7 +139,6 @@ def fair_private_kcenter(
         best = _best_within(fixed, opened, labels, min_size, metric=metric, prefixes=chosen)
     if fill:
         best = _filled(fixed, groups, best, min_size, upper, metric=metric)
-    bound = lower_bound(fixed, k, min_size, first=first, metric=metric)
     solution = _finished(points, groups, best, radii, bound, m=lower.shape[0], metric=metric)
     if refine_steps:
         solution = refine_minimax(
@@ -175,9 +172,7 @@ def assignment_points(solution: Solution) -> Int32[Array, " n"]:
     return jnp.where(there, solution.centers[jnp.maximum(solution.labels, 0)], -1)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("k", "metric", "prefixes", "pushed", "spread")
-)
+@functools.partial(jax.jit, static_argnames=("k", "metric", "prefixes", "pushed", "spread"))
 def _representatives(
     points: Array,
     groups: Array,
@@ -191,7 +186,7 @@ def _representatives(
     prefixes: tuple[int, ...],
     pushed: bool,
     spread: bool,
-) -> tuple[Opened, _Radii, Array | None]:
+) -> tuple[Opened, _Radii, Array | None, Array]:
     """Phases 1 to 4: the representatives of every competing prefix, and its pushed clusters."""
     m = lower.shape[0]
     competing = jnp.asarray(np.array(prefixes, np.int32))
@@ -208,8 +203,9 @@ def _representatives(
         nothing.at[competing].set(thresholds),
         nothing.at[competing].set(opened.radius),
     )
+    bound = bound_of(order.radii[-1], dist, min_size)
     if not pushed:
-        return opened, radii, None
+        return opened, radii, None, bound
 
     def realize(args: tuple[Opened, Array]) -> tuple[Opened, Array]:
         one, prefix = args
@@ -222,7 +218,7 @@ def _representatives(
         return one, labels
 
     opened, labels = jax.lax.map(realize, (opened, competing))
-    return opened, radii, labels
+    return opened, radii, labels, bound
 
 
 @functools.partial(jax.jit, static_argnames=("metric", "prefixes"))
