@@ -117,4 +117,5 @@ def _distances(x: np.ndarray, one: np.ndarray, other: np.ndarray, metric: Metric
         return np.linalg.norm(x[one].astype(np.float64) - x[other], axis=-1)
     if metric == "precomputed":
         return x[one, other]
-    return np.asarray(paired_distances(*map(jnp.asarray, (x, one, other)), metric))
+    table = jnp.asarray(x), jnp.asarray(one), jnp.asarray(other)
+    return np.asarray(paired_distances(*table, metric))
