@@ -1,0 +1,108 @@
+"""Baselines: factors against the optimum, quotas, and the oracles against each other."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxlab import kcenter
+from jaxlab.kcenter.oracles import brute_force_optimum, milp_optimum
+from jaxlab.kcenter.sequential import BASES
+from tests.kcenter.instances import K, M, N, random_instances, random_points
+
+NUMBER = 12
+
+
+def quotas():
+    """Instances with exact numbers, and their optima without sizes."""
+    for seed in range(NUMBER):
+        rng = np.random.default_rng(seed)
+        points = random_points(rng)
+        groups = rng.permutation(np.append(np.arange(M), rng.integers(0, M, N - M)))
+        size = np.bincount(groups, minlength=M)
+        quota = np.minimum([2, 1, 1], size)
+        quota[np.argmax(size)] += K - quota.sum()
+        optimum = milp_optimum(points, groups, K, 0, quota, quota).radius
+        yield points, groups.astype(np.int32), quota.astype(np.int32), optimum
+
+
+def test_factors_of_fair_clustering():
+    for points, groups, quota, optimum in quotas():
+        arrays = jax.device_put((points, groups))
+        problem = {"k": K, "min_size": 0, "lower": quota, "upper": quota}
+        matched = kcenter.fair_kcenter(*arrays, quota, k=K)
+        ranged = kcenter.fair_range_kcenter(*arrays, k=K, lower=quota, upper=quota)
+        swapped = kcenter.fair_kcenter_swap(*arrays, quota, k=K)
+        assert matched.centers.tolist() == ranged.centers.tolist()
+        assert matched.radius <= 3 * optimum * (1 + 1e-6)
+        assert swapped.radius <= (3 * 2 ** (M - 1) - 1) * optimum * (1 + 1e-6)
+        heuristics = (kcenter.greedy_per_group, kcenter.greedy_capped)
+        others = [heuristic(*arrays, quota, k=K) for heuristic in heuristics]
+        for found in (matched, swapped, *others):
+            checked = kcenter.check_solution(points, groups, found, **problem)
+            assert checked.violations == ()
+            assert found.radius >= optimum * (1 - 1e-6)
+            assert found.lower_bound <= optimum * (1 + 1e-6)
+
+
+def test_factor_of_fair_ranges():
+    for one in random_instances(NUMBER):
+        bounds = {"k": K, "lower": one.lower, "upper": one.upper}
+        optimum = milp_optimum(one.points, one.groups, K, 0, one.lower, one.upper).radius
+        found = kcenter.fair_range_kcenter(*one.arrays, **bounds)
+        checked = kcenter.check_solution(one.points, one.groups, found, min_size=0, **bounds)
+        assert checked.violations == ()
+        assert found.radius <= 3 * optimum * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_sizes_after_groups(base):
+    for points, groups, quota, _ in list(quotas())[:4]:
+        problem = {"k": K, "min_size": 4, "lower": quota, "upper": quota}
+        arrays = jax.device_put((points, groups))
+        found = kcenter.sequential_fair_private(*arrays, base=base, **problem)
+        assert kcenter.check_solution(points, groups, found, **problem).violations == ()
+
+
+def test_greedy_per_group_is_farthest_first_inside_of_groups():
+    for points, groups, quota, _ in quotas():
+        found = kcenter.greedy_per_group(*jax.device_put((points, groups)), quota, k=K, first=3)
+        expected = []
+        for c in range(M):
+            own = np.flatnonzero(groups == c)
+            picks = [3 if groups[3] == c else own[0]]
+            while len(picks) < quota[c]:
+                table = np.linalg.norm(points[own][:, None] - points[picks], axis=-1)
+                picks.append(own[np.argmax(table.min(axis=1))])
+            expected += picks
+        assert found.centers.tolist() == expected
+
+
+def test_the_oracles_agree():
+    for one in random_instances(6):
+        problem = (K, one.min_size, one.lower, one.upper)
+        best = brute_force_optimum(one.points, one.groups, *problem)
+        assert best.radius == pytest.approx(one.optimum)
+        assert np.bincount(best.labels).min() >= one.min_size
+    assert milp_optimum(np.zeros((2, 1)), [0, 0], 1, 1, [0, 1], [1, 1]).radius == np.inf
+
+
+def test_violations_are_found():
+    one = random_instances(1)[0]
+    found = kcenter.fair_private_kcenter(*one.arrays, **one.problem)
+    twice = found._replace(centers=found.centers.at[1].set(found.centers[0]))
+    wrong = found._replace(labels=found.labels.at[:].set(0), radius=found.radius / 2)
+    said = kcenter.check_solution(one.points, one.groups, twice, **one.problem)
+    assert not said.feasible and "a point is a center twice" in said.violations
+    said = kcenter.check_solution(one.points, one.groups, wrong, **one.problem)
+    assert any("the radius is" in sentence for sentence in said.violations)
+    assert any("fewer than min_size" in sentence for sentence in said.violations)
+
+
+def test_bad_input(bad_input):
+    points, groups = np.zeros((6, 2), np.float32), np.zeros(6, np.int32)
+    with pytest.raises(ValueError, match="numbers that sum to k = 2"):
+        kcenter.fair_kcenter(points, groups, [1], k=2)
+    with pytest.raises(ValueError, match="base: expected one of"):
+        kcenter.sequential_fair_private(
+            points, groups, base="fair", k=2, min_size=1, lower=[2], upper=[2]
+        )
