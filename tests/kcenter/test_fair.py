@@ -92,7 +92,8 @@ def test_violations_are_found():
     twice = found._replace(centers=found.centers.at[1].set(found.centers[0]))
     wrong = found._replace(labels=found.labels.at[:].set(0), radius=found.radius / 2)
     said = kcenter.check_solution(one.points, one.groups, twice, **one.problem)
-    assert not said.feasible and "a point is a center twice" in said.violations
+    assert not said.feasible
+    assert "a point is a center twice" in said.violations
     said = kcenter.check_solution(one.points, one.groups, wrong, **one.problem)
     assert any("the radius is" in sentence for sentence in said.violations)
     assert any("fewer than min_size" in sentence for sentence in said.violations)

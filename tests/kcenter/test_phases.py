@@ -23,7 +23,8 @@ def test_trees_are_minimal_and_parents_come_first():
             expected = minimum_spanning_tree(dist[: i + 1, : i + 1]).sum()
             assert forest.length[i].sum() == pytest.approx(expected, rel=1e-5)
             place = {int(j): at for at, j in enumerate(forest.order[i])}
-            assert sorted(place) == list(range(K)) and forest.parent[i, 0] == 0
+            assert sorted(place) == list(range(K))
+            assert forest.parent[i, 0] == 0
             for j in range(1, i + 1):
                 assert place[int(forest.parent[i, j])] < place[j]
                 assert forest.length[i, j] == dist[j, forest.parent[i, j]]

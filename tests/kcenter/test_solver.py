@@ -86,7 +86,8 @@ def test_some_prefixes():
         assert int(few.prefix) in (1, 3)
         assert few.radius >= every.radius
         np.testing.assert_array_equal(few.prefix_radii, every.prefix_radii)
-        assert np.isinf(few.forest_radii[0]) and np.isfinite(few.forest_radii[1])
+        assert np.isinf(few.forest_radii[0])
+        assert np.isfinite(few.forest_radii[1])
 
 
 def test_the_toy_of_the_authors():
@@ -138,7 +139,8 @@ def test_an_infeasible_problem_says_so():
 
     found = jax.jit(hidden)(groups)
     assert not found.feasible
-    assert not found.mask.any() and int(found.prefix) == -1
+    assert not found.mask.any()
+    assert int(found.prefix) == -1
     assert np.isinf(found.radius)
 
 
