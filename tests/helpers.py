@@ -5,7 +5,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Example", "finished"]
+import jax
+import numpy as np
+
+__all__ = ["Example", "finished", "to_device"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Example:
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
     made: Callable[..., Any] | None = None
     apart: bool = False
+
+
+def to_device(values: Any, dtype: Any = None) -> jax.Array:
+    """A device array of what NumPy makes of ``values``: without the program that jnp compiles."""
+    return jax.device_put(np.asarray(values, dtype))
 
 
 def finished(outcome: Any) -> dict[str, Any]:

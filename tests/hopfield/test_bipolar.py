@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from jaxlab.hopfield import models, patterns
 from jaxlab.hopfield.corruption import flip_bits
+from tests.helpers import to_device
 
 KEY = jax.random.key(4)
 
@@ -35,7 +36,7 @@ def test_hopfield_network_is_one_step_of_its_hebbian_weights(zero_diagonal):
                     weights[i, j] += pattern[i] * pattern[j]
     got = models.hopfield_network(query, memories, zero_diagonal=zero_diagonal)
     np.testing.assert_array_equal(got.output, sign(np.asarray(query) @ weights))
-    np.testing.assert_array_equal(got.weights, query @ memories.T)
+    np.testing.assert_array_equal(got.weights, np.asarray(query) @ np.asarray(memories).T)
 
 
 def test_integer_patterns_are_welcome_and_zero_fields_become_plus_one():
@@ -58,7 +59,7 @@ def test_dense_associative_memory_equals_its_loop(power, negative):
                 field[b] += max(score, 0.0) ** power * pattern
     got = models.dense_associative_memory(query, memories, power=power, negative=negative)
     np.testing.assert_array_equal(got.output, sign(field))
-    np.testing.assert_array_equal(got.scores, query @ memories.T)
+    np.testing.assert_array_equal(got.scores, np.asarray(query) @ np.asarray(memories).T)
 
 
 def test_dense_memory_of_power_one_is_the_hopfield_network():
@@ -89,7 +90,8 @@ def test_single_stage_sdm_retrieves_paired_values():
     index = np.asarray(got.weights).argmax(-1)
     alone = np.asarray(got.weights).sum(-1) == 1
     assert alone.sum() >= 4
-    np.testing.assert_array_equal(got.output[alone], values[index[alone]])
+    expected = np.asarray(values)[index[alone]]
+    np.testing.assert_array_equal(np.asarray(got.output)[alone], expected)
 
 
 MODELS = {
@@ -103,9 +105,16 @@ MODELS = {
 def test_masked_memories_change_nothing(name):
     memories, query = bank()
     model = MODELS[name]
-    padded = jnp.concatenate([memories[:2], 7 * jnp.ones((3, 15)), memories[2:]])
-    mask = jnp.array([True, True, False, False, False, True, True, True, True])
-    plain, masked = model(query, memories), model(query, padded, mask=mask)
+    table = np.asarray(memories)
+    padded = np.concatenate([table[:2], np.full((3, 15), 7, np.float32), table[2:]])
+    mask = np.array([True, True, False, False, False, True, True, True, True])
+    plain, masked = (
+        jax.tree.map(np.asarray, result)
+        for result in (
+            model(query, memories),
+            model(query, to_device(padded), mask=to_device(mask)),
+        )
+    )
     np.testing.assert_array_equal(masked.output, plain.output)
     np.testing.assert_allclose(masked.weights[:, mask], plain.weights, rtol=1e-6)
     assert not masked.weights[:, ~mask].any()
@@ -117,13 +126,13 @@ def test_transformations_agree(name, x64):
     model = MODELS[name]
     together = model(query, memories)
     assert together.output.dtype == jnp.float64
-    mapped = jax.vmap(model, (0, None))(query, memories)
+    mapped = jax.jit(jax.vmap(model, (0, None)))(query, memories)
     np.testing.assert_array_equal(mapped.output, together.output)
     np.testing.assert_array_equal(jax.jit(model)(query, memories).output, together.output)
     with jax.disable_jit():
         np.testing.assert_array_equal(model(query, memories).output, together.output)
-    assert model(query[:0], memories).output.shape == (0, 15)
-    half = model(query.astype(jnp.bfloat16), memories.astype(jnp.bfloat16))
+    assert jax.eval_shape(model, query[:0], memories).output.shape == (0, 15)
+    half = jax.jit(model)(query.astype(jnp.bfloat16), memories.astype(jnp.bfloat16))
     assert half.output.dtype == jnp.bfloat16
 
 

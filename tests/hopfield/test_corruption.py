@@ -7,6 +7,7 @@ import pytest
 from jax import export
 
 from jaxlab.hopfield import corruption
+from tests.helpers import to_device
 
 KEY = jax.random.key(7)
 
@@ -86,22 +87,24 @@ def test_level_zero_changes_nothing_and_transformations_agree(name):
     np.testing.assert_allclose(
         jax.jit(corrupt)(KEY, x, 0.4), corrupt(KEY, x, 0.4), rtol=1e-6, atol=1e-7
     )
-    levels = jnp.array([0.1, 0.4, 0.9])
-    curve = jax.vmap(lambda level: corrupt(KEY, x, level))(levels)
+    levels = np.float32([0.1, 0.4, 0.9])
+    curve = np.asarray(jax.jit(jax.vmap(lambda level: corrupt(KEY, x, level)))(levels))
     for row, level in zip(curve, levels, strict=True):
         np.testing.assert_allclose(row, corrupt(KEY, x, level), rtol=1e-6, atol=1e-7)
     keys = jax.random.split(KEY, 3)
-    each = jax.vmap(lambda key, row: corrupt(key, row, 0.4))(keys, x)
+    each = np.asarray(jax.jit(jax.vmap(lambda key, row: corrupt(key, row, 0.4)))(keys, x))
     for i in range(3):
-        np.testing.assert_allclose(each[i], corrupt(keys[i], x[i], 0.4), rtol=1e-6, atol=1e-7)
+        alone = jax.jit(corrupt)(keys[i], np.asarray(x)[i], 0.4)
+        np.testing.assert_allclose(each[i], alone, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", noise_cases())
 def test_dtypes_and_empty_batches_are_kept(name, x64):
     corrupt = noise_cases()[name]
     for dtype in (jnp.bfloat16, jnp.float16, jnp.float32, jnp.float64):
-        assert corrupt(KEY, jnp.ones((2, 12), dtype), jnp.float32(0.3)).dtype == dtype
-    assert corrupt(KEY, jnp.ones((0, 12)), 0.3).shape == (0, 12)
+        shapes = jax.eval_shape(corrupt, KEY, to_device(np.ones((2, 12)), dtype), np.float32(0.3))
+        assert (shapes.shape, shapes.dtype) == ((2, 12), dtype)
+    assert corrupt(KEY, to_device(np.ones((0, 12))), 0.3).shape == (0, 12)
 
 
 @pytest.mark.parametrize("name", noise_cases())

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 
 from jaxlab.hopfield import energy as energies
 from jaxlab.hopfield import similarity as similarities
+from tests.helpers import to_device
 
 N, D, BATCH = 5, 7, 3
 
@@ -34,12 +36,11 @@ SIMILARITIES = {
 }
 
 
-def state(seed=0, dtype=float):
-    keys = jax.random.split(jax.random.key(seed), 4)
-    v = jax.random.normal(keys[0], (BATCH, D), dtype)
-    h = jax.random.normal(keys[1], (BATCH, N), dtype)
-    memories = jax.random.normal(keys[2], (N, D), dtype)
-    return v, h, memories, jax.random.normal(keys[3], (D,), dtype)
+def state(seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = ((BATCH, D), (BATCH, N), (N, D), (D,))
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    return tuple(to_device(rng.normal(size=shape), dtype) for shape in shapes)
 
 
 def combinations(similarity):
@@ -58,10 +59,15 @@ def combinations(similarity):
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_the_energy_changes_along_the_field_by_its_rate(similarity, x64):
     """``dE/dt`` by forward differentiation along the field equals the quadratic form."""
+    chosen = [
+        pair
+        for number, pair in enumerate(combinations(similarity))
+        if (number + number // len(VISIBLE) + list(SIMILARITIES).index(similarity)) % 2
+    ]
 
     def both(v, h, memories, bias):
         found = {}
-        for name, layers in combinations(similarity):
+        for name, layers in chosen:
             arguments = {**layers, "bias": bias, "tau_v": 0.7, "tau_h": 0.2}
             field = energies.vector_field(v, h, memories, **arguments)
             rate = energies.energy_rate(v, h, memories, **arguments)
@@ -70,7 +76,8 @@ def test_the_energy_changes_along_the_field_by_its_rate(similarity, x64):
             found[name] = slope, rate
         return found
 
-    # sixteen networks at once; what is computed once need not be optimised
+    # half of the sixteen networks, the other half with the next similarity;
+    # what is computed once need not be optimised
     plainly = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     found = jax.jit(both).lower(*state()).compile(compiler_options=plainly)(*state())
     for name, (slope, rate) in found.items():
@@ -82,9 +89,7 @@ def test_the_energy_changes_along_the_field_by_its_rate(similarity, x64):
 def test_dot_product_energy_equals_a_loop(x64):
     v, h, memories, bias = (np.asarray(x) for x in state())
     layers = dict(combinations("dot"))["power/log_cosh"]
-    got = energies.energy(
-        jnp.asarray(v), jnp.asarray(h), jnp.asarray(memories), bias=jnp.asarray(bias), **layers
-    )
+    got = energies.energy(*map(to_device, (v, h, memories)), bias=to_device(bias), **layers)
     for b in range(BATCH):
         total = 0.0
         for i in range(D):
@@ -102,7 +107,8 @@ def test_dot_product_field_is_krotov_and_hopfields(x64):
     v, h, memories, bias = state()
     layers = dict(combinations("dot"))["softmax/log_cosh"]
     dv, dh = energies.vector_field(v, h, memories, bias=bias, tau_v=2.0, tau_h=0.5, **layers)
-    f, g = jax.nn.softmax(2.0 * h), jnp.tanh(1.3 * v)
+    v, h, memories, bias = map(np.asarray, (v, h, memories, bias))
+    f, g = scipy.special.softmax(2.0 * h, axis=-1), np.tanh(1.3 * v)
     np.testing.assert_allclose(dv, (f @ memories - v + bias) / 2.0, rtol=1e-10)
     np.testing.assert_allclose(dh, (g @ memories.T - h) / 0.5, rtol=1e-10)
 
@@ -113,7 +119,7 @@ def test_the_rate_vanishes_at_a_fixed_point_and_nowhere_else(x64):
         "hidden": energies.softmax_lagrangian(50.0),
         "visible": energies.quadratic_lagrangian(),
     }
-    memories = jnp.eye(4)
+    memories = to_device(np.eye(4))
     v = memories[2]
     for _ in range(20):
         v = energies.adiabatic_update(
@@ -133,7 +139,7 @@ def test_transformations_agree():
             return function(v, h, memories, bias=bias, **layers)
 
         together = call(v, h)
-        mapped = jax.vmap(call)(v, h)
+        mapped = jax.jit(jax.vmap(call))(v, h)
         with jax.disable_jit():
             eager = call(v, h)
         for a, b, c in zip(*map(jax.tree.leaves, (together, mapped, eager)), strict=True):
@@ -156,9 +162,10 @@ def test_parameters_may_be_traced():
         ).sum()
 
     betas = jnp.array([0.5, 2.0])
-    curve = jax.vmap(rate)(betas, betas)
+    curve = jax.jit(jax.vmap(rate))(betas, betas)
+    rate = jax.jit(rate)
     np.testing.assert_allclose(curve, [rate(0.5, 0.5), rate(2.0, 2.0)], rtol=1e-5)
-    assert np.isfinite(jax.grad(rate)(2.0, 1.0))
+    assert np.isfinite(jax.jit(jax.grad(rate))(2.0, 1.0))
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -1,5 +1,7 @@
 """The flax layers against stored outputs of hflayers, and trained on bags of digits."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from flax import linen as nn
 from jaxlab.hopfield import retrieve, similarity
 from jaxlab.hopfield.layer import Hopfield, HopfieldLookup, HopfieldPooling
 from jaxlab.hopfield.separation import entmax15, softmax, sparsemax
+from tests.helpers import to_device
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def association_parameters(case, prefix=""):
         if f"{start}norm_{theirs}.weight" in case:
             scale, bias = (case[f"{start}norm_{theirs}.{part}"] for part in ("weight", "bias"))
             parameters[f"{ours}_norm"] = {"scale": scale, "bias": bias}
-    return jax.tree.map(jnp.asarray, parameters)
+    return parameters
 
 
 def hopfield_of(case, **options):
@@ -66,9 +69,14 @@ def hopfield_of(case, **options):
 
 def inputs_of(case):
     names = ("state", "stored", "projection")
-    arrays = [jnp.asarray(case[f"input/{name}"]) for name in names]
+    arrays = [case[f"input/{name}"] for name in names]
     padding = case.get("input/padding")
-    return (*arrays, None if padding is None else jnp.asarray(~padding))
+    return (*arrays, None if padding is None else ~padding)
+
+
+def apply(layer, *arrays, **options):
+    """``layer.apply`` in one program; keyword arguments are traced."""
+    return jax.jit(layer.apply)(*arrays, **options)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +86,10 @@ def test_hopfield_equals_hflayers(stored, name):
     expected = case(stored, name)
     layer = hopfield_of(expected, normalize=name != "no_norm")
     parameters = {"params": association_parameters(expected)}
-    output = layer.apply(parameters, *inputs_of(expected))
+    output = apply(layer, parameters, *inputs_of(expected))
     np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
     if name == "self":
-        alone = layer.apply(parameters, jnp.asarray(expected["input/state"]))
+        alone = apply(layer, parameters, expected["input/state"])
         np.testing.assert_allclose(alone, expected["output"], atol=1e-5, rtol=1e-5)
 
 
@@ -94,7 +102,7 @@ def test_without_parameters_equals_hflayers(stored, name):
         normalize=False,
         projections=False,
     )
-    output, parameters = layer.init_with_output(jax.random.key(0), *inputs_of(expected))
+    output, parameters = jax.jit(layer.init_with_output)(jax.random.key(0), *inputs_of(expected))
     assert not jax.tree.leaves(parameters)
     np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
 
@@ -103,11 +111,11 @@ def test_pooling_equals_hflayers(stored):
     expected = case(stored, "pooling")
     layer = HopfieldPooling(num_queries=3, hopfield=hopfield_of(expected))
     parameters = {
-        "queries": jnp.asarray(expected["param/pooling_weights"][0]),
+        "queries": expected["param/pooling_weights"][0],
         "hopfield": association_parameters(expected, "hopfield."),
     }
-    mask = jnp.asarray(~expected["input/padding"])
-    output = layer.apply({"params": parameters}, jnp.asarray(expected["input/stored"]), mask)
+    mask = ~expected["input/padding"]
+    output = apply(layer, {"params": parameters}, expected["input/stored"], mask)
     flat = output.reshape(output.shape[0], -1)
     np.testing.assert_allclose(flat, expected["output"], atol=1e-5, rtol=1e-5)
 
@@ -117,12 +125,12 @@ def test_lookup_equals_hflayers(stored, separate):
     expected = case(stored, "lookup_separate" if separate else "lookup")
     layer = HopfieldLookup(7, separate_values=separate, hopfield=hopfield_of(expected))
     parameters = {
-        "memories": jnp.asarray(expected["param/lookup_weights"][0]),
+        "memories": expected["param/lookup_weights"][0],
         "hopfield": association_parameters(expected, "hopfield."),
     }
     if separate:
-        parameters["values"] = jnp.asarray(expected["param/target_weights"][0])
-    output = layer.apply({"params": parameters}, jnp.asarray(expected["input/state"]))
+        parameters["values"] = expected["param/target_weights"][0]
+    output = apply(layer, {"params": parameters}, expected["input/state"])
     np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
 
 
@@ -131,8 +139,8 @@ def initial(layer, *arrays):
 
 
 def data():
-    keys = jax.random.split(jax.random.key(0), 2)
-    return jax.random.normal(keys[0], (2, 3, 6)), jax.random.normal(keys[1], (2, 5, 6))
+    rng = np.random.default_rng(0)
+    return tuple(to_device(rng.normal(size=shape), np.float32) for shape in ((2, 3, 6), (2, 5, 6)))
 
 
 @pytest.mark.parametrize("separation", [softmax, sparsemax, entmax15])
@@ -145,7 +153,7 @@ def test_plain_layer_is_retrieval(separation):
         normalize=False,
         projections=False,
     )
-    output = layer.apply({}, query, memories)
+    output = np.asarray(layer.apply({}, query, memories))
     for index in range(2):
         alone = retrieve(
             query[index],
@@ -160,18 +168,18 @@ def test_masked_memories_do_not_matter():
     query, memories = data()
     layer = Hopfield(num_heads=2, update_steps=1)
     parameters = initial(layer, query, memories)
-    mask = jnp.array([[True, True, True, False, False], [False] * 5])
-    output = layer.apply(parameters, query, memories, mask=mask)
-    shorter = layer.apply(parameters, query[:1], memories[:1, :3])
+    mask = to_device([[True, True, True, False, False], [False] * 5])
+    output = np.asarray(apply(layer, parameters, query, memories, mask=mask))
+    shorter = apply(layer, parameters, query[:1], memories[:1, :3])
     np.testing.assert_allclose(output[:1], shorter, atol=1e-5)
     # nothing is there: zeros, then the output's bias
-    np.testing.assert_allclose(output[1], jnp.zeros((3, 6)), atol=1e-6)
+    np.testing.assert_allclose(output[1], np.zeros((3, 6)), atol=1e-6)
 
     def loss(parameters):
         return jnp.sum(layer.apply(parameters, query, memories, mask=mask) ** 2)
 
-    gradients = jax.tree.leaves(jax.grad(loss)(parameters))
-    assert all(jnp.isfinite(gradient).all() for gradient in gradients)
+    gradients = jax.tree.leaves(jax.jit(jax.grad(loss))(parameters))
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_learned_beta_starts_where_it_is_told_and_has_a_gradient():
@@ -185,18 +193,19 @@ def test_learned_beta_starts_where_it_is_told_and_has_a_gradient():
     np.testing.assert_allclose(log_beta, np.log([0.5, 0.5]), rtol=1e-6)
     others = {name: value for name, value in parameters.items() if name != "log_beta"}
     np.testing.assert_allclose(
-        learned.apply({"params": parameters}, query, memories),
-        fixed.apply({"params": others}, query, memories),
+        apply(learned, {"params": parameters}, query, memories),
+        apply(fixed, {"params": others}, query, memories),
         atol=1e-5,
     )
 
+    @jax.jit
     def loss(log_beta):
         return jnp.sum(
             learned.apply({"params": others | {"log_beta": log_beta}}, query, memories) ** 2
         )
 
-    slope = jax.grad(loss)(log_beta)
-    step = 1e-2 * jnp.array([1.0, 0.0])
+    slope = np.asarray(jax.jit(jax.grad(loss))(log_beta))
+    log_beta, step = np.asarray(log_beta), np.float32([1e-2, 0.0])
     numerical = (loss(log_beta + step) - loss(log_beta - step)) / 2e-2
     np.testing.assert_allclose(slope[0], numerical, rtol=2e-2, atol=1e-3)
     assert (slope != 0).all()
@@ -206,17 +215,12 @@ def test_dropout_changes_associations_only_in_training():
     query, memories = data()
     layer = Hopfield(num_heads=2, dropout_rate=0.5)
     parameters = initial(layer, query, memories)
-    still = layer.apply(parameters, query, memories)
-    plain = Hopfield(num_heads=2).apply(parameters, query, memories)
+    still = apply(layer, parameters, query, memories)
+    plain = apply(Hopfield(num_heads=2), parameters, query, memories)
     np.testing.assert_array_equal(still, plain)
+    train = jax.jit(functools.partial(layer.apply, deterministic=False))
     draws = [
-        layer.apply(
-            parameters,
-            query,
-            memories,
-            deterministic=False,
-            rngs={"dropout": jax.random.key(seed)},
-        )
+        np.asarray(train(parameters, query, memories, rngs={"dropout": jax.random.key(seed)}))
         for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(draws[0], draws[1])
@@ -227,25 +231,26 @@ def test_pooling_does_not_see_the_order_of_a_bag():
     _, bags = data()
     layer = HopfieldPooling(num_queries=2, hopfield=Hopfield(num_heads=3))
     parameters = initial(layer, bags)
-    mask = jnp.array([[True] * 4 + [False], [True] * 5])
-    order = jnp.array([3, 0, 4, 2, 1])
+    bags, mask = np.asarray(bags), np.array([[True] * 4 + [False], [True] * 5])
+    order = np.array([3, 0, 4, 2, 1])
+    run = jax.jit(layer.apply)
     np.testing.assert_allclose(
-        layer.apply(parameters, bags, mask),
-        layer.apply(parameters, bags[:, order], mask[:, order]),
+        run(parameters, bags, mask),
+        run(parameters, bags[:, order], mask[:, order]),
         atol=1e-5,
     )
 
 
 def test_leading_axes():
-    query, memories = data()
+    query, memories = map(np.asarray, data())
     layer = Hopfield(num_heads=2, features=4)
     parameters = initial(layer, query, memories)
-    output = layer.apply(parameters, query, memories)
+    output = np.asarray(apply(layer, parameters, query, memories))
     assert output.shape == (2, 3, 4)
-    np.testing.assert_allclose(layer.apply(parameters, query[1], memories[1]), output[1], atol=1e-6)
-    np.testing.assert_allclose(
-        layer.apply(parameters, query[:, None], memories[:, None])[:, 0], output, atol=1e-6
-    )
+    alone = apply(layer, parameters, query[1], memories[1])
+    np.testing.assert_allclose(alone, output[1], atol=1e-6)
+    deeper = np.asarray(apply(layer, parameters, query[:, None], memories[:, None]))
+    np.testing.assert_allclose(deeper[:, 0], output, atol=1e-6)
 
 
 def digit_bags(images, labels, digit, count, generator, size=10):
@@ -257,7 +262,7 @@ def digit_bags(images, labels, digit, count, generator, size=10):
     mask = np.arange(size) < generator.integers(size - 4, size + 1, (count, 1))
     order = np.argsort(generator.random((count, size)) + 2 * ~mask, axis=1)
     bags = np.take_along_axis(members, order, axis=1)
-    return jnp.asarray(images[bags]), jnp.asarray(mask), jnp.asarray(positive, jnp.float32)
+    return to_device(images[bags]), to_device(mask), to_device(positive, np.float32)
 
 
 class BagClassifier(nn.Module):
@@ -303,7 +308,7 @@ def test_pooling_learns_which_bags_hold_a_digit():
     def accuracy(parameters):
         bags, mask, target = held_out
         logits = jax.jit(model.apply)(parameters, bags, mask)
-        return float(((logits > 0) == target).mean())
+        return float(((np.asarray(logits) > 0) == target).mean())
 
     assert losses[-1] < 0.25 * losses[0]
     assert accuracy(parameters) < 0.65

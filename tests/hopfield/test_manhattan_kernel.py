@@ -10,14 +10,14 @@ from jax import export
 
 from jaxlab.hopfield import manhattan_kernel, similarity
 from jaxlab.hopfield.scale import manhattan_scores, top_k_memories
+from tests.helpers import to_device
 
 SHAPES = [((3, 5), (7, 5)), ((130, 20), (129, 20)), ((2, 3, 9), (1, 9)), ((1,), (4, 1))]
 
 
 def data(query_shape=(5, 12), bank_shape=(140, 12), dtype=jnp.float32):
-    keys = jax.random.split(jax.random.key(0), 2)
-    query = jax.random.normal(keys[0], query_shape, dtype)
-    return query, jax.random.normal(keys[1], bank_shape, dtype)
+    rng = np.random.default_rng(0)
+    return tuple(to_device(rng.normal(size=shape), dtype) for shape in (query_shape, bank_shape))
 
 
 @pytest.mark.parametrize(("query_shape", "bank_shape"), SHAPES)
@@ -56,19 +56,21 @@ def test_derivatives_equal_reference():
         return jnp.sum(jnp.sin(score(query, memories)))
 
     for ours, expected in zip(
-        jax.grad(functools.partial(loss, manhattan_scores), (0, 1))(query, memories),
-        jax.grad(functools.partial(loss, similarity.manhattan), (0, 1))(query, memories),
+        *(
+            jax.jit(jax.grad(functools.partial(loss, score), (0, 1)))(query, memories)
+            for score in (manhattan_scores, similarity.manhattan)
+        ),
         strict=True,
     ):
         np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
 def test_vmap_equals_loop():
-    query, memories = data()
-    queries, banks = jnp.stack([query, -query]), jnp.stack([memories, 2 * memories])
-    together = jax.vmap(manhattan_scores)(queries, banks)
+    query, memories = map(np.asarray, data())
+    queries, banks = np.stack([query, -query]), np.stack([memories, 2 * memories])
+    together = np.asarray(jax.jit(jax.vmap(manhattan_scores))(queries, banks))
     for index in range(2):
-        alone = manhattan_scores(queries[index], banks[index])
+        alone = manhattan_scores(to_device(queries[index]), to_device(banks[index]))
         np.testing.assert_allclose(together[index], alone, rtol=1e-6)
 
 

@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 
 from jaxlab.hopfield import metrics
-
-KEY = jax.random.key(5)
+from tests.helpers import to_device
 
 
 def patterns():
-    output_key, target_key = jax.random.split(KEY)
-    return jax.random.normal(output_key, (2, 3, 7)), jax.random.normal(target_key, (2, 3, 7))
+    both = np.random.default_rng(5).normal(size=(2, 2, 3, 7))
+    return tuple(to_device(x, jax.dtypes.canonicalize_dtype(float)) for x in both)
 
 
 def test_squared_error_and_fraction_correct_equal_loops():
-    output, target = patterns()
+    output, target = map(np.asarray, patterns())
     errors = np.zeros((2, 3))
     for i, j, k in np.ndindex(2, 3, 7):
         errors[i, j] += (float(output[i, j, k]) - float(target[i, j, k])) ** 2
@@ -61,10 +60,10 @@ def test_scaled_threshold_both_ways():
 
 
 def test_separation_margin_equals_a_loop():
-    scores = np.asarray(jax.random.normal(KEY, (4, 6)))
+    scores = np.random.default_rng(5).normal(size=(4, 6)).astype(np.float32)
     index = np.array([0, 5, 2, 2])
     expected = [scores[i, t] - max(np.delete(scores[i], t)) for i, t in enumerate(index)]
-    margin = metrics.separation_margin(jnp.asarray(scores), jnp.asarray(index))
+    margin = metrics.separation_margin(scores, index)
     np.testing.assert_allclose(margin, expected, rtol=1e-6)
 
 
@@ -78,7 +77,7 @@ def test_separation_margin_of_masked_and_single_memories():
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8])
 def test_basin_radius_finds_every_edge_of_every_grid(count):
-    levels = jnp.linspace(0.1, 0.9, count)
+    levels = to_device(np.linspace(0.1, 0.9, count), np.float32)
     for edge in range(count + 1):  # recall is 1 below the edge and 0.5 from there on
         limit = 1.0 if edge == count else float(levels[edge])
 
@@ -112,18 +111,22 @@ def test_transformations_agree(x64):
     wide, goal = patterns()
     assert metrics.squared_error(wide, goal).dtype == jnp.float64
     np.testing.assert_allclose(
-        jax.vmap(metrics.squared_error)(wide, goal), metrics.squared_error(wide, goal), rtol=1e-12
+        jax.jit(jax.vmap(metrics.squared_error))(wide, goal),
+        metrics.squared_error(wide, goal),
+        rtol=1e-12,
     )
-    index = jnp.array([[0, 1, 2], [3, 4, 5]])
+    index = to_device([[0, 1, 2], [3, 4, 5]])
     np.testing.assert_array_equal(
-        jax.vmap(metrics.separation_margin)(wide, index), metrics.separation_margin(wide, index)
+        jax.jit(jax.vmap(metrics.separation_margin))(wide, index),
+        metrics.separation_margin(wide, index),
     )
     with jax.disable_jit():
         eager = metrics.separation_margin(wide, index), metrics.index_recall(wide, index)
     np.testing.assert_allclose(eager[0], metrics.separation_margin(wide, index), rtol=1e-12)
     np.testing.assert_allclose(eager[1], metrics.index_recall(wide, index), rtol=1e-6)
-    slope = jax.grad(lambda x: metrics.squared_error(x, goal).sum())(wide)
-    np.testing.assert_allclose(slope, 2 * (wide - goal), rtol=1e-12)
+    slope = jax.jit(jax.grad(lambda x: metrics.squared_error(x, goal).sum()))(wide)
+    expected = 2 * (np.asarray(wide) - np.asarray(goal))
+    np.testing.assert_allclose(slope, expected, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -9,17 +9,14 @@ from jaxlab.hopfield import energy, models
 from jaxlab.hopfield.retrieval import recall
 from jaxlab.hopfield.separation import softmax
 from jaxlab.hopfield.similarity import dot_product
-
-KEY = jax.random.key(6)
+from tests.helpers import to_device
 
 
 def bank(n=7, d=5, p=3, queries=4):
-    keys = jax.random.split(KEY, 3)
-    return (
-        jax.random.normal(keys[0], (queries, d)),
-        jax.random.normal(keys[1], (n, d)),
-        jax.random.normal(keys[2], (n, p)),
-    )
+    rng = np.random.default_rng(6)
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    shapes = ((queries, d), (n, d), (n, p))
+    return tuple(to_device(rng.normal(size=shape), dtype) for shape in shapes)
 
 
 @pytest.mark.parametrize("scale", [None, 0.0, 0.7])
@@ -56,8 +53,9 @@ def test_modern_hopfield_steps_equal_a_loop():
     got = models.modern_hopfield(query, memories, beta=2.0, steps=2)
     np.testing.assert_allclose(got.output, state, rtol=1e-4, atol=1e-5)
     paired = models.modern_hopfield(query, memories, values, beta=2.0, steps=2)
-    np.testing.assert_allclose(paired.output, weights @ values, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(paired.scores, previous @ memories.T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(paired.output, weights @ np.asarray(values), rtol=1e-4, atol=1e-5)
+    expected = previous @ np.asarray(memories).T
+    np.testing.assert_allclose(paired.scores, expected, rtol=1e-4, atol=1e-5)
     iterated = recall(
         query, memories, similarity=dot_product, separation=softmax(2.0), max_steps=2, tol=0.0
     )
@@ -66,18 +64,19 @@ def test_modern_hopfield_steps_equal_a_loop():
 
 def test_modern_hopfield_descends_its_energy(x64):
     query, memories, _ = bank()
-    energies = [energy.modern_hopfield_energy(query, memories, beta=4.0)]
-    for steps in range(1, 8):
-        state = models.modern_hopfield(query, memories, beta=4.0, steps=steps).output
+    energies, state = [energy.modern_hopfield_energy(query, memories, beta=4.0)], query
+    for _ in range(7):  # that steps are a loop is tested above
+        state = models.modern_hopfield(state, memories, beta=4.0).output
         energies.append(energy.modern_hopfield_energy(state, memories, beta=4.0))
     assert np.all(np.diff(np.stack(energies), axis=0) <= 1e-12)
 
 
 def test_predictive_coding_memory_equals_the_official_rule():
-    query, memories, _ = bank()
-    got = models.predictive_coding_memory(query, memories, beta=0.8)
+    query, memories, _ = map(np.asarray, bank())
+    arrays = to_device(query), to_device(memories)
+    got = jax.tree.map(np.asarray, models.predictive_coding_memory(*arrays, beta=0.8))
     for b in range(4):
-        logits = np.array([-0.8 * np.sum((np.asarray(query[b]) - m) ** 2) for m in memories])
+        logits = np.array([-0.8 * np.sum((query[b] - m) ** 2) for m in memories])
         weights = np.exp(logits - logits.max())
         weights /= weights.sum()
         np.testing.assert_allclose(got.weights[b], weights, rtol=1e-4)
@@ -86,7 +85,8 @@ def test_predictive_coding_memory_equals_the_official_rule():
 
 def test_predictive_coding_and_attention_agree_on_equal_norms():
     query, memories, _ = bank()
-    unit = memories / jnp.linalg.norm(memories, axis=-1, keepdims=True)
+    memories = np.asarray(memories)
+    unit = to_device(memories / np.linalg.norm(memories, axis=-1, keepdims=True))
     pc = models.predictive_coding_memory(query, unit, beta=1.5)
     hopfield = models.modern_hopfield(query, unit, beta=3.0)
     np.testing.assert_allclose(pc.output, hopfield.output, rtol=1e-4, atol=1e-5)
@@ -105,28 +105,28 @@ def test_transformations_agree(name, x64):
     model = MODELS[name]
     together = model(*arrays).output
     assert together.dtype == jnp.float64
-    mapped = jax.vmap(model, (0, None, None))(*arrays).output
+    mapped = jax.jit(jax.vmap(model, (0, None, None)))(*arrays).output
     np.testing.assert_allclose(mapped, together, rtol=1e-10)
     np.testing.assert_allclose(jax.jit(model)(*arrays).output, together, rtol=1e-10)
     with jax.disable_jit():
         np.testing.assert_allclose(model(*arrays).output, together, rtol=1e-10)
     query, memories, values = arrays
-    slope = jax.grad(lambda m: model(query, m, values).output.sum())(memories)
-    bump = jnp.zeros_like(memories).at[2, 1].set(1e-6)
-    difference = (
-        model(query, memories + bump, values).output.sum()
-        - model(query, memories - bump, values).output.sum()
-    ) / 2e-6
+    total = jax.jit(lambda m: model(query, m, values).output.sum())
+    slope = np.asarray(jax.jit(jax.grad(total))(memories))
+    memories, bump = np.asarray(memories), np.zeros(memories.shape)
+    bump[2, 1] = 1e-6
+    difference = (total(memories + bump) - total(memories - bump)) / 2e-6
     assert float(slope[2, 1]) == pytest.approx(float(difference), rel=1e-6, abs=1e-9)
 
 
 def test_beta_may_be_traced():
     query, memories, _ = bank()
-    betas = jnp.array([0.0, 1.0, 1e6])
+    betas = np.float32([0.0, 1.0, 1e6])
     curve = jax.vmap(lambda b: models.modern_hopfield(query, memories, beta=b, steps=2).output)
-    outputs = curve(betas)
+    outputs = np.asarray(jax.jit(curve)(betas))
     assert np.isfinite(outputs).all()
-    np.testing.assert_allclose(outputs[0], jnp.broadcast_to(memories.mean(0), (4, 5)), atol=1e-6)
+    mean = np.asarray(memories).mean(0)
+    np.testing.assert_allclose(outputs[0], np.broadcast_to(mean, (4, 5)), atol=1e-6)
     single = models.modern_hopfield(query, memories, beta=1.0, steps=2).output
     np.testing.assert_allclose(outputs[1], single, rtol=1e-5, atol=1e-6)
 
@@ -134,9 +134,9 @@ def test_beta_may_be_traced():
 def test_one_memory_and_empty_batches():
     query, memories, values = bank()
     for model in MODELS.values():
-        alone = model(query, memories[:1], values[:1]).output
-        np.testing.assert_allclose(alone, jnp.broadcast_to(values[:1], (4, 3)), rtol=1e-6)
-        assert model(query[:0], memories, values).output.shape == (0, 3)
+        alone = jax.jit(model)(query, memories[:1], values[:1]).output
+        np.testing.assert_allclose(alone, np.broadcast_to(values[:1], (4, 3)), rtol=1e-6)
+        assert jax.eval_shape(model, query[:0], memories, values).output.shape == (0, 3)
 
 
 def test_every_public_name_is_there():

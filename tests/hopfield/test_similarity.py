@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise as sklearn_pairwise
 
 from jaxlab.hopfield import _pairwise
 from jaxlab.hopfield import similarity as s
+from tests.helpers import to_device
 
 FACTOR = np.random.default_rng(5).normal(size=(19, 4)).astype(np.float32)
 EPSILON = 1e-4
@@ -71,7 +72,7 @@ ORACLES = {
         pairs(lambda q, m: 1 / (0.5 / kl(m, q) + 0.5 / kl(q, m))),
     ),
     "mahalanobis": (
-        s.mahalanobis(jnp.asarray(FACTOR)),
+        s.mahalanobis(to_device(FACTOR)),
         lambda q, m: (
             -(distance.cdist(q, m, "mahalanobis", VI=FACTOR @ FACTOR.T.astype(float)) ** 2)
         ),
@@ -89,6 +90,9 @@ ORACLES = {
 }
 EVERY = pytest.mark.parametrize("name", ORACLES)
 REAL = sorted(set(ORACLES) - {"hamming"})
+# one of each form: a product, a blocked sum, a blocked maximum, a divergence, each wrapper
+EAGER = {"cosine", "minkowski_2.5", "chebyshev", "published_jensen_shannon", "mahalanobis"}
+EAGER |= {"embedded", "reciprocal", "sum_normalized"}
 DISTANCES = ["squared_euclidean", "euclidean", "manhattan", "minkowski_3", "minkowski_2.5"]
 DISTANCES += ["chebyshev", "hamming", "smooth_manhattan", "reciprocal"]
 
@@ -115,10 +119,10 @@ def test_oracle(name):
 @EVERY
 def test_leading_axes_are_independent_queries(name):
     function, _ = ORACLES[name]
-    whole = function(QUERY[:4].reshape(2, 2, 19), MEMORIES)
+    whole = np.asarray(function(QUERY[:4].reshape(2, 2, 19), MEMORIES))
     assert whole.shape == (2, 2, 37)
     np.testing.assert_allclose(function(QUERY[3], MEMORIES), whole[1, 1], rtol=1e-5, atol=1e-6)
-    assert function(QUERY[:0], MEMORIES).shape == (0, 37)
+    assert jax.eval_shape(function, QUERY[:0], MEMORIES).shape == (0, 37)
 
 
 @EVERY
@@ -131,13 +135,14 @@ def test_one_memory(name):
 @EVERY
 def test_vmap_is_loop_and_jit_is_eager(name):
     function, _ = ORACLES[name]
-    banks = jnp.stack([MEMORIES, MEMORIES[::-1]])
-    mapped = jax.vmap(function, in_axes=(None, 0))(QUERY, banks)
+    banks = np.stack([MEMORIES, MEMORIES[::-1]])
+    mapped = np.asarray(jax.vmap(function, in_axes=(None, 0))(QUERY, banks))
     for bank, scores in zip(banks, mapped, strict=True):
         np.testing.assert_allclose(function(QUERY, bank), scores, rtol=1e-5, atol=1e-6)
-    with jax.disable_jit():
-        eager = function(jnp.asarray(QUERY), jnp.asarray(MEMORIES))
-    np.testing.assert_allclose(function(QUERY, MEMORIES), eager, rtol=1e-5, atol=1e-6)
+    if name in EAGER:
+        with jax.disable_jit():
+            eager = function(to_device(QUERY), to_device(MEMORIES))
+        np.testing.assert_allclose(function(QUERY, MEMORIES), eager, rtol=1e-5, atol=1e-6)
 
 
 @EVERY
@@ -156,7 +161,7 @@ def test_float64(name, x64):
 )
 def test_half_precision_patterns_accumulate_in_float32(name, dtype):
     function, oracle = ORACLES[name]
-    q, m = (jnp.asarray(x, dtype) for x in (QUERY, MEMORIES))
+    q, m = (to_device(x, dtype) for x in (QUERY, MEMORIES))
     scores = function(q, m)
     assert scores.dtype == jnp.float32
     if name != "embedded":  # its encoder works in the pattern's own dtype
@@ -193,14 +198,18 @@ def test_derivatives_against_differences_of_the_oracle(name, x64):
 @pytest.mark.parametrize("name", ORACLES)
 def test_gradient_is_finite_at_a_stored_pattern_and_at_zero(name):
     function, _ = ORACLES[name]
-    bank = jnp.asarray(MEMORIES[:3]).at[1].set(0.0)
+    bank = MEMORIES[:3].copy()
+    bank[1] = 0.0
 
     def total(q, m):
-        return function(q, m).sum()
+        scores = function(q, m)
+        return scores.sum(), scores
 
-    for query in (bank[0], jnp.zeros(19)):
-        assert np.isfinite(function(query, bank)).all()
-        for gradient in jax.grad(total, argnums=(0, 1))(query, bank):
+    slope = jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))
+    for query in (bank[0], bank[1]):
+        gradients, scores = slope(query, bank)
+        assert np.isfinite(scores).all()
+        for gradient in gradients:
             assert np.isfinite(gradient).all()
 
 
@@ -209,14 +218,14 @@ def test_gradient_is_finite_at_a_stored_pattern_and_at_zero(name):
     [(s.minkowski, 2.5), (s.smooth_manhattan, 0.3), (s.mahalanobis, FACTOR)],
 )
 def test_parameters_are_differentiable(factory, value, x64):
-    value = jnp.asarray(value, jnp.float64)
-    q, m = (jnp.asarray(x[:3], jnp.float64) for x in (QUERY, MEMORIES))
+    value = np.asarray(value, np.float64)
+    q, m = (to_device(x[:3], np.float64) for x in (QUERY, MEMORIES))
 
     @jax.jit
     def total(value):
         return factory(value)(q, m).sum()
 
-    gradient = jax.grad(total)(value)
+    gradient = jax.jit(jax.grad(total))(value)
     step = 1e-6 * np.random.default_rng(0).normal(size=value.shape)
     difference = total(value + step) - total(value - step)
     np.testing.assert_allclose(2 * np.vdot(gradient, step), difference, rtol=1e-6)
@@ -250,7 +259,7 @@ def test_boolean_and_integer_patterns():
 
 
 def test_zero_patterns():
-    zero, bank = jnp.zeros(3), jnp.array([[0.0, 0.0, 0.0], [1.0, 2.0, 1.0]])
+    zero, bank = np.float32([0, 0, 0]), np.float32([[0, 0, 0], [1, 2, 1]])
     np.testing.assert_array_equal(s.cosine(zero, bank), [0, 0])
     np.testing.assert_array_equal(s.cosine(bank[1], bank)[0], 0)
     np.testing.assert_array_equal(s.normalized_dot_product(zero, bank), [0, 0])
@@ -258,14 +267,13 @@ def test_zero_patterns():
     np.testing.assert_array_equal(s.kl_divergence(bank[1], bank)[0], 0)
     half_log_two = -0.5 * np.log(2)
     np.testing.assert_allclose(s.jensen_shannon(bank[1], bank), [half_log_two, 0], atol=1e-6)
-    for name, (function, _) in ORACLES.items():
-        if name not in ("mahalanobis",):
-            assert np.isfinite(function(zero, bank)).all(), name
 
 
 def test_published_jensen_shannon_prefers_the_least_similar():
-    query = jnp.asarray(QUERY[0])
-    bank = jnp.stack([query + 0.02 * i * jnp.arange(19) for i in range(1, 6)])
+    query = QUERY[0]
+    bank = np.stack(
+        [query + np.float32(0.02 * i) * np.arange(19, dtype=np.float32) for i in range(1, 6)]
+    )
     assert int(s.jensen_shannon(query, bank).argmax()) == 0
     assert int(s.published_jensen_shannon(query, bank).argmax()) == 4
 
@@ -278,7 +286,7 @@ def test_reciprocal_is_one_over_distance_after_normalisation(base):
 
 
 def test_reciprocal_of_a_stored_pattern_is_finite():
-    bank = jnp.asarray(MEMORIES[[0, 1, 0, 2]])
+    bank = MEMORIES[[0, 1, 0, 2]]
     np.testing.assert_array_equal(s.reciprocal(s.manhattan)(bank[0], bank), [1, 0, 1, 0])
     np.testing.assert_array_equal(
         s.sum_normalized(s.reciprocal(s.manhattan))(bank[0], bank), [0.5, 0, 0.5, 0]
@@ -304,7 +312,7 @@ def test_sums_of_zero_normalise_to_zero():
 
 # whole numbers: every product, square and difference is exact, so the properties are too
 grid = st.lists(st.integers(0, 7), min_size=18, max_size=18).map(
-    lambda values: jnp.asarray(values, jnp.float32).reshape(6, 3)
+    lambda values: np.asarray(values, np.float32).reshape(6, 3)
 )
 scales = st.sampled_from([2.0**-10, 0.25, 3.0, 1000.0])
 
@@ -312,17 +320,20 @@ scales = st.sampled_from([2.0**-10, 0.25, 3.0, 1000.0])
 @given(grid, st.permutations(range(5)))
 def test_permuting_memories_permutes_scores(values, order):
     query, bank = values[0] + 1, values[1:] + 1
-    order = jnp.asarray(order)
+    order = np.asarray(order)
     for name in ("dot_product", "euclidean", "manhattan", "kl_divergence", "jaccard"):
         function, _ = ORACLES[name]
         np.testing.assert_allclose(
-            function(query, bank[order]), function(query, bank)[order], rtol=1e-5, atol=1e-6
+            function(query, bank[order]),
+            np.asarray(function(query, bank))[order],
+            rtol=1e-5,
+            atol=1e-6,
         )
 
 
 @given(grid, st.lists(st.integers(-50, 50), min_size=3, max_size=3))
 def test_distances_are_translation_invariant(values, offset):
-    query, bank, shift = values[0], values[1:], jnp.asarray(offset, jnp.float32)
+    query, bank, shift = values[0], values[1:], np.asarray(offset, np.float32)
     for function in (s.squared_euclidean, s.euclidean, s.manhattan, s.hamming, s.chebyshev):
         scores = function(query, bank)
         np.testing.assert_allclose(function(query + shift, bank + shift), scores, rtol=1e-6)
@@ -331,7 +342,8 @@ def test_distances_are_translation_invariant(values, offset):
 @given(grid, scales, scales)
 def test_angles_and_distributions_are_scale_invariant(values, first, second):
     query, bank = values[0] + 1, values[1:] + 1
-    rescaled = bank.at[2].multiply(second)
+    first, rescaled = np.float32(first), bank.copy()
+    rescaled[2] *= second
     for name in ("cosine", "normalized_dot_product", "kl_divergence", "reverse_kl_divergence"):
         function, _ = ORACLES[name]
         np.testing.assert_allclose(
@@ -348,8 +360,8 @@ def test_a_stored_pattern_is_nearest_to_itself(values, index):
     for name in DISTANCES:
         function, _ = ORACLES[name]
         scores = np.asarray(function(bank[index], bank))
-        nearest = np.asarray(bank)[scores == scores.max()]
-        np.testing.assert_array_equal(nearest - np.asarray(bank[index]), 0)
+        nearest = bank[scores == scores.max()]
+        np.testing.assert_array_equal(nearest - bank[index], 0)
 
 
 def test_factories_remember_equal_parameters():
@@ -363,7 +375,7 @@ def test_factories_remember_equal_parameters():
 def test_declared_range_holds(name):
     function, _ = ORACLES[name]
     lowest, highest = function.score_range
-    scores = function(QUERY, MEMORIES)
+    scores = np.asarray(function(QUERY, MEMORIES))
     assert (scores >= lowest - 1e-5).all()
     assert (scores <= highest + 1e-5).all()
 
@@ -395,7 +407,7 @@ def test_tiles_that_do_not_divide_the_sizes(queries, memories, features, combine
     def distance(q, m):
         return _pairwise.pairwise(q, m, lambda a, b: jnp.abs(a - b), combine)
 
-    q, m = jnp.float32(q), jnp.float32(m)
+    q, m = to_device(q, np.float32), to_device(m, np.float32)
     np.testing.assert_allclose(jax.jit(distance)(q, m), expected, rtol=1e-5)
     got = jax.jit(jax.grad(lambda m: distance(q, m).sum()))(m)
     sign = np.sign(np.asarray(m)[None] - np.asarray(q)[:, None])
