@@ -20,16 +20,16 @@ centers of the right groups near by.
 Example:
     >>> import jax.numpy as jnp
     >>> from jaxlab import kcenter
-    >>> points = jnp.array([[0.0], [1.0], [2.0], [3.0], [10.0]])
+    >>> points = jnp.array([[0.0], [1.0], [2.0], [10.0]])
     >>> order = kcenter.gonzalez(points, 2)
     >>> order.indices.tolist(), order.radii.tolist()
-    ([0, 4], [10.0, 3.0])
+    ([0, 3], [10.0, 2.0])
     >>> dist = kcenter.distance_matrix(points, order.indices)
     >>> kcenter.private_assignment(dist, 1).counts.tolist()
-    [4, 1]
+    [3, 1]
     >>> private = kcenter.private_assignment(dist, 2)
     >>> private.counts.tolist(), private.radius.tolist()
-    ([3, 2], 7.0)
+    ([2, 2], 8.0)
 """
 
 from jaxlab.kcenter.bounds import lower_bound

@@ -119,4 +119,5 @@ def _step(
     updated = jnp.where(picked, -1, jnp.where(closer, squares, old)).astype(old.dtype)
     new_value[...] = updated
     new_labels[...] = jnp.where(picked | closer, number, labels[...])
-    largest[...] = jnp.full(largest.shape, jnp.max(updated), old.dtype)
+    # one axis at a time: Triton's lowering of a maximum over two flattens the block
+    largest[...] = jnp.broadcast_to(jnp.max(updated, axis=1, keepdims=True), largest.shape)

@@ -109,28 +109,18 @@ def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None =
         O(total size).
 
     Example:
-        >>> line, group = jnp.array([[0.0], [4.0]]), jnp.array([0, 0])
-        >>> one, two = kcenter_coreset(line, group, 2), kcenter_coreset(line + 9, group, 1)
-        >>> merged = merge_coresets([one, two], sizes=[2, 2])
+        >>> line, other = jnp.array([[0.0], [1.0], [5.0], [9.0]]), jnp.array([0, 0, 1, 1])
+        >>> parts = [kcenter_coreset(line, groups, 1) for groups in (other, 1 - other)]
+        >>> merged = merge_coresets(parts, sizes=[4, 4])
         >>> merged.source_index.tolist(), merged.weights.tolist(), merged.radius.tolist()
-        ([0, 1, 2], [1, 1, 2], 4.0)
+        ([0, 2, 6, 4], [2, 2, 2, 2], 4.0)
     """
     require(len(coresets) > 0, "coresets", coresets, "at least one")
     offsets = np.zeros(len(coresets), np.int32)
     if sizes is not None:
         require(len(sizes) == len(coresets), "sizes", sizes, f"{len(coresets)}, one per coreset")
         offsets[1:] = np.cumsum(sizes)[:-1]
-    index = [
-        jnp.where(part.source_index >= 0, part.source_index + offset, -1)
-        for part, offset in zip(coresets, offsets, strict=True)
-    ]
-    return Coreset(
-        jnp.concatenate([part.points for part in coresets]),
-        jnp.concatenate([part.groups for part in coresets]),
-        jnp.concatenate([part.weights for part in coresets]),
-        jnp.max(jnp.stack([part.radius for part in coresets])),
-        jnp.concatenate(index),
-    )
+    return _merge(list(coresets), offsets)
 
 
 @jax.jit
@@ -206,24 +196,19 @@ def distributed_summary(
     Example:
         >>> from jax.sharding import Mesh, PartitionSpec as P
         >>> mesh = Mesh(jax.devices()[:1], ("data",))
+        >>> def two_rounds(points, groups):
+        ...     def solve(coreset):
+        ...         return gonzalez(coreset.points, 2, mask=coreset.weights > 0).radii
+        ...
+        ...     return distributed_summary(
+        ...         points, groups, 1, solve, axis_name="data", num_groups=2
+        ...     ).solution
         >>> summarise = jax.shard_map(
-        ...     lambda points, groups: (
-        ...         distributed_summary(
-        ...             points,
-        ...             groups,
-        ...             2,
-        ...             lambda coreset: gonzalez(coreset.points, 2, mask=coreset.weights > 0),
-        ...             axis_name="data",
-        ...             num_groups=1,
-        ...         ).solution.radii
-        ...     ),
-        ...     mesh=mesh,
-        ...     in_specs=P("data"),
-        ...     out_specs=P(),
-        ...     check_vma=False,
+        ...     two_rounds, mesh=mesh, in_specs=P("data"), out_specs=P(), check_vma=False
         ... )
-        >>> summarise(jnp.array([[0.0], [1.0], [9.0]]), jnp.zeros(3, jnp.int32)).tolist()
-        [9.0, 0.0]
+        >>> line, groups = jnp.array([[0.0], [1.0], [5.0], [9.0]]), jnp.array([0, 0, 1, 1])
+        >>> jax.jit(summarise)(line, groups).tolist()
+        [5.0, 0.0]
     """
     count = check_sources(points, groups, size, num_groups, weights, metric)
     local, units = _coreset(points, groups, size, count, per_group, weights, metric)
@@ -258,6 +243,21 @@ def check_sources(
         check_shape("weights", weights, (n,))
         check_dtype("weights", weights, "integer")
     return int(num_groups)
+
+
+@jax.jit
+def _merge(coresets: list[Coreset], offsets: Array) -> Coreset:
+    index = [
+        jnp.where(part.source_index >= 0, part.source_index + offset, -1)
+        for part, offset in zip(coresets, offsets, strict=True)
+    ]
+    return Coreset(
+        jnp.concatenate([part.points for part in coresets]),
+        jnp.concatenate([part.groups for part in coresets]),
+        jnp.concatenate([part.weights for part in coresets]),
+        jnp.max(jnp.stack([part.radius for part in coresets])),
+        jnp.concatenate(index),
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("size", "num_groups", "per_group", "metric"))

@@ -71,9 +71,9 @@ def gonzalez(
 
     Example:
         >>> line = jnp.array([[0.0], [1.0], [5.0], [9.0]])
-        >>> order = gonzalez(line, 3)
+        >>> order = gonzalez(line, 2)
         >>> order.indices.tolist(), order.radii.tolist(), order.labels.tolist()
-        ([0, 3, 2], [9.0, 4.0, 1.0], [0, 0, 2, 1])
+        ([0, 3], [9.0, 4.0], [0, 0, 1, 1])
     """
     check_points(points, metric)
     n = points.shape[0]

@@ -42,6 +42,7 @@ def safe_sqrt(square: Num[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
 
 
+@functools.partial(jax.jit, static_argnames=("metric",))
 def distances_to(
     points: Float[Array, "n d"], center: Float[Array, " d"], *, metric: Metric = "euclidean"
 ) -> Float[Array, " n"]:

@@ -52,7 +52,10 @@ EXAMPLES = {
         (GROUPS, jax.ShapeDtypeStruct((6, K), jnp.int32))
     ),
     "jaxlab.kcenter.coreset.merge_coresets": Example(([CORESET, CORESET],), {"sizes": (6, 6)}),
-    "jaxlab.kcenter.gonzalez.gonzalez": Example((POINTS,), {"k": K}),
+    # without the kernel it is lowered as part of lower_bound and kcenter_coreset
+    "jaxlab.kcenter.gonzalez.gonzalez": Example(
+        (POINTS,), {"k": K, "use_pallas": True}, apart=True
+    ),
     "jaxlab.kcenter.metrics.distance_matrix": Example((POINTS, POINTS)),
     "jaxlab.kcenter.metrics.distances_to": Example(
         (POINTS, jax.ShapeDtypeStruct((D,), jnp.float32)), {"metric": "cosine-angle"}

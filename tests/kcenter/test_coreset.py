@@ -1,7 +1,6 @@
 """Coresets: what they stand for, what a solution of them is worth, one device or many."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
@@ -13,6 +12,7 @@ N, M, Q, K, LEAST = 160, 3, 12, 4, 30
 RNG = np.random.default_rng(3)
 POINTS = (RNG.normal(size=(N, 2)) * RNG.choice([0.2, 1, 3], (N, 1))).astype(np.float32)
 GROUPS = RNG.integers(0, M, N).astype(np.int32)
+OTHERS = (POINTS[::-1] + 1).astype(np.float32)
 HELD = jax.device_put((POINTS, GROUPS))
 
 
@@ -45,38 +45,43 @@ def solve(coreset):
 def test_every_group_is_represented():
     check(kcenter.kcenter_coreset(*HELD, Q), POINTS, GROUPS)
     whole = kcenter.kcenter_coreset(*HELD, Q, per_group=False)
-    order = kcenter.gonzalez(HELD[0], Q)
-    np.testing.assert_array_equal(whole.source_index, order.indices)
-    np.testing.assert_array_equal(whole.weights, np.bincount(order.labels))
-    assert whole.radius == order.radii[-1]
+    dist = oracles.pairwise(POINTS)
+    picks, radii = oracles.farthest_first(dist, Q)
+    np.testing.assert_array_equal(whole.source_index, picks)
+    np.testing.assert_array_equal(whole.weights, np.bincount(dist[:, picks].argmin(1)))
+    np.testing.assert_allclose(whole.radius, radii[-1], rtol=1e-6)
 
 
 def test_small_groups_are_padded():
     groups = np.where(np.arange(N) < 3, 0, 2).astype(np.int32)
     coreset = kcenter.kcenter_coreset(HELD[0], jax.device_put(groups), Q, num_groups=M)
-    assert (np.asarray(coreset.source_index[:Q]) >= 0).tolist() == [True] * 3 + [False] * (Q - 3)
-    assert coreset.source_index[Q : 2 * Q].tolist() == [-1] * Q
-    assert coreset.weights.sum() == N
+    index = np.asarray(coreset.source_index)
+    assert (index[:Q] >= 0).tolist() == [True] * 3 + [False] * (Q - 3)
+    assert index[Q : 2 * Q].tolist() == [-1] * Q
+    assert np.sum(coreset.weights) == N
 
 
 def test_coresets_of_coresets():
-    halves = [
-        kcenter.kcenter_coreset(*jax.device_put((POINTS[part], GROUPS[part])), Q, num_groups=M)
-        for part in (slice(0, N // 2), slice(N // 2, N))
+    both = np.concatenate([POINTS, OTHERS])
+    parts = [
+        kcenter.kcenter_coreset(jax.device_put(points), HELD[1], Q) for points in (POINTS, OTHERS)
     ]
-    merged = kcenter.merge_coresets(halves, sizes=[N // 2, N // 2])
+    merged = kcenter.merge_coresets(parts, sizes=[N, N])
     index = np.asarray(merged.source_index)
-    np.testing.assert_array_equal(merged.points[index >= 0], POINTS[index[index >= 0]])
-    assert merged.weights.sum() == N
+    assert (index >= 0).all()
+    np.testing.assert_array_equal(merged.points, both[index])
+    assert merged.radius == max(part.radius for part in parts)
+    assert np.sum(merged.weights) == 2 * N
     small = kcenter.kcenter_coreset(
         merged.points, merged.groups, 5, num_groups=M, weights=merged.weights
     )
+    small = jax.tree.map(np.asarray, small)
     np.testing.assert_array_equal(
-        np.bincount(small.groups, small.weights, M), np.bincount(GROUPS, minlength=M)
+        np.bincount(small.groups, small.weights, M), 2 * np.bincount(GROUPS, minlength=M)
     )
     for group in range(M):
         mine = (small.groups == group) & (small.weights > 0)
-        dist = oracles.pairwise(POINTS[group == GROUPS], small.points[mine])
+        dist = oracles.pairwise(both[np.tile(GROUPS, 2) == group], small.points[mine])
         assert dist.min(1).max() <= small.radius + merged.radius + 1e-5
 
 
@@ -98,35 +103,36 @@ def test_summaries_of_devices_solve_the_whole(devices):
             check_vma=False,
         )
     )(*HELD)
-    coreset, units = found.coreset, np.asarray(found.units)
+    centers, assignment, labels, found = jax.tree.map(
+        np.asarray, (centers, assignment, labels, found)
+    )
+    coreset, units = found.coreset, found.units
     np.testing.assert_array_equal(
         np.bincount(units, minlength=len(coreset.weights)), coreset.weights
     )
     np.testing.assert_array_equal(coreset.groups[units], GROUPS)
-    moved = np.linalg.norm(POINTS - np.asarray(coreset.points)[units], axis=1)
+    moved = np.linalg.norm(POINTS - coreset.points[units], axis=1)
     np.testing.assert_allclose(moved.max(), coreset.radius, rtol=1e-6)
     # carried back: sizes are kept, and the radius grows by that of the coreset at most
     np.testing.assert_array_equal(np.bincount(labels, minlength=K), assignment.counts)
     assert assignment.feasible
-    sources = np.asarray(coreset.source_index)[np.asarray(centers)]
-    far = np.linalg.norm(POINTS - POINTS[sources][np.asarray(labels)], axis=1).max()
+    sources = coreset.source_index[centers]
+    far = np.linalg.norm(POINTS - POINTS[sources][labels], axis=1).max()
     assert far <= assignment.radius + coreset.radius + 1e-5
 
 
 def test_bad_input(bad_input):
-    points, groups = jnp.zeros((4, 2)), jnp.array([0, 1, 0, 1])
+    points, groups = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
     for match, call in {
         "same length": lambda: kcenter.kcenter_coreset(points, groups[:3], 2),
         "group labels": lambda: kcenter.kcenter_coreset(points, groups, 2, num_groups=1),
         "fewer points than size": lambda: kcenter.kcenter_coreset(points, groups, 5),
         "coordinates": lambda: kcenter.kcenter_coreset(
-            jnp.zeros((4, 4)), groups, 2, metric="precomputed"
+            np.zeros((4, 4), np.float32), groups, 2, metric="precomputed"
         ),
         "num_groups": lambda: jax.jit(lambda g: kcenter.kcenter_coreset(points, g, 2))(groups),
         "at least one": lambda: kcenter.merge_coresets([]),
-        "one per coreset": lambda: kcenter.merge_coresets(
-            [kcenter.kcenter_coreset(points, groups, 2)], sizes=[4, 4]
-        ),
+        "one per coreset": lambda: kcenter.merge_coresets([None], sizes=[4, 4]),
     }.items():
         with pytest.raises(ValueError, match=match):
             call()

@@ -1,5 +1,6 @@
 """Farthest-first order against a numpy loop, its kernel and its sharded form."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -14,6 +15,32 @@ from tests.kcenter import oracles_traversal as oracles
 
 N, D, K = 90, 3, 7
 CLOUDS = np.random.default_rng(0).normal(size=(4, N, D)).astype(np.float32)
+SIZES = [N, N - 1, 40, 4]  # of clouds that are padded
+SMALL = 11  # points of clouds that are solved by trying all
+ORDER = np.random.default_rng(1).permutation(N)
+
+
+def filled(cloud, size):
+    """The first points of a cloud, and others that the mask hides."""
+    rows = np.full((N, D), 1e6, np.float32)
+    rows[:size] = cloud[:size]
+    return rows, np.arange(N) < size, 0
+
+
+@functools.cache
+def orders():
+    """Orders of all clouds by one program, under the names of their kinds."""
+    whole = np.ones(N, bool)
+    clouds = {("whole", i): (cloud, whole, 5) for i, cloud in enumerate(CLOUDS)}
+    clouds |= {("padded", i): filled(CLOUDS[i], size) for i, size in enumerate(SIZES)}
+    clouds |= {("small", i): filled(CLOUDS[i], SMALL) for i in range(4)}
+    clouds["copies", 0] = np.repeat(CLOUDS[0, :3], 30, axis=0), whole, 0
+    clouds["shuffled", 0] = CLOUDS[0][ORDER], whole, int(np.flatnonzero(ORDER == 5)[0])
+    clouds["stretched", 0] = CLOUDS[0] * np.float32(3.7), whole, 5
+    points, masks, first = map(np.stack, zip(*clouds.values(), strict=True))
+    many = jax.jit(jax.vmap(lambda x, mask, i: kcenter.gonzalez(x, K, mask=mask, first=i)))
+    found = jax.tree.map(np.asarray, many(*jax.device_put((points, masks, first.astype(np.int32)))))
+    return {name: jax.tree.map(lambda x, i=i: x[i], found) for i, name in enumerate(clouds)}
 
 
 def official(name):
@@ -24,10 +51,17 @@ def official(name):
     return np.load(path)["x"].astype(np.float32)
 
 
+@functools.cache
+def official_order(name):
+    """The points, and as many picks as the tests of private assignments take."""
+    points = jax.device_put(official(name))
+    k = {"countQuery": 64, "genderDiabetes": 12, "raceAdult": 20}[name]
+    return points, kcenter.gonzalez(points, k)
+
+
 def test_numpy_loop():
-    for cloud in CLOUDS:
-        dist = oracles.pairwise(cloud)
-        order = kcenter.gonzalez(jax.device_put(cloud), K, first=5)
+    for i, cloud in enumerate(CLOUDS):
+        dist, order = oracles.pairwise(cloud), orders()["whole", i]
         picks, radii = oracles.farthest_first(dist, K, first=5)
         assert order.indices.tolist() == picks
         np.testing.assert_allclose(order.radii, radii, rtol=1e-6)
@@ -38,11 +72,18 @@ def test_numpy_loop():
 
 
 def test_two_approximation():
-    for seed in range(5):
-        cloud = np.random.default_rng(seed).normal(size=(11, 2)).astype(np.float32)
-        order = kcenter.gonzalez(jax.device_put(cloud), 3)
-        best = oracles.optimal_radius(oracles.pairwise(cloud), 3)
-        assert best * (1 - 1e-6) <= order.radii[-1] <= 2 * best * (1 + 1e-6)
+    for i in range(4):
+        best = oracles.optimal_radius(oracles.pairwise(CLOUDS[i, :SMALL]), 3)
+        assert best * (1 - 1e-6) <= orders()["small", i].radii[2] <= 2 * best * (1 + 1e-6)
+
+
+def test_order_and_scale_of_points():
+    order, shuffled, stretched = (orders()[k, 0] for k in ("whole", "shuffled", "stretched"))
+    np.testing.assert_array_equal(ORDER[shuffled.indices], order.indices)
+    np.testing.assert_array_equal(shuffled.radii, order.radii)
+    np.testing.assert_array_equal(shuffled.labels, order.labels[ORDER])
+    np.testing.assert_array_equal(stretched.indices, order.indices)
+    np.testing.assert_allclose(stretched.radii, 3.7 * order.radii, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -61,44 +102,39 @@ def test_two_approximation():
     ],
 )
 def test_official_data(name, picks, radii):
-    order = kcenter.gonzalez(jax.device_put(official(name)), 7)
-    assert order.indices.tolist() == picks
-    np.testing.assert_allclose(order.radii, radii, atol=1e-6)
+    order = jax.tree.map(np.asarray, official_order(name)[1])
+    assert order.indices[:7].tolist() == picks
+    np.testing.assert_allclose(order.radii[:7], radii, atol=1e-6)
 
 
-def test_masked_clouds_under_vmap_are_a_loop():
-    sizes = [N, N - 1, 40, 4]
-    masks = np.arange(N) < np.array(sizes)[:, None]
-    clouds = np.where(masks[..., None], CLOUDS, 1e6).astype(np.float32)
-    together = jax.vmap(lambda cloud, mask: kcenter.gonzalez(cloud, K, mask=mask))(
-        jax.device_put(clouds), jax.device_put(masks)
-    )
-    for i, size in enumerate(sizes):
+def test_masked_clouds():
+    for i, size in enumerate(SIZES):
+        order = orders()["padded", i]
         picks, radii = oracles.farthest_first(oracles.pairwise(CLOUDS[i, :size]), min(K, size))
-        assert together.indices[i].tolist() == picks + [-1] * (K - len(picks))
-        np.testing.assert_allclose(together.radii[i, : len(picks) - 1], radii[:-1], rtol=1e-6)
-        assert together.labels[i, size:].tolist() == [-1] * (N - size)
-        assert not together.distances[i, size:].any()
-    assert together.radii[3, 3:].tolist() == [0.0] * (K - 3)
+        assert order.indices.tolist() == picks + [-1] * (K - len(picks))
+        np.testing.assert_allclose(order.radii[: len(picks) - 1], radii[:-1], rtol=1e-6)
+        assert order.labels[size:].tolist() == [-1] * (N - size)
+        assert not order.distances[size:].any()
+    assert orders()["padded", 3].radii[3:].tolist() == [0.0] * (K - 3)
 
 
 def test_duplicates_are_never_picked_twice():
-    cloud = np.repeat(CLOUDS[0, :3], 30, axis=0)
-    order = kcenter.gonzalez(jax.device_put(cloud), K)
+    order = orders()["copies", 0]
     assert len(set(order.indices.tolist())) == K
     assert sorted(order.indices[:3].tolist()) == [0, 30, 60]
     assert order.indices[3:].tolist() == [1, 2, 3, 4]
     assert order.radii[2:].tolist() == [0.0] * (K - 2)
-    slope = jax.grad(lambda x: jnp.sum(kcenter.gonzalez(x, K).radii))(jax.device_put(cloud))
-    assert np.isfinite(slope).all()
 
 
-def test_eager_and_kernel_and_shards_agree(devices):
+def test_loop_and_kernel_and_shards_agree(devices):
     points = jax.device_put(CLOUDS[0])
-    order = kcenter.gonzalez(points, K, first=3)
-    kernel = kcenter.gonzalez(points, K, first=3, use_pallas=True)
+    together = orders()["whole", 0]
+    order = kcenter.gonzalez(points, K, first=5)
+    for one, other in zip(order, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    kernel = kcenter.gonzalez(points, K, first=5, use_pallas=True)
     mesh = Mesh(np.array(devices), ("data",))
-    sharded = kcenter.gonzalez_sharded(points, K, first=3, mesh=mesh)  # 90 = 8 · 12 − 6
+    sharded = kcenter.gonzalez_sharded(points, K, first=5, mesh=mesh)  # 90 = 8 · 12 − 6
     for found in (kernel, sharded):
         np.testing.assert_array_equal(found.indices, order.indices)
         np.testing.assert_array_equal(found.labels, order.labels)
@@ -110,12 +146,14 @@ def test_eager_and_kernel_and_shards_agree(devices):
 def test_inside_shard_map(devices):
     points = jax.device_put(CLOUDS[0, :88])
     split, whole = PartitionSpec("x"), PartitionSpec()
-    found = jax.shard_map(
-        lambda part: kcenter.gonzalez(part, K, first=80, axis_name="x"),
-        mesh=Mesh(np.array(devices), ("x",)),
-        in_specs=split,
-        out_specs=kcenter.Gonzalez(whole, whole, split, split),
-        check_vma=False,
+    found = jax.jit(
+        jax.shard_map(
+            lambda part: kcenter.gonzalez(part, K, first=80, axis_name="x"),
+            mesh=Mesh(np.array(devices), ("x",)),
+            in_specs=split,
+            out_specs=kcenter.Gonzalez(whole, whole, split, split),
+            check_vma=False,
+        )
     )(points)
     dist = oracles.pairwise(CLOUDS[0, :88])
     picks, radii = oracles.farthest_first(dist, K, first=80)
@@ -124,37 +162,55 @@ def test_inside_shard_map(devices):
     np.testing.assert_array_equal(found.labels, dist[:, picks].argmin(1))
 
 
-def test_gradient_of_radii(x64):
-    points = jax.device_put(CLOUDS[0].astype(np.float64))
-    radius = jax.jit(lambda x: jnp.sum(kcenter.gonzalez(x, K).radii * jnp.arange(1, K + 1)))
-    slope = jax.grad(radius)(points)
+def test_float64_and_gradients(x64):
+    def value(x):
+        order = kcenter.gonzalez(x, K, first=5)
+        return jnp.sum(order.radii * jnp.arange(1, K + 1)), order
+
+    value = jax.jit(jax.value_and_grad(value, has_aux=True))
+    points = CLOUDS[0].astype(np.float64)
     direction = np.random.default_rng(1).normal(size=points.shape)
-    rise = (radius(points + 1e-6 * direction) - radius(points - 1e-6 * direction)) / 2e-6
-    np.testing.assert_allclose(jnp.sum(slope * direction), rise, rtol=1e-5)
+    ((_, order), slope), ((above, _), _), ((below, _), _) = (
+        value(jax.device_put(points + step * direction)) for step in (0, 1e-6, -1e-6)
+    )
+    rise = (above - below) / 2e-6
+    np.testing.assert_allclose(np.sum(np.asarray(slope) * direction), rise, rtol=1e-5)
     assert abs(rise) > 0.1
+    narrow = orders()["whole", 0]
+    assert order.radii.dtype == np.float64
+    np.testing.assert_array_equal(order.indices, narrow.indices)
+    np.testing.assert_array_equal(order.labels, narrow.labels)
+    np.testing.assert_allclose(order.radii, narrow.radii, rtol=1e-6)
+    copies = jax.device_put(np.repeat(points[:3], 30, axis=0))
+    assert np.isfinite(value(copies)[1]).all()
 
 
 def test_other_metrics():
-    cloud, points = CLOUDS[1], jax.device_put(CLOUDS[1])
+    def chebyshev(x, y):
+        return jnp.max(jnp.abs(x - y), axis=1)
+
+    cloud = CLOUDS[1]
     norm = np.linalg.norm(cloud, axis=1)
     tables = {
         "sqeuclidean": oracles.pairwise(cloud) ** 2,
         "manhattan": np.abs(cloud[:, None] - cloud[None]).sum(-1),
         "cosine-angle": np.arccos(np.clip(cloud @ cloud.T / np.outer(norm, norm), -1, 1)),
+        chebyshev: np.abs(cloud[:, None] - cloud[None]).max(-1),
     }
-    for metric, dist in tables.items():
-        order = kcenter.gonzalez(points, K, metric=metric)
-        assert order.indices.tolist() == oracles.farthest_first(dist, K)[0]
-        table = kcenter.gonzalez(jax.device_put(dist.astype(np.float32)), K, metric="precomputed")
-        np.testing.assert_array_equal(table.indices, order.indices)
-        np.testing.assert_allclose(table.radii, order.radii, rtol=1e-3)
 
-    def chebyshev(x, y):
-        return jnp.max(jnp.abs(x - y), axis=1)
+    def by_all(points, given):
+        found = [kcenter.gonzalez(points, K, metric=metric) for metric in tables]
+        by_table = functools.partial(kcenter.gonzalez, k=K, metric="precomputed")
+        return found, jax.lax.map(by_table, given)
 
-    order = kcenter.gonzalez(points, K, metric=chebyshev)
-    dist = np.abs(cloud[:, None] - cloud[None]).max(-1)
-    assert order.indices.tolist() == oracles.farthest_first(dist, K)[0]
+    given = np.stack(list(tables.values())).astype(np.float32)
+    found, precomputed = jax.jit(by_all)(*jax.device_put((cloud, given)))
+    precomputed = jax.tree.map(np.asarray, precomputed)
+    for i, (order, dist) in enumerate(zip(found, tables.values(), strict=True)):
+        picks, radii = oracles.farthest_first(dist, K)
+        assert order.indices.tolist() == picks == precomputed.indices[i].tolist()
+        np.testing.assert_allclose(order.radii, radii, rtol=1e-3)
+        np.testing.assert_allclose(precomputed.radii[i], radii, rtol=1e-6)
 
 
 def test_five_million_points():
@@ -168,16 +224,16 @@ def test_five_million_points():
 
 
 def test_bad_input(bad_input):
-    points = jnp.zeros((4, 2))
+    points = np.zeros((4, 2), np.float32)
     for match, call in {
         "k must be at least 1": lambda: kcenter.gonzalez(points, 0),
         "fewer points than k": lambda: kcenter.gonzalez(points, 5),
-        "finite": lambda: kcenter.gonzalez(points.at[0, 0].set(jnp.nan), 2),
+        "finite": lambda: kcenter.gonzalez(points + np.nan, 2),
         "no points": lambda: kcenter.gonzalez(points[:0], 1),
         "first": lambda: kcenter.gonzalez(points, 2, first=4),
         "unknown metric": lambda: kcenter.gonzalez(points, 2, metric="cosine"),
         "with use_pallas": lambda: kcenter.gonzalez(points, 2, metric="manhattan", use_pallas=True),
-        "not masked away": lambda: kcenter.gonzalez(points, 2, mask=jnp.arange(4) > 0),
+        "not masked away": lambda: kcenter.gonzalez(points, 2, mask=np.arange(4) > 0),
         "axis_name": lambda: kcenter.gonzalez_sharded(
             points, 2, mesh=Mesh(np.array(jax.devices()[:1]), ("x",))
         ),

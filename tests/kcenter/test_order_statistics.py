@@ -1,7 +1,6 @@
 """Order statistics by bisection against sorting."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
@@ -16,8 +15,9 @@ WEIGHTS = np.random.default_rng(1).integers(0, 4, 96).astype(np.int32)
 
 def test_sorting():
     kth = jax.vmap(lambda rank: kth_smallest(jax.device_put(VALUES), rank))
-    np.testing.assert_array_equal(kth(jnp.arange(1, 97)), np.abs(np.sort(VALUES)))
-    assert kth(jnp.array([-1, 0, 97])).tolist() == [0, 0, np.inf]
+    found = np.asarray(kth(jax.device_put(np.arange(-1, 98, dtype=np.int32))))
+    np.testing.assert_array_equal(found[2:-1], np.abs(np.sort(VALUES)))
+    assert found[[0, 1, -1]].tolist() == [0, 0, np.inf]
 
 
 def test_weights_are_copies():
@@ -25,7 +25,8 @@ def test_weights_are_copies():
     kth = jax.vmap(
         lambda rank: kth_smallest(jax.device_put(VALUES), rank, weights=jax.device_put(WEIGHTS))
     )
-    np.testing.assert_array_equal(kth(jnp.arange(1, len(copies) + 1)), copies)
+    ranks = np.arange(1, len(copies) + 1, dtype=np.int32)
+    np.testing.assert_array_equal(kth(jax.device_put(ranks)), copies)
 
 
 def test_float64(x64):
@@ -34,18 +35,20 @@ def test_float64(x64):
 
 
 def test_shards_are_one_device(devices):
-    found = jax.shard_map(
-        lambda part: kth_smallest(part, 40, axis_name="x"),
-        mesh=Mesh(np.array(devices), ("x",)),
-        in_specs=PartitionSpec("x"),
-        out_specs=PartitionSpec(),
-        check_vma=False,
+    found = jax.jit(
+        jax.shard_map(
+            lambda part: kth_smallest(part, 40, axis_name="x"),
+            mesh=Mesh(np.array(devices), ("x",)),
+            in_specs=PartitionSpec("x"),
+            out_specs=PartitionSpec(),
+            check_vma=False,
+        )
     )(jax.device_put(VALUES))
     assert found == np.sort(VALUES)[39]
 
 
 def test_bad_input(bad_input):
     with pytest.raises(ValueError, match="values: expected dtype floating"):
-        kth_smallest(jnp.arange(3), 1)
+        kth_smallest(np.arange(3), 1)
     with pytest.raises(ValueError, match="weights: expected shape"):
-        kth_smallest(jnp.ones(3), 1, weights=jnp.ones(2, int))
+        kth_smallest(np.ones(3), 1, weights=np.ones(2, int))

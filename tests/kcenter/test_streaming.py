@@ -1,7 +1,8 @@
 """The doubling algorithm: its invariants after every point."""
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,23 +10,49 @@ from jaxlab import kcenter
 from tests.kcenter import oracles_traversal as oracles
 
 N, Q = 14, 3
-UPDATE = jax.jit(kcenter.stream_update)
+APART = np.arange(N, dtype=np.int32) % 2
 
 
 def streams():
+    """Points, groups, which are there: four of one group, one of two, and the half of that."""
     for seed in range(4):
         rng = np.random.default_rng(seed)
         cloud = rng.normal(size=(N, 2)) * rng.choice([0.1, 1, 10], (N, 1))
-        yield np.round(cloud, 1 if seed % 2 else 6).astype(np.float32)
+        cloud = np.round(cloud, 1 if seed % 2 else 6).astype(np.float32)
+        yield cloud, np.zeros(N, np.int32), np.ones(N, bool)
+        if not seed:
+            first = cloud
+    yield first, APART, np.ones(N, bool)
+    yield first, np.zeros(N, np.int32), APART == 0
+
+
+def point_by_point(cloud, groups, mask):
+    """States after every point, and the last as a coreset."""
+
+    def take(state, item):
+        state = kcenter.stream_update(state, *jax.tree.map(lambda part: part[None], item))
+        return state, state
+
+    empty = kcenter.stream_init(Q, 2, num_groups=2)
+    last, states = jax.lax.scan(take, empty, (cloud, groups, mask))
+    return states, kcenter.stream_finalize(last)
+
+
+@functools.cache
+def answers():
+    given = map(np.stack, zip(*streams(), strict=True))
+    found = jax.jit(jax.vmap(point_by_point))(*jax.device_put(tuple(given)))
+    found = jax.tree.map(np.asarray, found)
+    return [jax.tree.map(lambda part, i=i: part[i], found) for i in range(6)]
 
 
 def test_invariants_after_every_point():
-    for cloud in streams():
-        state, dist = kcenter.stream_init(Q, 2), oracles.pairwise(cloud)
+    for (cloud, _, _), (states, _) in zip(list(streams())[:4], answers(), strict=False):
+        dist = oracles.pairwise(cloud)
         for t in range(N):
-            state = UPDATE(state, jax.device_put(cloud[t : t + 1]))
-            delta, mask = float(state.delta[0]), np.asarray(state.mask[0])
-            kept = np.asarray(state.source_index[0])[mask]
+            state = jax.tree.map(lambda part, t=t: part[t], states)
+            delta, mask = state.delta[0], state.mask[0]
+            kept = state.source_index[0][mask]
             assert 1 <= mask.sum() <= Q
             np.testing.assert_array_equal(state.representatives[0][mask], cloud[kept])
             apart = dist[np.ix_(kept, kept)][np.triu_indices(len(kept), 1)]
@@ -35,47 +62,41 @@ def test_invariants_after_every_point():
             assert cover <= 2 * delta * (1 + 1e-6)
             assert delta <= 4 * best * (1 + 1e-6)
             assert state.weights[0][mask].sum() == t + 1 == state.seen
+            assert not state.mask[1].any()
 
 
 def test_groups_are_streams_of_their_own():
-    cloud = next(streams())
-    groups = np.arange(N, dtype=np.int32) % 2
-    both = UPDATE(kcenter.stream_init(Q, 2, num_groups=2), *jax.device_put((cloud, groups)))
-    mask = np.arange(N) % 2 == 0
-    one = UPDATE(kcenter.stream_init(Q, 2), jax.device_put(cloud), None, jax.device_put(mask))
-    np.testing.assert_array_equal(both.representatives[0], one.representatives[0])
-    np.testing.assert_array_equal(both.weights[0], one.weights[0])
-    assert both.delta[0] == one.delta[0]
-    assert (both.seen, one.seen) == (N, N // 2)
-    coreset = kcenter.stream_finalize(both)
-    there = np.asarray(coreset.weights) > 0
+    (_, _, (cloud, groups, _), _), (both, coreset) = list(streams())[2:], answers()[4]
+    one, _ = answers()[5]
+    np.testing.assert_array_equal(both.representatives[-1, 0], one.representatives[-1, 0])
+    np.testing.assert_array_equal(both.weights[-1, 0], one.weights[-1, 0])
+    assert both.delta[-1, 0] == one.delta[-1, 0] > 0
+    assert both.delta[-1, 1] > 0
+    assert (both.seen[-1], one.seen[-1]) == (N, N // 2)
+    there = coreset.weights > 0
     assert coreset.weights.sum() == N
-    assert coreset.radius == 2 * both.delta.max()
-    index = np.asarray(coreset.source_index)
-    assert (index >= 0).tolist() == there.tolist()
+    assert coreset.radius == 2 * both.delta[-1].max()
+    index = coreset.source_index
+    assert ((index >= 0) == there).all()
     np.testing.assert_array_equal(coreset.groups[there], groups[index[there]])
     np.testing.assert_array_equal(coreset.points[there], cloud[index[there]])
 
 
 def test_batches_change_nothing():
-    cloud = next(streams())
-    whole = UPDATE(kcenter.stream_init(Q, 2), jax.device_put(cloud))
-    parts = kcenter.stream_init(Q, 2)
-    for t in range(N):
-        parts = UPDATE(parts, jax.device_put(cloud[t : t + 1]))
-    for one, other in zip(whole, parts, strict=True):
-        np.testing.assert_array_equal(one, other)
+    cloud, groups, _ = list(streams())[4]
+    empty = kcenter.stream_init(Q, 2, num_groups=2)
+    whole = kcenter.stream_update(empty, *jax.device_put((cloud, groups)))
+    for one, other in zip(whole, answers()[4][0], strict=True):
+        np.testing.assert_array_equal(one, other[-1])
 
 
 def test_bad_input(bad_input):
-    state = kcenter.stream_init(2, 2)
+    state, batch = kcenter.stream_init(Q, 2, num_groups=2), np.zeros((2, 2), np.float32)
     for match, call in {
         "size": lambda: kcenter.stream_init(0, 2),
-        "batch: expected shape": lambda: kcenter.stream_update(state, jnp.zeros((3, 1))),
-        "group labels": lambda: kcenter.stream_update(state, jnp.zeros((2, 2)), jnp.array([0, 1])),
-        "mask: expected dtype": lambda: kcenter.stream_update(
-            state, jnp.zeros((2, 2)), None, jnp.ones(2)
-        ),
+        "batch: expected shape": lambda: kcenter.stream_update(state, batch[:, :1]),
+        "group labels": lambda: kcenter.stream_update(state, batch, np.array([0, 2])),
+        "mask: expected dtype": lambda: kcenter.stream_update(state, batch, None, np.ones(2)),
     }.items():
         with pytest.raises(ValueError, match=match):
             call()
