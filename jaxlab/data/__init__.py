@@ -4,6 +4,7 @@
 citation and checksums. ``available()`` lists the names and says which can be had without a network.
 A file is looked for in ``root``, ``$JAXLAB_DATA``, system folders and the cache, and downloaded
 last; it is used only if its SHA-256 is the published one (:mod:`jaxlab.data.files`).
+``read_matrix(path)`` reads a matrix of your own.
 
 To add a set, write one :class:`Entry` in a module here: its record, a :class:`FileSpec` for each
 file, and a function from file contents to arrays; then list the module in
@@ -19,6 +20,7 @@ Example:
 from jaxlab.data.dataset import Dataset, DatasetInfo
 from jaxlab.data.entry import Entry
 from jaxlab.data.files import DataUnavailableError, FileSpec, cache_folder, fetch, is_offline
+from jaxlab.data.matrices import read_matrix
 from jaxlab.data.registry import Availability, available, load
 
 __all__ = [
@@ -33,4 +35,5 @@ __all__ = [
     "fetch",
     "is_offline",
     "load",
+    "read_matrix",
 ]

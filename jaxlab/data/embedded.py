@@ -49,6 +49,16 @@ def _diabetes(read_file: ReadFile, split: str, *, scaled: bool = True) -> dict[s
     }
 
 
+def _linnerud(read_file: ReadFile, split: str) -> dict[str, np.ndarray]:
+    bunch = _bunch("load_linnerud")
+    return {
+        "features": bunch.data.astype(np.float32),
+        "targets": bunch.target.astype(np.float32),
+        "feature_names": np.array(bunch.feature_names, dtype=np.str_),
+        "target_names": np.array(bunch.target_names, dtype=np.str_),
+    }
+
+
 _Embedded = functools.partial(Entry, source="scikit-learn", splits=("all",))
 _UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 
@@ -91,5 +101,12 @@ ENTRIES = (
         citation="B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, "
         "Annals of Statistics 32(2):407-499, 2004.",
         read=_diabetes,
+    ),
+    _Embedded(
+        name="linnerud",
+        description="Exercises and bodies of men: features [20, 3], targets [20, 3].",
+        licence="none stated; distributed with scikit-learn (BSD-3-Clause)",
+        citation="M. Tenenhaus, La régression PLS: théorie et pratique, Technip, Paris, 1998.",
+        read=_linnerud,
     ),
 )

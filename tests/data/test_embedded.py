@@ -41,6 +41,15 @@ def test_diabetes():
     np.testing.assert_array_equal(raw["targets"], sklearn.datasets.load_diabetes().target)
 
 
+def test_linnerud():
+    data = jaxlab.data.load("linnerud")
+    expected = sklearn.datasets.load_linnerud()
+    np.testing.assert_array_equal(data["features"], expected.data)
+    np.testing.assert_array_equal(data["targets"], expected.target)
+    assert list(data["feature_names"]) == ["Chins", "Situps", "Jumps"]
+    assert list(data["target_names"]) == ["Weight", "Waist", "Pulse"]
+
+
 def test_patches_tile_the_photographs():
     """Every patch is found once in its photograph, and all together cover it."""
     data = jaxlab.data.load("natural_patches", seed=3, dtype="uint8")

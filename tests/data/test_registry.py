@@ -17,6 +17,7 @@ def test_available_needs_no_network_for_embedded_sets():
         "iris",
         "wine",
         "diabetes",
+        "linnerud",
         "natural_patches",
     }
 
