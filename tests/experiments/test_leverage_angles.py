@@ -1,0 +1,116 @@
+"""Leverage: scores against angles, and sampling by scores."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.leverage import angles_report, sampling_report
+from jaxlab.experiments.leverage.angles import angles_of, subsets
+from jaxlab.runner.execute import run
+from tests.helpers import finished
+
+
+def test_subsets_are_of_every_kind_and_size():
+    found = subsets(30, 200, 20, seed=0)
+    assert len(found) == 200
+    for kind in angles_report.KINDS:
+        sizes = {len(subset.vectors) for subset in found if subset.kind == kind}
+        assert sizes == set(range(1, 21))
+    for subset in found:
+        assert len(set(subset.vectors)) == len(subset.vectors)
+        assert set(subset.vectors) <= set(range(30))
+    assert found[0].vectors == (0,)
+    few = subsets(30, 12, 20, seed=0)
+    assert [len(subset.vectors) for subset in few if subset.kind == "leading"] == [1, 10, 20]
+    assert subsets(2, 4, 20, seed=0)[-1].vectors in ((0,), (1,))
+
+
+def test_angles_are_those_of_the_columns_themselves():
+    a = np.random.default_rng(0).standard_normal((9, 5)) * [1, 2, 3, 4, 5]
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    basis = np.linalg.qr(a[:, [3, 1]])[0]
+    cosines = np.linalg.svd(basis.T @ u[:, [0, 2]], compute_uv=False)
+    np.testing.assert_allclose(np.cos(angles_of(s, vt, (0, 2), [3, 1])), cosines, atol=1e-9)
+    more = angles_of(s, vt, (0, 2, 4), [3, 1])
+    np.testing.assert_allclose(more[2], np.pi / 2)
+
+
+def case(angles=0.5, lower=0.1, linear=0.9, tan2_bound=2.0, selection="scores", deficit=0.4):
+    return {
+        "data": "d",
+        "kind": "leading",
+        "k": 2,
+        "first": 0,
+        "selection": selection,
+        "full_rank": True,
+        "deficit": deficit,
+        "angles": angles,
+        "lower": lower,
+        "upper_linear": linear,
+        "upper_refined": 0.6,
+        "tan_max": 1.0,
+        "tan_max_bound": None,
+        "tan2": 1.5,
+        "sum_tan2_bound": tan2_bound,
+    }
+
+
+def of_angles(error=1e-15, other=0.1, **changes):
+    reporter = mock.Mock(spec=Reporter)
+    rows = [case(**changes), case(deficit=0.1, angles=other)]
+    angles_report.judge(rows, {"d": {"error": error, "cases": 3}}, reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_angles():
+    claims = [claim.id for claim in angles_report.CLAIMS]
+    assert of_angles() == dict.fromkeys(claims, True)
+    bad = of_angles(error=1e-7, other=0.55, angles=0.5, lower=0.51, linear=0.59, tan2_bound=1.4)
+    assert bad == dict.fromkeys(claims, False)
+
+
+def test_a_small_run_on_angles(tmp_path):
+    tiny = ["data.names=[wine] subsets=4 columns=[2,6] largest=2 exact=1"]
+    results = finished(run("leverage-angles", preset="smoke", sets=tiny, runs=tmp_path))
+    assert all(claim["holds"] for claim in results["claims"])
+    assert [row[2:4] for row in results["tables"]["bounds"]["rows"]] == [[4, 4]] * 4
+
+
+@pytest.mark.parametrize("delta", [0.25, 0.5])
+def test_the_sufficient_number_of_columns_meets_the_risk_and_one_less_does_not(delta):
+    c = sampling_report.sufficient(4, delta, 0.1)
+    assert sampling_report.bound(4, c, delta) <= 0.1 < sampling_report.bound(4, c - 1, delta)
+    assert sampling_report.failures({"least": [0.1, 0.8, 0.8, 0.9]}, delta) == 0.25
+
+
+def of_sampling(least=0.9, away=2.9):
+    reporter = mock.Mock(spec=Reporter)
+    config = mock.Mock(deltas=(0.5,), risk=0.1)
+    c = sampling_report.sufficient(3, 0.5, 0.1)
+    row = {"k": 3, "c": c, "probabilities": "scores", "least": [0.9, least, 0.9]}
+    sampling_report.judge(config, [row | {"away": away, "standard_error": 1.0}], reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_sampling():
+    claims = [claim.id for claim in sampling_report.CLAIMS]
+    assert of_sampling() == dict.fromkeys(claims, True)
+    assert of_sampling(least=0.4, away=3.1) == dict.fromkeys(claims, False)
+
+
+def test_a_small_run_on_sampling_of_a_users_matrix_repeats(tmp_path):
+    matrix = np.random.default_rng(0).standard_normal((30, 8)) * np.arange(1, 9)
+    np.savetxt(tmp_path / "mine.csv", matrix, delimiter=",", header="a,b,c,d,e,f,g,h", comments="")
+    tiny = [
+        f"data.path={tmp_path / 'mine.csv'}",
+        "k=2 starts=[1] columns=[8] deltas=[0.75] keys=30",
+    ]
+    results = [
+        finished(run("leverage-sampling", preset="smoke", sets=tiny, runs=tmp_path / name))
+        for name in "ab"
+    ]
+    assert results[0] == results[1]
+    assert all(claim["holds"] for claim in results[0]["claims"])
+    assert results[0]["tables"]["failures"]["rows"][0][0] == "mine.csv, R = 1–2"
