@@ -1,0 +1,198 @@
+"""Claims, tables and figures of the experiment on CUR decompositions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxlab.experiments import plotting
+from jaxlab.experiments.interface import Claim, Reporter
+
+__all__ = [
+    "CLAIMS",
+    "METHODS",
+    "draw_errors",
+    "draw_pictures",
+    "draw_pixels",
+    "judge",
+    "tabulate",
+]
+
+Found = Mapping[str, Mapping[str, Any]]
+
+METHODS = {
+    "leading": "leading scores",
+    "generalized": "generalized scores",
+    "ridge": "ridge scores",
+    "greedy": "greedy",
+    "uniform": "uniform",
+}
+_LOOKS = plotting.styles(list(METHODS))
+_LOOKS["generalized"] |= {"linestyle": "--"}  # may lie on leading scores
+_ERRORS = {
+    "pixels": "‖A − P_C A‖² / ‖A‖²",
+    "cur": "‖A − C U R‖² / ‖A‖²",
+    "labels": "‖B − P_C B‖² / ‖B‖²",
+}
+
+CLAIMS = (
+    Claim(
+        id="classical-bound",
+        statement="Columns of small leverage deficit approximate the matrix nearly as well as the "
+        "leading singular vectors.",
+        source="Papailiopoulos, Kyrillidis, Boutsidis 2014, which the paper generalizes",
+        paper="‖A − P_C A‖² ≤ ‖A − A_k‖² / (1 − ε)",
+        criterion="leading scores for k = 1 and up, columns until ε ≤ ½: the bound is kept for "
+        "every k",
+    ),
+    Claim(
+        id="leading-for-pictures",
+        statement="Scores of the leading vectors serve the pictures themselves best.",
+        source="abstract: classical scores are for approximating the matrix itself",
+        paper="–",
+        criterion="‖A − C U R‖ with leading scores less than with scores for the labels, for "
+        "every number of columns",
+    ),
+    Claim(
+        id="generalized-for-labels",
+        statement="Scores of the vectors that carry the labels serve the labels best.",
+        source="abstract: generalized scores are for another matrix",
+        paper="–",
+        criterion="what is left of the labels with generalized scores less than with leading "
+        "scores, for every number of columns",
+    ),
+)
+
+
+def _counts(found: Found) -> list[int]:
+    return sorted(int(c) for c in found["leading"])
+
+
+def tabulate(
+    config: Any,
+    pair: Any,
+    found: Found,
+    spectrum: Mapping[str, float],
+    bounds: Sequence[Mapping[str, Any]],
+    reporter: Reporter,
+) -> None:
+    """Errors by method and number of columns."""
+    counts = _counts(found)
+    lines: list[list[Any]] = [
+        [title] + [round(found[method][str(c)][error], 4) for error in _ERRORS for c in counts]
+        for method, title in METHODS.items()
+    ]
+    best = [round(spectrum[str(c)], 4) for c in counts]
+    lines.append(["best of rank c", *best, *best, *(["–"] * len(counts))])
+    reporter.table(
+        "errors",
+        ["method", *(f"{label}, c = {c}" for label in _ERRORS.values() for c in counts)],
+        lines,
+        f"{pair.title}: errors with c of {pair.a.shape[1]} columns, and for CUR with "
+        f"{config.rows_per_column} c of {len(pair.a) - config.shown} rows; scores of {config.k} "
+        f"singular vectors, ridge {config.ridge:g} σ_0². Uniform choices are means of "
+        f"{config.draws}, seed {config.seed}.",
+    )
+    reporter.table(
+        "classical",
+        ["k", "columns", "deficit ε", "‖A − P_C A‖² / ‖A‖²", "‖A − A_k‖² / (1 − ε) / ‖A‖²"],
+        [
+            [row["k"], row["c"]]
+            + [round(row[name], 4) for name in ("deficit", "left")]
+            + [round(row["best"] / (1 - row["deficit"]), 4)]
+            for row in bounds
+        ],
+        "Columns by leading scores until the deficit is at most ½, and the bound on what they "
+        "leave.",
+    )
+
+
+def draw_errors(
+    config: Any, pair: Any, found: Found, spectrum: Mapping[str, float], reporter: Reporter
+) -> None:
+    """The three errors against the number of columns."""
+    counts = _counts(found)
+    figure, axes = plotting.new_figure(1, len(_ERRORS), panel=(3.9, 3.5))
+    titles = ("from the pixels alone", "from pixels and pictures, CUR", "labels from the pixels")
+    if pair.picture is None:
+        titles = ("from the columns alone", "from columns and rows, CUR", "target from the columns")
+    for ax, (error, label), title in zip(axes, _ERRORS.items(), titles, strict=True):
+        for method, name in METHODS.items():
+            values = [found[method][str(c)][error] for c in counts]
+            plotting.curves(ax, counts, values, label=name, style=_LOOKS[method])
+        if error != "labels":
+            best = [spectrum[str(c)] for c in counts]
+            ax.plot(counts, best, ":", color="#222222", label="best of rank c")
+        plotting.count_axis(ax, counts)
+        ax.set(title=title, xlabel="columns c", ylabel=label, ylim=(0, None))
+    plotting.legend(figure)
+    reporter.figure(
+        "errors", figure, f"{pair.title}: squared errors by what chooses the columns and rows."
+    )
+
+
+def draw_pixels(config: Any, pair: Any, found: Found, reporter: Reporter) -> None:
+    """The chosen pixels on the standard deviation of all."""
+    c = _counts(found)[-1]
+    height, width = pair.picture
+    figure, axes = plotting.new_figure(1, len(METHODS), panel=(2.3, 2.7))
+    picture = np.zeros(height * width)
+    picture[pair.columns] = pair.a.std(axis=0)
+    for ax, (method, name) in zip(axes, METHODS.items(), strict=True):
+        entry = found[method][str(c)]
+        row, column = np.divmod(pair.columns[entry["columns"]], width)
+        ax.imshow(picture.reshape(height, width), cmap="Greys", interpolation="nearest")
+        size = 900 / max(height, width)
+        ax.scatter(column, row, s=size, color=plotting.COLOURS[1], linewidths=0)
+        ax.set_title(f"{name}\nleaves {entry['pixels']:.2f}", fontsize=9)
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    reporter.figure(
+        "pixels",
+        figure,
+        f"{pair.title}: the {c} pixels with the largest scores, on the standard deviation of every "
+        "pixel, and what they leave of the pictures. A score does not know of its neighbours: the "
+        "largest lie together.",
+    )
+
+
+def draw_pictures(
+    config: Any, pair: Any, pictures: Mapping[str, np.ndarray], reporter: Reporter
+) -> None:
+    """New pictures, drawn from the chosen pixels."""
+    figure = plotting.image_rows(pictures, size=0.8)
+    reporter.figure(
+        "pictures",
+        figure,
+        f"{pair.title}: pictures that were left out, each drawn from the pixels above alone, with "
+        "coefficients of the others.",
+    )
+
+
+def judge(found: Found, bounds: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:
+    """Hold the errors against the criteria."""
+    counts = _counts(found)
+    shares = [row["left"] * (1 - row["deficit"]) / row["best"] for row in bounds]
+    kept = sum(share <= 1 + 1e-9 for share in shares)
+    reporter.verdict(
+        "classical-bound",
+        ours=f"kept in {kept} of {len(shares)} cases, at most {max(shares):.3f} of it",
+        holds=kept == len(shares),
+    )
+    for claim, error, first, second in (
+        ("leading-for-pictures", "cur", "leading", "generalized"),
+        ("generalized-for-labels", "labels", "generalized", "leading"),
+    ):
+        pairs = [(found[first][str(c)][error], found[second][str(c)][error]) for c in counts]
+        ours = ", ".join(
+            f"{one:.3f} against {other:.3f} at c = {c}"
+            for c, (one, other) in zip(counts, pairs, strict=True)
+        )
+        holds: bool | None = all(one < other for one, other in pairs)
+        if all(
+            set(found[first][str(c)]["columns"]) == set(found[second][str(c)]["columns"])
+            for c in counts
+        ):
+            ours, holds = "the same columns: the labels lie in the leading vectors", None
+        reporter.verdict(claim, ours=ours, holds=holds)

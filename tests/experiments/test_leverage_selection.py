@@ -1,0 +1,185 @@
+"""Leverage: the data of its experiments, column subset selection, and CUR decompositions."""
+
+import itertools
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.leverage import cur_report, gcss_report, peers
+from jaxlab.experiments.leverage.matrices import Data, load, planted_target
+from jaxlab.runner.execute import run
+from tests.helpers import finished
+
+RAW = {
+    "names": (),
+    "path": "",
+    "target": "",
+    "rows": 0,
+    "center": True,
+    "scale": False,
+    "drop_std_below": 0.0,
+}
+
+
+def test_pairs_are_centred_and_lose_constant_columns():
+    digits = load("digits", Data(**RAW))
+    assert digits.a.shape == (1797, 61)
+    assert digits.b.shape == (1797, 10)
+    np.testing.assert_allclose(digits.a.mean(axis=0), 0, atol=1e-12)
+    assert {0, 32, 39}.isdisjoint(digits.columns.tolist())
+    halves = load("wine_halves", Data(**RAW | {"rows": 100, "scale": True}))
+    assert (halves.a.shape, halves.b.shape) == ((100, 6), (100, 7))
+    np.testing.assert_allclose(halves.a.std(axis=0), 1)
+    np.testing.assert_allclose((halves.a * halves.units + halves.means)[0, 0], 14.23, rtol=1e-6)
+    assert load("linnerud", Data(**RAW)).b.shape == (20, 3)
+
+
+def test_a_matrix_of_the_users_has_its_target_in_a_file_or_in_its_right_half(tmp_path):
+    a, b = np.arange(12.0).reshape(4, 3) ** 2, np.arange(4.0)
+    np.save(tmp_path / "a.npy", a)
+    np.save(tmp_path / "b.npy", b)
+    data = RAW | {"path": str(tmp_path / "a.npy"), "center": False}
+    pair = load(
+        data["path"],
+        Data(
+            **data,
+        ),
+    )
+    assert (pair.title, pair.a.shape, pair.b.shape) == ("a.npy", (4, 1), (4, 2))
+    with_target = data | {"target": str(tmp_path / "b.npy")}
+    pair = load(data["path"], Data(**with_target))
+    np.testing.assert_array_equal(pair.b[:, 0], b)
+    np.save(tmp_path / "b.npy", b[:3])
+    with pytest.raises(ValueError, match=r"b.npy: expected 4 rows.*got 3"):
+        load(data["path"], Data(**with_target | {"rows": 3}))
+    np.save(tmp_path / "a.npy", np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"a.npy: expected columns with a standard deviation"):
+        load(data["path"], Data(**data | {"rows": 2}))
+
+
+def test_a_planted_target_has_its_signal_in_the_vectors_and_noise_of_its_norm():
+    u = np.linalg.qr(np.random.default_rng(5).standard_normal((40, 3)))[0]
+    b = planted_target(u, seed=1, width=7, noise=0.2)
+    noise = b - planted_target(u, seed=1, width=7, noise=0.0)
+    assert b.shape == (40, 7)
+    np.testing.assert_allclose(np.linalg.norm(noise), 0.2)
+    np.testing.assert_allclose(np.linalg.norm(b - noise), 1)
+    np.testing.assert_allclose(u @ (u.T @ (b - noise)), b - noise, atol=1e-12)
+
+
+def test_residual_fractions_are_those_of_least_squares():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((20, 6)), rng.standard_normal((20, 2))
+    a[:, 4] = a[:, 1] - a[:, 3]
+    order = [3, 1, 4, -1, 0]
+    found = peers.residual_fractions(a, b, order, [1, 2, 3, 4, 5])
+    for c, value in zip([1, 2, 3, 4, 5], found, strict=True):
+        columns = a[:, [j for j in order[:c] if j >= 0]]
+        rest = b - columns @ np.linalg.lstsq(columns, b, rcond=None)[0]
+        np.testing.assert_allclose(value, (rest**2).sum() / (b**2).sum(), rtol=1e-9)
+    assert peers.residual_fractions(a, 0 * b, order, [1]) == [0.0]
+    pairs = itertools.combinations(range(6), 2)
+    best = min(peers.residual_fractions(a, b, list(pair), [2])[0] for pair in pairs)
+    assert peers.best_subset(a, b, 2) == best
+    assert peers.best_subset(a, b, 3, limit=19) is None
+
+
+def test_the_orders_of_peers_are_columns():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((20, 6)) * [1, 2, 9, 3, 4, 5], rng.standard_normal((20, 2))
+    for order_of in peers.orders().values():
+        order = order_of(a, b, 4)
+        assert len(set(order.tolist())) == 4
+    assert peers.orders()["norm"](a, b, 2).tolist() == [2, 5]
+
+
+def residuals(scores, leading, hybrid=0.5, counts=(2,)):
+    entry = {"leverage": scores, "leading": leading, "hybrid": hybrid, "greedy": 0.5}
+    return {
+        "counts": list(counts),
+        "residual": {name: {str(c): [v, 0.0] for c in counts} for name, v in entry.items()},
+        "title": "",
+        "shape": [178, 13],
+        "k": 2,
+        "kept": 3,
+        "certified": 3,
+        "difference": 0.0,
+    }
+
+
+def of_gcss(scores=0.3, leading=0.7, hybrid=0.5, aligned=0.7, **more):
+    wine = residuals(scores, leading, hybrid) | more
+    cancer = residuals(scores, leading, hybrid) | {"shape": [569, 30]}
+    plant = {"data": "digits", "seed": 0, "k": 5}
+    later = residuals(scores, leading, hybrid, [20]) | plant | {"start": 10}
+    first = residuals(aligned, 0.7, hybrid, [20]) | plant | {"start": 0}
+    reporter = mock.Mock(spec=Reporter)
+    config = mock.Mock()
+    config.data.center, config.data.scale = True, False
+    gcss_report.judge(config, {"wine": wine, "breast_cancer": cancer}, [later, first], reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_column_subset_selection():
+    claims = {claim.id for claim in gcss_report.CLAIMS}
+    assert of_gcss() == dict.fromkeys(claims, True)
+    bad = of_gcss(scores=0.5, hybrid=0.6, aligned=0.6999, kept=2)
+    assert bad == dict.fromkeys(claims, False)
+    assert of_gcss(difference=1e-7)["certificate"] is False
+    assert of_gcss(shape=[177, 13])["wine"] is None
+
+
+def of_cur(left=0.39, cur=0.2, labels=0.3, columns=(1, 2)):
+    leading = {"pixels": 0.3, "cur": cur, "labels": labels, "columns": [0, 1]}
+    bounds = [{"k": 1, "c": 4, "deficit": 0.5, "left": left, "best": 0.2}]
+    other = {"pixels": 0.4, "cur": 0.3, "labels": 0.2, "columns": list(columns)}
+    reporter = mock.Mock(spec=Reporter)
+    found = {"leading": {"2": leading}, "generalized": {"2": other}}
+    cur_report.judge(found, bounds, reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_cur_decompositions():
+    claims = [claim.id for claim in cur_report.CLAIMS]
+    assert of_cur() == dict.fromkeys(claims, True)
+    assert of_cur(left=0.41, cur=0.31, labels=0.19) == dict.fromkeys(claims, False)
+    assert list(of_cur(columns=(1, 0)).values()) == [True, None, None]
+
+
+def test_a_small_run_of_column_subset_selection(tmp_path):
+    tiny = [
+        "data.names=[wine] planted.names=[wine] planted.k=[2] planted.starts=[0,3]",
+        "planted.seeds=1 columns=[2] draws=2 repeats=0",
+        'methods=["leverage","sampling","hybrid","greedy"]',
+    ]
+    results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held == {
+        "wine": True,
+        "breast-cancer": None,
+        "planted": None,
+        "aligned": True,
+        "hybrid": True,
+        "certificate": True,
+    }
+    assert results["tables"]["real-wine"]["rows"][0] == ["generalized scores", 0.3615]
+
+
+def test_a_small_run_of_cur_decompositions(tmp_path):
+    tiny = ["data.rows=45 columns=[4] k=3 shown=2 draws=1"]
+    results = finished(run("leverage-cur", preset="smoke", sets=tiny, runs=tmp_path))
+    assert set(results["figures"]) == {"errors", "pixels", "pictures"}
+    best = results["tables"]["errors"]["rows"][-1]
+    assert all(best[1] < row[1] for row in results["tables"]["errors"]["rows"][:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gcss", "cur", "angles", "scca", "sampling", "scaling"])
+def test_the_smoke_preset_runs(tmp_path, name):
+    results = finished(run(f"leverage-{name}", preset="smoke", runs=tmp_path))
+    timed = ("linear-in-rows", "faster-than-svd")
+    assert all(
+        claim["holds"] in (True, None) for claim in results["claims"] if claim["id"] not in timed
+    )
