@@ -1,0 +1,114 @@
+"""Scores of a matrix whose rows are spread over devices: are they those of one device?
+
+:func:`compare` runs in a process with several devices. A laptop has one, so :func:`on_devices`
+starts a second process of this module where the CPU poses as several.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from jaxlab import leverage
+
+__all__ = ["compare", "on_devices", "scores_of_gram"]
+
+
+def scores_of_gram(gram: Float[Array, "n n"], subset: Sequence[int]) -> Float[Array, " n"]:
+    """Leverage scores of columns from ``AᵀA``, of singular vectors by descending value."""
+    vectors = jnp.linalg.eigh(gram)[1][:, ::-1]
+    return leverage.subspace_leverage_scores(vectors[:, tuple(subset)], orthonormal=True)
+
+
+def compare(*, devices: int, m: int, n: int, seed: int, subset: Sequence[int]) -> dict[str, Any]:
+    """Scores from Gram matrices and from QR, on one device and on ``devices``.
+
+    Returns:
+        ``gram`` and ``qr``: largest difference of the scores; ``residual``: that of the residual
+        fractions of ten columns for a target, from moments on one and on all; ``columns``: whether
+        these columns are the same; ``devices``.
+    """
+    key_a, key_b = jax.random.split(jax.random.key(seed))
+    decay = 1 / jnp.sqrt(jnp.arange(1, n + 1))
+    a = jax.random.normal(key_a, (m, n)) * decay
+    b = a @ jax.random.normal(key_b, (n, 3)) + 0.1 * jax.random.normal(key_b, (m, 3))
+    mesh = Mesh(np.array(jax.devices()[:devices]), ("data",))
+
+    gram, single = leverage.gram_sharded(a, mesh=mesh), leverage.gram(a)
+    r_sharded, r_single = leverage.tsqr(a, mesh=mesh)[1], leverage.tsqr(a)[1]
+    spread, whole = _moments(a, b, mesh, devices), _moments(a, b, None, 1)
+    selected = [
+        leverage.gcss_from_moments(moments, c=min(10, n), method="greedy")
+        for moments in (spread, whole)
+    ]
+
+    def difference(left: Any, right: Any) -> float:
+        return float(np.abs(np.asarray(left) - np.asarray(right)).max())
+
+    return {
+        "devices": devices,
+        "gram": difference(scores_of_gram(gram, subset), scores_of_gram(single, subset)),
+        "qr": difference(
+            *(
+                leverage.generalized_leverage_scores(leverage.svd(r), tuple(subset))
+                for r in (r_sharded, r_single)
+            )
+        ),
+        "residual": difference(*(found.residual_fraction for found in selected)),
+        "columns": bool((np.asarray(selected[0].columns) == np.asarray(selected[1].columns)).all()),
+    }
+
+
+def _moments(a: Array, b: Array, mesh: Mesh | None, devices: int) -> leverage.Moments:
+    """Moments of both views, of rows on each device."""
+    n, p = a.shape[1], b.shape[1]
+    if mesh is None:
+        return leverage.moments_update(leverage.moments_init(n, p), a, b)
+    pad = -len(a) % devices
+    rows = jax.sharding.PartitionSpec("data")
+
+    def of_shard(a: Array, b: Array, mask: Array) -> leverage.Moments:
+        mine = leverage.moments_update(leverage.moments_init(n, p), a, b, mask)
+        return leverage.moments_psum(mine, "data")
+
+    over = jax.shard_map(
+        of_shard, mesh=mesh, in_specs=(rows, rows, rows), out_specs=jax.sharding.PartitionSpec()
+    )
+    padded = [jnp.pad(view, ((0, pad), (0, 0))) for view in (a, b)]
+    return jax.jit(over)(*padded, jnp.arange(len(a) + pad) < len(a))
+
+
+def on_devices(devices: int, **arguments: Any) -> dict[str, Any]:
+    """:func:`compare`, in this process if it has the devices, else in one that is given them."""
+    if jax.device_count() >= devices:
+        return compare(devices=devices, **arguments)
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+    search = os.pathsep.join(path for path in sys.path if path)
+    virtual = {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu", "PYTHONPATH": search}
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        question = json.dumps({"devices": devices, **arguments})
+        finished = subprocess.run(
+            [sys.executable, "-m", __name__, question, str(answer)],
+            env=os.environ | virtual,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            raise RuntimeError(f"the process with {devices} devices failed:\n{finished.stderr}")
+        return json.loads(answer.read_text())
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(compare(**json.loads(sys.argv[1]))))

@@ -1,0 +1,113 @@
+"""Leverage: sparse canonical correlations, and the time of scores."""
+
+from unittest import mock
+
+import numpy as np
+
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.leverage import scaling_report, scca_report, sharding
+from jaxlab.experiments.leverage.scaling import decaying
+from jaxlab.experiments.leverage.scca import best_pair, first_correlation, split
+from jaxlab.runner.execute import run
+from tests.helpers import finished
+
+
+def test_rows_are_split_where_there_are_enough():
+    a = np.arange(12.0)[:, None]
+    views = split(a, 2 * a, 12)
+    assert (len(views.a), len(views.a_test)) == (8, 4)
+    np.testing.assert_array_equal(np.concatenate([views.b, views.b_test]), 2 * a)
+    assert split(a, a, 13).a_test is None
+
+
+def test_first_correlation_is_numpys_for_single_columns():
+    a, b = np.random.default_rng(0).standard_normal((2, 30, 3))
+    table = np.abs(np.corrcoef(a.T, b.T)[:3, 3:])
+    np.testing.assert_allclose(first_correlation(a[:, :1], b[:, 1:2]), table[0, 1])
+    np.testing.assert_allclose(best_pair(a, b, 1, 9), table.max())
+    np.testing.assert_allclose(first_correlation(a, a[:, :2] @ np.ones((2, 1)) + 5), 1)
+    assert best_pair(a, b, 1, 8) is None
+
+
+def of_scca(wine=0.8646, test=0.95, pmd=0.8, kept=True, rows=178):
+    views = {
+        "shapes": [[rows, 6], [rows, 7]],
+        "test": 0,
+        "methods": {
+            "leverage": {"1": {"train": wine, "kept": kept, "bound": 1.0}},
+            "leading": {"1": {"train": 0.4}},
+        },
+        "best": {"1": 0.8646},
+    }
+    halves = {
+        "shapes": [[4000, 300], [4000, 300]],
+        "test": 2000,
+        "methods": {
+            name: {str(c): {"test": value} for c in (5, 10, 20)}
+            for name, value in (("subspace", test), ("pmd", pmd), ("pmd_raw", 0.7))
+        },
+        "best": {},
+    }
+    reporter, config = mock.Mock(spec=Reporter), mock.Mock()
+    config.data.center, config.data.scale = True, False
+    scca_report.judge(config, {"wine_halves": views, "fashion_halves": halves}, reporter)
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_sparse_cca():
+    claims = [claim.id for claim in scca_report.CLAIMS]
+    assert of_scca() == dict.fromkeys(claims, True)
+    assert of_scca(wine=0.85, test=0.91, pmd=0.84, kept=False) == dict.fromkeys(claims, False)
+    assert of_scca(rows=100)["wine"] is None
+
+
+def test_a_small_run_of_sparse_cca(tmp_path):
+    tiny = ['columns=[1] methods=["leverage","leading","pmd_raw"] bounds=[0.5]']
+    results = finished(run("leverage-scca", preset="smoke", sets=tiny, runs=tmp_path))
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held == {"wine": True, "held-out": None, "against-pmd": None, "bound": True}
+    rows = results["tables"]["correlations-wine-halves"]["rows"]
+    assert [row[-1] for row in rows] == [0.8646, 0.3934, 0.3934, 0.8646]
+
+
+def test_the_matrix_has_the_spectrum_that_was_asked_for():
+    a = decaying(20_000, 16, 0)
+    s = np.linalg.svd(a, compute_uv=False)
+    np.testing.assert_allclose(s / s[0] * np.sqrt(np.arange(1, 17)), 1, atol=0.05)
+    assert a.dtype == np.float32
+
+
+def of_scaling(double=2.0, faster=4.0, error=1e-12, shard=1e-6, columns=True, m=100_000):
+    reporter = mock.Mock(spec=Reporter)
+    scaling_report.judge(
+        mock.Mock(reference=(m, 256)),
+        {"gram": error},
+        {"gram": shard, "qr": shard, "residual": shard, "columns": columns, "devices": 4},
+        {100: 1.0, 200: double, 300: 9.0},
+        {"gram": 1.0, "numpy": faster},
+        reporter,
+    )
+    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+
+
+def test_verdicts_of_scaling():
+    claims = [claim.id for claim in scaling_report.CLAIMS]
+    assert of_scaling() == dict.fromkeys(claims, True)
+    assert of_scaling(double=2.3, faster=2.9, shard=1e-3) == dict.fromkeys(claims, False)
+    assert of_scaling(error=1e-7)["faster-than-svd"] is False
+    assert of_scaling(columns=False)["sharded"] is False
+    assert of_scaling(m=1000)["faster-than-svd"] is None
+
+
+def test_a_small_run_on_scaling(tmp_path, monkeypatch):
+    # the room's tests run on several devices; so does the smoke preset
+    spread = {"gram": 0.0, "qr": 1e-7, "residual": 0.0, "columns": True, "devices": 2}
+    monkeypatch.setattr(sharding, "on_devices", lambda devices, **arguments: spread)
+    tiny = [
+        "rows=[64] columns=[8] k=2 repeats=1 doubled=[64,128] doubled_columns=8",
+        'reference=[64,8] sharded=[65,8] devices=2 batch=32 routes=["gram","moments"]',
+    ]
+    results = finished(run("leverage-scaling", preset="smoke", sets=tiny, runs=tmp_path))
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held["sharded"] is True
+    assert held["faster-than-svd"] is None
