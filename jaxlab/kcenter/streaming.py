@@ -1,5 +1,6 @@
 """A coreset of a stream, in one pass and fixed memory: the doubling algorithm."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from jaxlab.kcenter.types import Coreset, StreamState
 __all__ = ["stream_finalize", "stream_init", "stream_update"]
 
 
+@functools.partial(jax.jit, static_argnames=("size", "dimension", "num_groups", "dtype"))
 def stream_init(
     size: int, dimension: int, *, num_groups: int = 1, dtype: str = "float32"
 ) -> StreamState:
