@@ -67,15 +67,15 @@ def test_coresets_of_coresets():
         kcenter.kcenter_coreset(jax.device_put(points), HELD[1], Q) for points in (POINTS, OTHERS)
     ]
     merged = kcenter.merge_coresets(parts, sizes=[N, N])
-    index = np.asarray(merged.source_index)
+    small = kcenter.kcenter_coreset(
+        merged.points, merged.groups, 5, num_groups=M, weights=merged.weights
+    )
+    parts, merged, small = jax.tree.map(np.asarray, (parts, merged, small))
+    index = merged.source_index
     assert (index >= 0).all()
     np.testing.assert_array_equal(merged.points, both[index])
     assert merged.radius == max(part.radius for part in parts)
     assert np.sum(merged.weights) == 2 * N
-    small = kcenter.kcenter_coreset(
-        merged.points, merged.groups, 5, num_groups=M, weights=merged.weights
-    )
-    small = jax.tree.map(np.asarray, small)
     np.testing.assert_array_equal(
         np.bincount(small.groups, small.weights, M), 2 * np.bincount(GROUPS, minlength=M)
     )
