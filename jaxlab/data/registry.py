@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from jaxlab.checks import check_choice, require
 from jaxlab.data import (
     cifar,
+    demographics,
     embedded,
     idx,
     minnesota,
@@ -23,7 +24,17 @@ __all__ = ["DATASETS", "Availability", "available", "load"]
 
 DATASETS: dict[str, Entry] = {
     entry.name: entry
-    for module in (embedded, photographs, idx, cifar, tiny_imagenet, snap, uci, minnesota)
+    for module in (
+        embedded,
+        photographs,
+        idx,
+        cifar,
+        tiny_imagenet,
+        snap,
+        uci,
+        minnesota,
+        demographics,
+    )
     for entry in module.ENTRIES
 }
 
