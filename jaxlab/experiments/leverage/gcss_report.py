@@ -224,11 +224,14 @@ def judge(
             hybrid, greedy = (residual(found, method, c) for method in ("hybrid", "greedy"))
             if hybrid is not None and greedy is not None:
                 ratio = 1.0 if hybrid <= greedy + 1e-9 else hybrid / max(greedy, 1e-12)
-                case = (found["title"], c)
+                title = found["title"]
+                case = (f"{title}, {vectors(found)}" if "start" in found else title, c)
                 ratios[case] = max(ratio, ratios.get(case, 0.0))
     if ratios:
         (title, c), worst = max(ratios.items(), key=lambda item: item[1])
-        text = f"at most {worst:.3f} (c = {c}, {title})" if worst > 1 else "never worse"
+        within = sum(ratio <= _WORST for ratio in ratios.values())
+        text = f"in {within} of {len(ratios)} cases; "
+        text += f"at most {worst:.3f} times ({title}, c = {c})" if worst > 1 else "never worse"
         verdict("hybrid", text, worst <= _WORST)
     else:
         verdict("hybrid", None)
