@@ -61,7 +61,7 @@ def draw_planted(config: Any, planted: Sequence[Found], reporter: Reporter) -> N
         for ax, start in zip(line, starts, strict=True):
             runs = groups[(name, start)]
             _curves(ax, runs)
-            ax.set(title=f"{runs[0]['title']}, target in {vectors(runs[0])}", xlabel="columns c")
+            ax.set(title=f"{runs[0]['title']}\ntarget in {vectors(runs[0])}", xlabel="columns c")
             ax.set_ylim(0, 1)
         line[0].set_ylabel("residual fraction")
     plotting.legend(figure)
