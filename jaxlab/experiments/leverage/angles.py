@@ -126,14 +126,19 @@ def angles_of(s: np.ndarray, vt: np.ndarray, vectors: Any, columns: Any) -> np.n
     return np.concatenate([found, np.full(len(vectors) - len(found), np.pi / 2)])
 
 
+@functools.lru_cache(maxsize=1)
+def _decomposition(name: str, data: Data) -> leverage.SVD:
+    with jax.enable_x64(True):
+        return leverage.svd(jnp.asarray(load(name, data).a))
+
+
 def measure(config: Config, name: str, kind: str) -> list[dict[str, Any]]:
     """Deficit, angles and bounds, for every subset of one kind and every set of columns."""
-    a = load(name, config.data).a
-    n = a.shape[1]
+    n = load(name, config.data).a.shape[1]
     wide = n > config.wide
     counts = [c for c in (config.wide_columns if wide else config.columns) if c < n]
     with jax.enable_x64(True):
-        decomposition = leverage.svd(jnp.asarray(a), method="exact")
+        decomposition = _decomposition(name, config.data)
         rank = int(decomposition.rank)
         s, vt = np.asarray(decomposition.s)[:rank], np.asarray(decomposition.vt)[:rank]
         total = config.wide_subsets if wide else config.subsets
@@ -203,10 +208,10 @@ def orthonormal(config: Config, name: str) -> dict[str, Any]:
     The columns are three times an orthonormal basis of those of the data; directions are random
     orthonormal bases, since the singular vectors of such a matrix are arbitrary.
     """
-    a, rng = load(name, config.data).a, np.random.default_rng(config.seed)
-    u, s, _ = np.linalg.svd(a, full_matrices=False)
-    kept = s > max(a.shape) * np.finfo(np.float64).eps * s[0]
-    white = 3.0 * u[:, kept] @ np.linalg.qr(rng.standard_normal((kept.sum(), kept.sum())))[0]
+    rng = np.random.default_rng(config.seed)
+    u, _, _, rank = _decomposition(name, config.data)
+    turn = np.linalg.qr(rng.standard_normal((int(rank), int(rank))))[0]
+    white = 3.0 * np.asarray(u)[:, : int(rank)] @ turn
     n = white.shape[1]
     worst = 0.0
     with jax.enable_x64(True):
