@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
@@ -69,6 +70,7 @@ def draw_envelopes(
             place = f"{cases[0]['k']} vectors" if kind == "random" else f"{first}–{last}"
             ax.set(title=f"{label}: {place}", xlabel="leverage deficit ε")
             ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * cases[0]["k"]))
+            ax.xaxis.set_minor_formatter(NullFormatter())
         line[0].set_ylabel(f"{title.split(' →')[0]}\nΣ sin² θ")
     plotting.legend(figure)
     reporter.figure(
