@@ -25,9 +25,9 @@ def open_prefixes(
     budgets: Budgets,
     lower: Array,
     upper: Array,
-    prefixes: Array,
+    competing: Array,
 ) -> tuple[Opened, Array]:
-    """For each of the prefixes the representatives of least ``τ + α``, and that ``τ``.
+    """For each competing prefix the representatives of least ``τ + α``, and that ``τ``.
 
     A threshold is passed over when its budgets cannot pay for the lower bounds, when those of a
     smaller one were at least as large, and when it cannot be better than what was found.
@@ -46,7 +46,9 @@ def open_prefixes(
         thresholds, eta = budgets.thresholds[prefix], budgets.eta[prefix]
         as_large = jnp.all(eta[:, None, :] >= eta[None, :, :], axis=2)
         passed = jnp.any(as_large & (positions[:, None] < positions), axis=0)
-        worth = ~passed & (jnp.sum(eta, axis=1) >= demand) & (thresholds < jnp.inf)
+        worth = (
+            competing[prefix] & ~passed & (jnp.sum(eta, axis=1) >= demand) & (thresholds < jnp.inf)
+        )
 
         def following(position: Array, bound: Array) -> Array:
             ahead = worth & (positions >= position) & (thresholds < bound)
@@ -81,4 +83,4 @@ def open_prefixes(
         best = jax.lax.while_loop(lambda best: best.position < k, attempt, start)
         return None, (opened_points(cands, best.flow), best.threshold)
 
-    return jax.lax.scan(of_prefix, None, prefixes)[1]
+    return jax.lax.scan(of_prefix, None, positions)[1]

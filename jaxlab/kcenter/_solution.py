@@ -1,6 +1,7 @@
 """From centers and labels to a solution."""
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,22 @@ from jaxlab.kcenter.metrics import (
 )
 from jaxlab.kcenter.types import Solution
 
-__all__ = ["group_counts", "make_solution", "nearest_labels", "paired_distances"]
+__all__ = [
+    "Radii",
+    "finished",
+    "group_counts",
+    "make_solution",
+    "nearest_labels",
+    "paired_distances",
+]
+
+
+class Radii(NamedTuple):
+    """Of each prefix: private radius, threshold of the forest, assignment radius."""
+
+    prefix: Any
+    forest: Any
+    assignment: Any
 
 
 def paired_distances(points: Array, one: Array, other: Array, metric: Metric) -> Array:
@@ -78,4 +94,31 @@ def make_solution(
         forest_radii=kept[1],
         assignment_radii=kept[2],
         feasible=feasible,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("m", "metric"))
+def finished(
+    points: Array,
+    groups: Array,
+    best: Any,
+    feasible: Array,
+    bound: Array,
+    radii: Radii,
+    *,
+    m: int,
+    metric: Metric,
+) -> Solution:
+    """The solution of a choice of centers."""
+    return make_solution(
+        points,
+        groups,
+        best.centers,
+        best.labels,
+        m=m,
+        feasible=feasible,
+        lower_bound=bound,
+        metric=metric,
+        prefix=best.prefix,
+        radii=radii,
     )

@@ -1,21 +1,20 @@
 """Groups first and sizes after: what solving both at once is compared with."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice, check_integer
-from jaxlab.kcenter._solution import make_solution
+from jaxlab.kcenter._solution import Radii, finished
+from jaxlab.kcenter._trials import best_of, no_choice
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
 from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.fair import fair_kcenter, fair_range_kcenter
 from jaxlab.kcenter.heuristics import greedy_capped, greedy_per_group
-from jaxlab.kcenter.metrics import Metric, distance_matrix
-from jaxlab.kcenter.private_assignment import private_assignment
-from jaxlab.kcenter.refine import refine_minimax
+from jaxlab.kcenter.metrics import Metric
 from jaxlab.kcenter.swap import fair_kcenter_swap
 from jaxlab.kcenter.types import Solution
 
@@ -88,29 +87,22 @@ def sequential_fair_private(
     else:
         fair = BASES[base](points, groups, lower, **options)
     bound = lower_bound(jax.lax.stop_gradient(points), k, min_size, first=first, metric=metric)
-    solution = _private(points, groups, fair, min_size, bound, metric=metric)
-    if refine_steps:
-        solution = refine_minimax(
-            points, groups, solution, min_size=min_size, steps=refine_steps, metric=metric
-        )
-    return solution
-
-
-@functools.partial(jax.jit, static_argnames=("metric",))
-def _private(
-    points: Array, groups: Array, fair: Solution, min_size: Any, bound: Array, *, metric: Metric
-) -> Solution:
-    table = distance_matrix(jax.lax.stop_gradient(points), fair.centers, metric=metric)
-    found = private_assignment(table, min_size, center_mask=fair.mask)
-    return make_solution(
-        points,
+    fixed = jax.lax.stop_gradient(points)
+    best = best_of(
+        fixed,
         groups,
-        fair.centers,
-        found.labels,
-        m=fair.group_counts.shape[0],
-        feasible=fair.feasible & found.feasible,
-        lower_bound=bound,
+        no_choice(fixed, k),
+        jnp.broadcast_to(fair.centers, (k, k)),
+        jnp.zeros(k, points.dtype),
+        fair.feasible.astype(jnp.int32),
+        min_size,
+        fair.group_counts,
+        False,
+        refine_steps,
         metric=metric,
-        prefix=fair.prefix,
-        radii=(fair.prefix_radii, fair.forest_radii, fair.assignment_radii),
     )
+    feasible = best.radius < jnp.inf
+    best = best._replace(prefix=jnp.where(feasible, fair.prefix, -1))
+    radii = Radii(fair.prefix_radii, fair.forest_radii, fair.assignment_radii)
+    m = fair.group_counts.shape[0]
+    return finished(points, groups, best, feasible, bound, radii, m=m, metric=metric)

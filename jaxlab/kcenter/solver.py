@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int, Int32
 from jaxlab.checks import check_choice, check_integer, check_shape, require
 from jaxlab.kcenter._opening import open_prefixes
 from jaxlab.kcenter._realize import assign_within, push_surplus, spread_representatives
-from jaxlab.kcenter._solution import group_counts, make_solution
+from jaxlab.kcenter._solution import Radii, finished
+from jaxlab.kcenter._trials import best_of, no_choice
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
 from jaxlab.kcenter.bounds import bound_of
 from jaxlab.kcenter.budgets import opening_budgets
@@ -20,9 +21,8 @@ from jaxlab.kcenter.candidates import candidate_lists
 from jaxlab.kcenter.forests import prefix_spanning_trees
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, distance_matrix
-from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
-from jaxlab.kcenter.refine import refine_minimax
-from jaxlab.kcenter.types import Opened, Solution
+from jaxlab.kcenter.private_assignment import private_prefixes
+from jaxlab.kcenter.types import Forest, Opened, Solution
 
 __all__ = ["SELECTIONS", "assignment_points", "fair_private_kcenter"]
 
@@ -30,17 +30,13 @@ __all__ = ["SELECTIONS", "assignment_points", "fair_private_kcenter"]
 SELECTIONS = ("exact", "paper")
 
 
-class _Chosen(NamedTuple):
-    radius: Any
-    prefix: Any
-    centers: Any
+class _Phases(NamedTuple):
+    """What phase 5 needs of those before."""
+
+    order: Any
+    dist: Any
     labels: Any
-
-
-class _Radii(NamedTuple):
-    prefix: Any
     forest: Any
-    assignment: Any
 
 
 def fair_private_kcenter(
@@ -119,32 +115,34 @@ def fair_private_kcenter(
         chosen = tuple(int(i) for i in prefixes)
         inside = len(chosen) > 0 and all(0 <= i < k for i in chosen)
         require(inside, "prefixes", prefixes, f"'all' or positions from 0 to {k - 1}")
-    fixed = jax.lax.stop_gradient(points)
-    opened, radii, labels, bound = _representatives(
+    fixed, m = jax.lax.stop_gradient(points), lower.shape[0]
+    competing = np.isin(np.arange(k), chosen)
+    pushed = spread or selection == "paper"
+    opened, radii, bound, phases = _representatives(
+        fixed, groups, min_size, lower, upper, first, competing, k=k, metric=metric, pushed=pushed
+    )
+    rank, tries = radii.prefix + radii.forest + radii.assignment, jnp.sum(opened.feasible)
+    if phases is not None:
+        opened, within = _realized(
+            fixed, groups, opened, radii, phases, min_size, spread=spread, m=m, metric=metric
+        )
+        if selection == "paper":
+            rank, tries = within, jnp.minimum(tries, 1)
+    best = best_of(
         fixed,
         groups,
+        no_choice(fixed, k),
+        opened.centers,
+        rank,
+        tries,
         min_size,
-        lower,
         upper,
-        first,
-        k=k,
+        fill,
+        refine_steps,
         metric=metric,
-        prefixes=chosen,
-        pushed=spread or selection == "paper",
-        spread=spread,
     )
-    if selection == "exact":
-        best = _best_exactly(fixed, opened, radii, min_size, metric=metric, prefixes=chosen)
-    else:
-        best = _best_within(fixed, opened, labels, min_size, metric=metric, prefixes=chosen)
-    if fill:
-        best = _filled(fixed, groups, best, min_size, upper, metric=metric)
-    solution = _finished(points, groups, best, radii, bound, m=lower.shape[0], metric=metric)
-    if refine_steps:
-        solution = refine_minimax(
-            points, groups, solution, min_size=min_size, steps=refine_steps, metric=metric
-        )
-    return solution
+    feasible = best.radius < jnp.inf
+    return finished(points, groups, best, feasible, bound, radii, m=m, metric=metric)
 
 
 def assignment_points(solution: Solution) -> Int32[Array, " n"]:
@@ -172,7 +170,7 @@ def assignment_points(solution: Solution) -> Int32[Array, " n"]:
     return jnp.where(there, solution.centers[jnp.maximum(solution.labels, 0)], -1)
 
 
-@functools.partial(jax.jit, static_argnames=("k", "metric", "prefixes", "pushed", "spread"))
+@functools.partial(jax.jit, static_argnames=("k", "metric", "pushed"))
 def _representatives(
     points: Array,
     groups: Array,
@@ -180,16 +178,13 @@ def _representatives(
     lower: Array,
     upper: Array,
     first: Any,
+    competing: Array,
     *,
     k: int,
     metric: Metric,
-    prefixes: tuple[int, ...],
     pushed: bool,
-    spread: bool,
-) -> tuple[Opened, _Radii, Array | None, Array]:
-    """Phases 1 to 4: the representatives of every competing prefix, and its pushed clusters."""
-    m = lower.shape[0]
-    competing = jnp.asarray(np.array(prefixes, np.int32))
+) -> tuple[Opened, Radii, Array, _Phases | None]:
+    """Phases 1 to 4: the representatives of every competing prefix, and the lower bound."""
     order = gonzalez(points, k, first=first, metric=metric)
     dist = distance_matrix(points, order.indices, metric=metric)
     private = private_prefixes(dist, min_size)
@@ -197,157 +192,38 @@ def _representatives(
     budgets = opening_budgets(private.counts, forest, min_size)
     cands = candidate_lists(dist, groups, lower, upper, k)
     opened, thresholds = open_prefixes(cands, groups, budgets, lower, upper, competing)
-    nothing = jnp.full(k, jnp.inf, dist.dtype)
-    radii = _Radii(
-        jnp.maximum(private.private_radii, private.cover_radii),
-        nothing.at[competing].set(thresholds),
-        nothing.at[competing].set(opened.radius),
+    radii = Radii(
+        jnp.maximum(private.private_radii, private.cover_radii), thresholds, opened.radius
     )
     bound = bound_of(order.radii[-1], dist, min_size)
-    if not pushed:
-        return opened, radii, None, bound
-
-    def realize(args: tuple[Opened, Array]) -> tuple[Opened, Array]:
-        one, prefix = args
-        tree = (forest.parent[prefix], forest.length[prefix], forest.order[prefix])
-        labels = push_surplus(
-            private.labels[prefix], dist, *tree, radii.forest[prefix], jnp.asarray(min_size)
-        )
-        if spread:
-            one = spread_representatives(points, groups, labels, one, order.indices, m, metric)
-        return one, labels
-
-    opened, labels = jax.lax.map(realize, (opened, competing))
-    return opened, radii, labels, bound
+    phases = _Phases(order.indices, dist, private.labels, forest) if pushed else None
+    return opened, radii, bound, phases
 
 
-@functools.partial(jax.jit, static_argnames=("metric", "prefixes"))
-def _best_exactly(
-    points: Array,
-    opened: Opened,
-    radii: _Radii,
-    min_size: Any,
-    *,
-    metric: Metric,
-    prefixes: tuple[int, ...],
-) -> _Chosen:
-    """The prefix whose representatives have the best private assignment.
-
-    Those of the best bound come first. One whose cover, or whose distance to the ``min_size``-th
-    nearest point, is no better than what was found is passed over.
-    """
-    competing = jnp.asarray(np.array(prefixes, np.int32))
-    bound = (radii.prefix + radii.forest + radii.assignment)[competing]
-
-    def attempt(best: _Chosen, position: Array) -> tuple[_Chosen, None]:
-        centers, mask = opened.centers[position], opened.mask[position]
-        table = distance_matrix(points, centers, metric=metric)
-
-        def solve() -> _Chosen:
-            found = private_assignment(table, min_size, center_mask=mask)
-            better = found.feasible & (found.radius < best.radius)
-            new = _Chosen(found.radius, competing[position], centers, found.labels)
-            return _either(better, new, best)
-
-        nearer = table < best.radius
-        covers = jnp.all(jnp.any(nearer, axis=1))
-        fills = jnp.all(~mask | (jnp.sum(nearer, axis=0, dtype=jnp.int32) >= min_size))
-        promising = opened.feasible[position] & covers & fills
-        return jax.lax.cond(promising, solve, lambda: best), None
-
-    return jax.lax.scan(attempt, _no_choice(points, opened), jnp.argsort(bound))[0]
-
-
-@functools.partial(jax.jit, static_argnames=("metric", "prefixes"))
-def _best_within(
-    points: Array,
-    opened: Opened,
-    pushed: Array,
-    min_size: Any,
-    *,
-    metric: Metric,
-    prefixes: tuple[int, ...],
-) -> _Chosen:
-    """The prefix that is best with points assigned within pushed clusters, then assigned anew."""
-    n, k = points.shape[0], opened.centers.shape[-1]
-    batch = jnp.maximum(min_size, n // (10 * k))
-
-    def attempt(best: _Chosen, args: tuple[Opened, Array, Array]) -> tuple[_Chosen, None]:
-        one, clusters, prefix = args
-        table = distance_matrix(points, one.centers, metric=metric)
-        labels, radius = assign_within(table, clusters, one, jnp.asarray(min_size), batch)
-        better = one.feasible & (radius < best.radius)
-        return _either(better, _Chosen(radius, prefix, one.centers, labels), best), None
-
-    competing = jnp.asarray(np.array(prefixes, np.int32))
-    best, _ = jax.lax.scan(attempt, _no_choice(points, opened), (opened, pushed, competing))
-    return _assigned(points, best, min_size, metric)
-
-
-@functools.partial(jax.jit, static_argnames=("metric",))
-def _filled(
-    points: Array, groups: Array, best: _Chosen, min_size: Any, upper: Array, *, metric: Metric
-) -> _Chosen:
-    """More centers, each the farthest point of a group with room, as long as the radius drops."""
-    n, m = points.shape[0], upper.shape[0]
-
-    def attempt(state: tuple[_Chosen, Array]) -> tuple[_Chosen, Array]:
-        best, _ = state
-        table = distance_matrix(points, best.centers, metric=metric)
-        room = group_counts(groups, best.centers, m) < upper
-        taken = jnp.where(best.centers >= 0, best.centers, n)
-        distance = jnp.where(room[groups], jnp.min(table, axis=1), -1)
-        distance = distance.at[taken].set(-1, mode="drop")
-        p = jnp.argmax(distance).astype(jnp.int32)
-        centers = best.centers.at[jnp.argmin(best.centers >= 0)].set(p)
-        new = _assigned(points, best._replace(centers=centers), min_size, metric)
-        better = (distance[p] >= 0) & (new.radius < best.radius)
-        return _either(better, new, best), better
-
-    def more(state: tuple[_Chosen, Array]) -> Array:
-        return state[1] & jnp.any(state[0].centers < 0)
-
-    return jax.lax.while_loop(more, attempt, (best, best.prefix >= 0))[0]
-
-
-def _no_choice(points: Array, opened: Opened) -> _Chosen:
-    infinity = jnp.asarray(jnp.inf, points.dtype)
-    centers = jnp.full(opened.centers.shape[-1], -1, jnp.int32)
-    return _Chosen(infinity, jnp.int32(-1), centers, jnp.full(points.shape[0], -1, jnp.int32))
-
-
-def _assigned(points: Array, best: _Chosen, min_size: Any, metric: Metric) -> _Chosen:
-    """The best private assignment to the same centers."""
-    table = distance_matrix(points, best.centers, metric=metric)
-    found = private_assignment(table, min_size, center_mask=best.centers >= 0)
-    radius = jnp.where(found.feasible, found.radius, jnp.inf)
-    return best._replace(radius=radius, labels=jnp.where(best.prefix >= 0, found.labels, -1))
-
-
-def _either(condition: Array, yes: _Chosen, no: _Chosen) -> _Chosen:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
-
-
-@functools.partial(jax.jit, static_argnames=("m", "metric"))
-def _finished(
+@functools.partial(jax.jit, static_argnames=("m", "metric", "spread"))
+def _realized(
     points: Array,
     groups: Array,
-    best: _Chosen,
-    radii: _Radii,
-    bound: Array,
+    opened: Opened,
+    radii: Radii,
+    phases: _Phases,
+    min_size: Any,
     *,
     m: int,
     metric: Metric,
-) -> Solution:
-    return make_solution(
-        points,
-        groups,
-        best.centers,
-        best.labels,
-        m=m,
-        feasible=(best.prefix >= 0) & (best.radius < jnp.inf),
-        lower_bound=bound,
-        metric=metric,
-        prefix=best.prefix,
-        radii=radii,
-    )
+    spread: bool,
+) -> tuple[Opened, Array]:
+    """Phase 5: representatives, and the radii when points are assigned within pushed clusters."""
+    n, k = phases.dist.shape
+    batch = jnp.maximum(min_size, n // (10 * k))
+
+    def realize(args: tuple[Opened, Array, Array, Forest]) -> tuple[Opened, Array]:
+        one, threshold, private, tree = args
+        labels = push_surplus(private, phases.dist, *tree, threshold, jnp.asarray(min_size))
+        if spread:
+            one = spread_representatives(points, groups, labels, one, phases.order, m, metric)
+        table = distance_matrix(points, one.centers, metric=metric)
+        _, radius = assign_within(table, labels, one, jnp.asarray(min_size), batch)
+        return one, jnp.where(one.feasible, radius, jnp.inf)
+
+    return jax.lax.map(realize, (opened, radii.forest, phases.labels, phases.forest))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxlab.kcenter.oracles import milp_optimum
 
 N, K, M = 18, 4, 3
+NUMBER = 15
 
 
 class Instance(NamedTuple):
@@ -35,11 +36,16 @@ def random_points(rng, n=N):
     return points.astype(np.float32)
 
 
+def random_instances(number=NUMBER):
+    """The first so many of all instances, which are made once."""
+    return _instances()[:number]
+
+
 @functools.cache
-def random_instances(number, seed=0):
+def _instances():
     """All groups present, balanced quotas with slack, sizes from 1 to n / k; feasible ones."""
-    rng, found = np.random.default_rng(seed), []
-    while len(found) < number:
+    rng, found = np.random.default_rng(0), []
+    while len(found) < NUMBER:
         points = random_points(rng)
         groups = rng.permutation(np.append(np.arange(M), rng.integers(0, M, N - M)))
         size = np.bincount(groups, minlength=M)
