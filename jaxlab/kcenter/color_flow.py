@@ -247,7 +247,7 @@ def saturate(
                 s.visited | new, jnp.where(new, by, s.parent), radius, s.open & (radius < limit)
             )
 
-        start = _Search(nodes == source, jnp.full(size, source), state.radius, state.open)
+        start = _Search(nodes == source, jnp.full(size, source, jnp.int32), state.radius, state.open)
         return jax.lax.while_loop(lambda s: s.open & ~s.visited[sink], grow, start)
 
     def augment(state: _State, found: _Search) -> _State:
