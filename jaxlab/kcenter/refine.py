@@ -32,8 +32,9 @@ def refine_minimax(
     ``c' = argmin_{q of the group of c} max_{p in the cluster} d(p, q)``, over points that are not
     centers. All candidates are screened by their distance to some extreme members of the cluster,
     found farthest first, and the best of them compared over all members. Points are then assigned
-    anew by :func:`private_assignment`. A round that does not lower the radius is undone and is the
-    last one.
+    anew by :func:`private_assignment`. Where that does not lower the radius, groups change places:
+    a matching gives them to clusters such that the worst cluster is as good as can be, by its
+    extreme members. Where that does not help either, the last centers stay.
 
     Args:
         points: coordinates; for "precomputed" the distances.
@@ -53,7 +54,7 @@ def refine_minimax(
 
     Cost:
         For each round ``extremes`` passes for each center, O(n k d extremes), and one private
-        assignment.
+        assignment or two; a table of ``n k``.
 
     Example:
         >>> from jaxlab.kcenter import fair_private_kcenter

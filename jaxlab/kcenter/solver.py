@@ -74,7 +74,8 @@ def fair_private_kcenter(
             and takes the best; "paper" assigns within the pushed clusters, takes the best and
             assigns only that one anew; static.
         spread: choose the representatives of a cluster farthest first; static.
-        refine_steps: rounds of :func:`~jaxlab.kcenter.refine_minimax` on the outcome; static.
+        refine_steps: rounds of :func:`~jaxlab.kcenter.refine_minimax` on the outcome, and as many
+            on the first prefix that was tried, which often leads further; static.
         fill: open more centers, where intervals allow, as long as the radius drops; static.
         metric: as of :func:`~jaxlab.kcenter.distance_matrix`, but no squares; static.
         prefixes: which prefixes compete, by the position of their last center; static.
