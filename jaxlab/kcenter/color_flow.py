@@ -162,7 +162,7 @@ def color_flow(
     k, m = cands.index.shape[0], lower.shape[0]
     at = Nodes(k, m)
     lower, upper = lower.astype(jnp.int32), upper.astype(jnp.int32)
-    demand, started = jnp.sum(lower), jnp.sum(active, dtype=jnp.int32)
+    demand, started = jnp.sum(lower, dtype=jnp.int32), jnp.sum(active, dtype=jnp.int32)
     direct = jnp.minimum(demand, started)  # source → z → sink, at once
     residual = group_arcs(at, lower, upper, k - demand)
     residual = residual.at[at.source, :k].set(active.astype(jnp.int32))
@@ -191,7 +191,7 @@ def group_arcs(at: Nodes, lower: Array, upper: Array, rest: Array) -> Array:
     residual = jnp.zeros((at.size, at.size), jnp.int32)
     residual = residual.at[at.groups, at.sink].set(lower)
     residual = residual.at[at.groups, at.t].set(jnp.maximum(upper - lower, 0))
-    return residual.at[at.t, at.z].set(rest)
+    return residual.at[at.t, at.z].set(jnp.asarray(rest, jnp.int32))
 
 
 def saturate(
@@ -247,7 +247,9 @@ def saturate(
                 s.visited | new, jnp.where(new, by, s.parent), radius, s.open & (radius < limit)
             )
 
-        start = _Search(nodes == source, jnp.full(size, source, jnp.int32), state.radius, state.open)
+        start = _Search(
+            nodes == source, jnp.full(size, source, jnp.int32), state.radius, state.open
+        )
         return jax.lax.while_loop(lambda s: s.open & ~s.visited[sink], grow, start)
 
     def augment(state: _State, found: _Search) -> _State:

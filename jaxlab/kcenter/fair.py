@@ -157,7 +157,7 @@ def _fair(
     picks = jnp.arange(k, dtype=jnp.int32)
     # a pick's distance to those before; the first one has none
     apart = jnp.concatenate([jnp.full(1, jnp.inf, dist.dtype), order.radii[:-1]])
-    beyond = k - jnp.sum(lower)
+    beyond = k - jnp.sum(lower, dtype=jnp.int32)
     arcs = group_arcs(at, lower, upper, beyond).at[at.z, at.sink].set(beyond)
 
     def match(_: None, prefix: Array) -> tuple[None, Flow]:
