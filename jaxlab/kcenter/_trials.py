@@ -18,7 +18,7 @@ from jaxlab.kcenter._solution import group_counts
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment
 
-__all__ = ["EXTREMES", "SHORTLIST", "Chosen", "best_of", "no_choice"]
+__all__ = ["EXTREMES", "SHORTLIST", "Chosen", "best_of", "no_choice", "when"]
 
 #: of :func:`~jaxlab.kcenter.refine_minimax`
 EXTREMES, SHORTLIST = 40, 50
@@ -117,8 +117,8 @@ def best_of(
         best, stage = state.best, state.stage
         number = order[jnp.minimum(state.turn, order.size - 1)]
         centers = jnp.where(stage == PROPOSED, proposals[number], best.centers)
-        centers = _when(stage == FILLED, lambda: with_one_more(best), centers)
-        centers = _when(stage >= RECENTERED, lambda: moved(state), centers)
+        centers = when(stage == FILLED, lambda: with_one_more(best), centers)
+        centers = when(stage >= RECENTERED, lambda: moved(state), centers)
 
         # what is not nearer than the least radius so far is no use: the search for a flow ends
         # as soon as it would need that, and where a center or a point is left alone it is spared
@@ -134,7 +134,7 @@ def best_of(
             return jnp.where(found.feasible, found.radius, jnp.inf), found.labels.astype(jnp.int32)
 
         unassigned = jnp.full_like(best.radius, jnp.inf), best.labels
-        radius, labels = _when(covers & fills, assigned, unassigned)
+        radius, labels = when(covers & fills, assigned, unassigned)
         better = radius < best.radius
         prefix = jnp.where(stage == PROPOSED, number, best.prefix).astype(jnp.int32)
         new = Chosen(radius, prefix, centers, labels)
@@ -181,7 +181,7 @@ def _either(condition: Array, yes: Chosen, no: Chosen) -> Chosen:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
-def _when(condition: Array, compute: Callable[[], Any], otherwise: Any) -> Any:
+def when(condition: Array, compute: Callable[[], Any], otherwise: Any) -> Any:
     """What is computed where the condition holds; under ``vmap`` only if it does somewhere."""
 
     def once(_: tuple[Array, Any]) -> tuple[Array, Any]:

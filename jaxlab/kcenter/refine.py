@@ -80,7 +80,7 @@ def refine_minimax(
         Chosen(known, solution.prefix, solution.centers, solution.labels),
         jnp.broadcast_to(solution.centers, (k, k)),
         jnp.zeros(k, known.dtype),
-        0,
+        jnp.int32(0),  # as in other calls, which then share the program
         min_size,
         solution.group_counts,
         False,

@@ -13,7 +13,7 @@ from jaxlab.checks import check_choice, check_integer, check_shape, require
 from jaxlab.kcenter._opening import open_prefixes
 from jaxlab.kcenter._realize import assign_within, push_surplus, spread_representatives
 from jaxlab.kcenter._solution import Radii, finished
-from jaxlab.kcenter._trials import best_of, no_choice
+from jaxlab.kcenter._trials import best_of, no_choice, when
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
 from jaxlab.kcenter.bounds import bound_of
 from jaxlab.kcenter.budgets import opening_budgets
@@ -125,7 +125,7 @@ def fair_private_kcenter(
     rank, tries = radii.prefix + radii.forest + radii.assignment, jnp.sum(opened.feasible)
     if phases is not None:
         opened, within = _realized(
-            fixed, groups, opened, radii, phases, min_size, spread=spread, m=m, metric=metric
+            fixed, groups, opened, radii, phases, min_size, spread, m=m, metric=metric
         )
         if selection == "paper":
             rank, tries = within, jnp.minimum(tries, 1)
@@ -197,11 +197,12 @@ def _representatives(
         jnp.maximum(private.private_radii, private.cover_radii), thresholds, opened.radius
     )
     bound = bound_of(order.radii[-1], dist, min_size)
-    phases = _Phases(order.indices, dist, private.labels, forest) if pushed else None
+    labels = private.labels.astype(jnp.int32)
+    phases = _Phases(order.indices, dist, labels, forest) if pushed else None
     return opened, radii, bound, phases
 
 
-@functools.partial(jax.jit, static_argnames=("m", "metric", "spread"))
+@functools.partial(jax.jit, static_argnames=("m", "metric"))
 def _realized(
     points: Array,
     groups: Array,
@@ -209,10 +210,10 @@ def _realized(
     radii: Radii,
     phases: _Phases,
     min_size: Any,
+    spread: Any,
     *,
     m: int,
     metric: Metric,
-    spread: bool,
 ) -> tuple[Opened, Array]:
     """Phase 5: representatives, and the radii when points are assigned within pushed clusters."""
     n, k = phases.dist.shape
@@ -221,8 +222,11 @@ def _realized(
     def realize(args: tuple[Opened, Array, Array, Forest]) -> tuple[Opened, Array]:
         one, threshold, private, tree = args
         labels = push_surplus(private, phases.dist, *tree, threshold, jnp.asarray(min_size))
-        if spread:
-            one = spread_representatives(points, groups, labels, one, phases.order, m, metric)
+        one = when(
+            jnp.asarray(spread),
+            lambda: spread_representatives(points, groups, labels, one, phases.order, m, metric),
+            one,
+        )
         table = distance_matrix(points, one.centers, metric=metric)
         _, radius = assign_within(table, labels, one, jnp.asarray(min_size), batch)
         return one, jnp.where(one.feasible, radius, jnp.inf)
