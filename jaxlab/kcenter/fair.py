@@ -66,7 +66,7 @@ def fair_kcenter(
         >>> line = jnp.array([[0.0], [1.0], [8.0], [9.0]])
         >>> found = fair_kcenter(line, jnp.array([0, 1, 1, 0]), [1, 1], k=2)
         >>> found.centers.tolist(), found.labels.tolist(), float(found.radius)
-        ([0, 2], [0, 0, 1, 1], 1.0)
+        ([1, 3], [0, 0, 1, 1], 1.0)
     """
     check_problem(points, groups, k, first=first, metric=metric)
     quota = as_integers("quota", quota)
