@@ -3,11 +3,11 @@
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 
 def brute_force(cost):
@@ -46,7 +46,7 @@ def optimal_duals(cost):
         col = (row[:, None] + cost).min(axis=0)
         nearer = np.minimum(row, col[column_of] - own)
         if (nearer == row).all():
-            return Duals(jnp.asarray(-row, jnp.int32), jnp.asarray(col, jnp.int32))
+            return Duals(to_device(-row, np.int32), to_device(col, np.int32))
         row = nearer
 
 
@@ -65,7 +65,7 @@ def garbage(rng, shape, count):
     """Predictions that have nothing to do with the costs, small, large and near overflow."""
     sizes = np.array([10, 10**4, 10**9])[np.arange(count) % 3, None]
     parts = (rng.integers(-sizes, sizes, (count, k)) for k in shape)
-    return Duals(*(jnp.asarray(part, jnp.int32) for part in parts))
+    return Duals(*(to_device(part, np.int32) for part in parts))
 
 
 def assert_matchings(results, costs, masks=None):

@@ -4,11 +4,11 @@ import functools
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import networkx
 import numpy as np
 
 from jaxlab.graphs import digraph_from_arcs
+from tests.helpers import to_device
 
 NODES, ARCS, COUNT = 12, 40, 400
 INFINITE = 2**29
@@ -66,7 +66,7 @@ def stack():
         )
         for instance in instances()
     ]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs)
+    return jax.tree.map(lambda *leaves: to_device(np.stack(leaves)), *graphs)
 
 
 def garbage(seed: int, most: int = 30) -> np.ndarray:

@@ -19,6 +19,7 @@ from tests.graph_algorithms.oracle import (
     random_costs,
     scipy_cost,
 )
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(2)
 SIZE, COUNT = 60, 100
@@ -41,8 +42,8 @@ def solve_all(costs, duals=None, masks=None, **options):
     """Results of a stack of problems, as numpy arrays; without a prediction, one of zeros."""
     if duals is None:
         duals = Duals(*(jnp.zeros((len(costs), k), jnp.int32) for k in costs.shape[1:]))
-    masks = None if masks is None else jnp.asarray(masks)
-    results = program(**options)(jnp.asarray(costs), duals, masks)
+    masks = None if masks is None else to_device(masks)
+    results = program(**options)(to_device(costs), duals, masks)
     return jax.tree.map(np.asarray, results)
 
 
@@ -105,7 +106,7 @@ def test_rectangular_problems(method, shape, maximize):
     results = solve_all(costs, garbage(RNG, shape, COUNT), masks, **options)
     assert 5 < assert_solved(results, costs, masks, maximize) < COUNT / 2
     certify = jax.jit(jax.vmap(functools.partial(is_optimal_certificate, maximize=maximize)))
-    certified = certify(jnp.asarray(costs), results, jnp.asarray(masks))
+    certified = certify(to_device(costs), results, to_device(masks))
     np.testing.assert_array_equal(certified, results.status == 0)
     again = solve_all(costs, jax.tree.map(jnp.asarray, results.duals), masks, **options)
     assert_solved(again, costs, masks, maximize)
@@ -119,8 +120,8 @@ def test_an_exact_prediction_leaves_nothing_to_do(method):
     best = [optimal_duals(cost) for cost in costs]
     shift = RNG.integers(-(10**4), 10**4, (COUNT, 1))
     exact = Duals(
-        jnp.asarray(np.stack([y.row for y in best]) + shift, jnp.int32),
-        jnp.asarray(np.stack([y.col for y in best]) - shift, jnp.int32),
+        to_device(np.stack([y.row for y in best]) + shift, np.int32),
+        to_device(np.stack([y.col for y in best]) - shift, np.int32),
     )
     options = {"method": method, "initial": "maximum", "rounding": "cover"}
     results = solve_all(costs, exact, **options)
@@ -135,7 +136,7 @@ def test_augmentations_are_at_most_three_for_each_wrong_coordinate():
     both = np.stack([np.concatenate(optimal_duals(cost)) for cost in costs])
     wrong = RNG.random(both.shape) < RNG.choice([0.02, 0.1, 0.3], (COUNT, 1))
     both = both + wrong * RNG.integers(1, 300, both.shape) * RNG.choice([-1, 1], both.shape)
-    guesses = Duals(*(jnp.asarray(x, jnp.int32) for x in (both[:, :SIZE], both[:, SIZE:])))
+    guesses = Duals(*(to_device(x, np.int32) for x in (both[:, :SIZE], both[:, SIZE:])))
     results = solve_all(costs, guesses, method="sap", initial="maximum", rounding="cover")
     assert_solved(results, costs)
     assert (results.stats.augmentations <= 3 * wrong.sum(axis=1)).all()
@@ -202,7 +203,7 @@ def test_floats_infinities_and_what_is_not_a_number(method):
     costs[RNG.random(costs.shape) < 0.2 * (np.arange(COUNT) % 5)[:, None, None]] = np.inf
     costs = costs.astype(np.float32)
     costs[5, 3] = np.inf
-    guesses = Duals(*(jnp.asarray(RNG.normal(size=(COUNT, SIZE)), jnp.float32) for _ in range(2)))
+    guesses = Duals(*(to_device(RNG.normal(size=(COUNT, SIZE)), np.float32) for _ in range(2)))
     guesses = Duals(guesses.row, guesses.col.at[::4].set(jnp.nan))
     results = solve_all(costs, guesses, method=method)
     infeasible = assert_solved(results, costs)
@@ -240,7 +241,7 @@ def test_keys_that_overflow_are_told_under_jit(method):
 
 
 def test_keys_that_overflow_are_mended_outside_jit():
-    cost = jnp.asarray(RNG.integers(-(2**25), 2**25, SQUARE), jnp.int32)
+    cost = to_device(RNG.integers(-(2**25), 2**25, SQUARE), np.int32)
     assert jax.jit(linear_sum_assignment)(cost).status == 2
     result = linear_sum_assignment(cost)
     assert (result.status, result.cost) == (0, scipy_cost(cost))
@@ -248,7 +249,7 @@ def test_keys_that_overflow_are_mended_outside_jit():
 
 @pytest.mark.usefixtures("x64")
 def test_int64():
-    cost = jnp.asarray(RNG.integers(-(2**45), 2**45, (20, 20)))
+    cost = to_device(RNG.integers(-(2**45), 2**45, (20, 20)))
     result = linear_sum_assignment(cost, method="sap")
     assert result.cost.dtype == jnp.int64
     assert result.status == 0
@@ -265,7 +266,7 @@ def test_limits(method):
 
 
 def test_certificate_refuses_what_is_not_optimal():
-    cost = jnp.asarray(RNG.integers(0, 1000, (6, 9)), jnp.int32)
+    cost = to_device(RNG.integers(0, 1000, (6, 9)), np.int32)
     good = linear_sum_assignment(cost)
     assert is_optimal_certificate(cost, good)
     swapped = good.col_for_row.at[:2].set(good.col_for_row[:2][::-1])
@@ -279,7 +280,7 @@ def test_certificate_refuses_what_is_not_optimal():
 
 
 def test_a_second_call_of_equal_shapes_compiles_nothing(caplog):
-    cost = jnp.asarray(RNG.integers(0, 99, (6, 9)), jnp.int32)
+    cost = to_device(RNG.integers(0, 99, (6, 9)), np.int32)
     with jax.log_compiles():
         for shift, compiled in [(0, True), (1, False)]:
             caplog.clear()

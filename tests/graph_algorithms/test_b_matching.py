@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import b_matching_reduction
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 ROWS, COLUMNS, SIZE, COUNT = 4, 5, 12, 60
 
@@ -53,13 +54,13 @@ def solve(cost, supply, demand, mask, prediction):
 def test_equals_highs_and_duals_come_back_with_the_same_value():
     made = instances()
     *numbers, masks = (np.stack(column) for column in zip(*made, strict=True))
-    stacked = [*(jnp.asarray(x, jnp.int32) for x in numbers), jnp.asarray(masks)]
+    stacked = [*(to_device(x, np.int32) for x in numbers), to_device(masks)]
     rng = np.random.default_rng(1)
     prediction = Duals(
-        jnp.asarray(rng.integers(-30, 30, (COUNT, ROWS)), jnp.int32),
-        jnp.asarray(rng.integers(-30, 30, (COUNT, COLUMNS)), jnp.int32),
+        to_device(rng.integers(-30, 30, (COUNT, ROWS)), np.int32),
+        to_device(rng.integers(-30, 30, (COUNT, COLUMNS)), np.int32),
     )
-    units, result, duals = solve(*stacked, prediction)
+    units, result, duals = jax.device_get(solve(*stacked, prediction))
     infeasible = 0
     for number, (cost, supply, demand, mask) in enumerate(made):
         best = optimum(cost, supply, demand, mask)
@@ -83,12 +84,11 @@ def test_prediction_map_is_lipschitz_and_inverse_to_the_dual_map():
     rng = np.random.default_rng(2)
     for cost, supply, demand, _ in instances()[:8]:
         reduction = b_matching_reduction(
-            jnp.asarray(cost), jnp.asarray(supply), jnp.asarray(demand), size=SIZE
+            to_device(cost), to_device(supply), to_device(demand), size=SIZE
         )
         pair = [rng.integers(-30, 30, ROWS + COLUMNS) for _ in range(2)]
         first, second = (
-            reduction.map_prediction(Duals(jnp.asarray(y[:ROWS]), jnp.asarray(y[ROWS:])))
-            for y in pair
+            reduction.map_prediction(Duals(to_device(y[:ROWS]), to_device(y[ROWS:]))) for y in pair
         )
         error = np.abs(pair[0] - pair[1])
         image = np.abs(np.concatenate(first) - np.concatenate(second))

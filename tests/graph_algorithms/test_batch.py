@@ -12,6 +12,7 @@ from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.batch import linear_sum_assignment_batch
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import assert_solved, random_costs
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(4)
 SIZE, COUNT = 20, 16
@@ -23,23 +24,21 @@ def problems():
     costs[0] = 3 * (1 - np.eye(SIZE, dtype=np.int32))  # solved at the start
     col = RNG.integers(-50, 50, (COUNT, SIZE))
     col[:2] = 0
-    return costs, Duals(jnp.zeros((COUNT, SIZE), jnp.int32), jnp.asarray(col, jnp.int32))
+    return costs, Duals(jnp.zeros((COUNT, SIZE), jnp.int32), to_device(col, np.int32))
 
 
 @pytest.mark.parametrize("method", ["sap", "phase", "auction"])
 def test_vmap_and_map_equal_single_solves(method):
     costs, duals = problems()
     alone = [
-        linear_sum_assignment(
-            jnp.asarray(costs[k]), Duals(duals.row[k], duals.col[k]), method=method
-        )
+        linear_sum_assignment(to_device(costs[k]), Duals(duals.row[k], duals.col[k]), method=method)
         for k in range(COUNT)
     ]
     assert alone[0].stats.free_rows == 0
     assert max(int(result.stats.free_rows) for result in alone) > 3
     for batching in ("vmap", "map"):
         together = linear_sum_assignment_batch(
-            jnp.asarray(costs), duals, batching=batching, method=method
+            to_device(costs), duals, batching=batching, method=method
         )
         for k in range(COUNT):
             one = jax.tree.map(lambda x, k=k: x[k], together)
@@ -50,14 +49,14 @@ def test_defaults_masks_and_one_prediction_for_all():
     costs, _ = problems()
     masks = (RNG.random(costs.shape) < 0.4) | np.eye(SIZE, dtype=bool)
     masks[3, 5] = False
-    guess = Duals(jnp.zeros(SIZE, jnp.int32), jnp.asarray(RNG.integers(-9, 9, SIZE), jnp.int32))
-    solve = functools.partial(linear_sum_assignment_batch, mask=jnp.asarray(masks))
-    results = jax.tree.map(np.asarray, solve(jnp.asarray(costs), guess))
+    guess = Duals(jnp.zeros(SIZE, jnp.int32), to_device(RNG.integers(-9, 9, SIZE), np.int32))
+    solve = functools.partial(linear_sum_assignment_batch, mask=to_device(masks))
+    results = jax.tree.map(np.asarray, solve(to_device(costs), guess))
     assert assert_solved(results, costs, masks) == 1
     stats = results.stats
     assert (stats.steps > 0).any()  # on a CPU one after the other
     assert (stats.phases == 0).all()
-    vmapped = jax.tree.map(np.asarray, solve(jnp.asarray(costs), guess, batching="vmap"))
+    vmapped = jax.tree.map(np.asarray, solve(to_device(costs), guess, batching="vmap"))
     assert assert_solved(vmapped, costs, masks) == 1
     assert (vmapped.stats.phases > 0).any()
     none = linear_sum_assignment_batch(jnp.zeros((0, 2, 3), jnp.int32))
@@ -67,7 +66,7 @@ def test_defaults_masks_and_one_prediction_for_all():
 def test_what_overflows_packed_keys_is_solved_again():
     costs = RNG.integers(0, 2**26, (3, SIZE, SIZE)).astype(np.int32)
     costs[1] = 5
-    results = linear_sum_assignment_batch(jnp.asarray(costs), batching="map")
+    results = linear_sum_assignment_batch(to_device(costs), batching="map")
     assert assert_solved(jax.tree.map(np.asarray, results), costs) == 0
 
 
@@ -82,8 +81,8 @@ def test_sharded_equals_single_device(devices, batching):
     sharded = jax.jit(jax.shard_map(solve, mesh=mesh, in_specs=(spec, spec), out_specs=spec))
     jax.tree.map(
         np.testing.assert_array_equal,
-        sharded(jnp.asarray(costs), duals),
-        solve(jnp.asarray(costs), duals),
+        sharded(to_device(costs), duals),
+        solve(to_device(costs), duals),
     )
 
 

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(7)
 
@@ -27,7 +28,7 @@ def greedy(adjacency):
         free = [j for j in np.flatnonzero(row) if j not in taken][:1]
         taken |= set(free)
         chosen.append(free[0] if free else -1)
-    return jnp.asarray(chosen, jnp.int32)
+    return to_device(chosen, np.int32)
 
 
 @pytest.mark.parametrize("layered", [False, True])
@@ -38,7 +39,7 @@ def test_size_is_scipys(shape, layered):
         adjacency[:, : trial % 9] |= RNG.random((shape[0], trial % 9)) < 0.5  # crowded columns
         expected = (maximum_bipartite_matching(csr_array(adjacency)) >= 0).sum()
         for init in (None, greedy(adjacency)):
-            found = maximum_cardinality_matching(jnp.asarray(adjacency), init, layered=layered)
+            found = maximum_cardinality_matching(to_device(adjacency), init, layered=layered)
             assert assert_valid(found, adjacency) == expected
             if layered:
                 assert found.phases <= 2 * np.sqrt(shape[0]) + 2
@@ -52,10 +53,10 @@ def test_phases_where_a_forest_could_be_one_tree(layered):
     # a chain that a bad start forces through one path of all vertices
     chain = np.eye(30, dtype=bool) | np.eye(30, k=1, dtype=bool)
     start = jnp.where(jnp.arange(30) < 29, jnp.arange(1, 31), -1).astype(jnp.int32)
-    found = maximum_cardinality_matching(jnp.asarray(chain), start, layered=layered)
+    found = maximum_cardinality_matching(to_device(chain), start, layered=layered)
     assert assert_valid(found, chain) == 30
     assert found.phases <= 2
-    perfect = maximum_cardinality_matching(jnp.asarray(chain), found.col_for_row, layered=layered)
+    perfect = maximum_cardinality_matching(to_device(chain), found.col_for_row, layered=layered)
     assert perfect.phases == 0
 
 
@@ -67,11 +68,11 @@ def test_a_stack_with_a_solved_lane(layered):
     init = np.full((5, 12), -1, np.int32)
     init[0] = np.arange(12)
     together = jax.vmap(lambda a, i: maximum_cardinality_matching(a, i, layered=layered))(
-        jnp.asarray(adjacency), jnp.asarray(init)
+        to_device(adjacency), to_device(init)
     )
     for k in range(5):
         alone = maximum_cardinality_matching(
-            jnp.asarray(adjacency[k]), jnp.asarray(init[k]), layered=layered
+            to_device(adjacency[k]), to_device(init[k]), layered=layered
         )
         for a, b in zip(alone, together, strict=True):
             np.testing.assert_array_equal(a, b[k])

@@ -9,6 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from jaxlab.graph_algorithms.degree_constrained import dcs_reduction, degree_constrained_subgraph
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 LEFT, RIGHT, EDGES, COUNT = 4, 5, 14, 80
 
@@ -64,13 +65,13 @@ def mapped(senders, receivers, cost, left, right, mask, duals):
 
 def stacked(made):
     columns = [np.stack(column) for column in zip(*made, strict=True)]
-    return [jnp.asarray(x, jnp.int32) for x in columns[:5]] + [jnp.asarray(columns[5])]
+    return [to_device(x, np.int32) for x in columns[:5]] + [to_device(columns[5])]
 
 
 def garbage(seed, most):
     rng = np.random.default_rng(seed)
     return Duals(
-        *(jnp.asarray(rng.integers(-most, most, (COUNT, k)), jnp.int32) for k in (LEFT, RIGHT))
+        *(to_device(rng.integers(-most, most, (COUNT, k)), np.int32) for k in (LEFT, RIGHT))
     )
 
 
@@ -82,7 +83,9 @@ def value(instance, row, col):
 
 def test_equals_highs_and_duals_prove_it():
     made = instances()
-    results = [solve(*stacked(made), garbage(1, 30)), solve(*stacked(made), garbage(2, 10**9))]
+    problems = stacked(made)
+    guesses = garbage(1, 30), garbage(2, 10**9)
+    results = [jax.device_get(solve(*problems, guess)) for guess in guesses]
     infeasible = 0
     for number, instance in enumerate(made):
         senders, receivers, cost, left, right, mask = instance
@@ -105,8 +108,10 @@ def test_equals_highs_and_duals_prove_it():
 def test_predictions_are_feasible_as_they_are_and_keep_their_value():
     made = instances()
     first, second = garbage(3, 30), garbage(4, 30)
-    violation, objective, back, image, lipschitz = mapped(*stacked(made), first)
-    other = mapped(*stacked(made), second)[3]
+    found = jax.device_get(mapped(*stacked(made), first))
+    violation, objective, back, image, lipschitz = found
+    other = jax.device_get(mapped(*stacked(made), second)[3])
+    first, second = jax.device_get((first, second))
     assert (np.asarray(violation) == 0).all()
     for number, instance in enumerate(made):
         before = value(instance, np.asarray(first.row[number]), np.asarray(first.col[number]))

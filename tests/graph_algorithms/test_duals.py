@@ -6,14 +6,15 @@ import pytest
 
 from jaxlab.graph_algorithms import duals as du
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(3)
 
 
 def random_problem(n, m):
     cost = RNG.integers(-20, 20, (n, m))
-    duals = Duals(*(jnp.asarray(RNG.integers(-15, 15, size), jnp.int32) for size in (n, m)))
-    return jnp.asarray(cost, jnp.int32), duals, jnp.asarray(RNG.random((n, m)) < 0.6)
+    duals = Duals(*(to_device(RNG.integers(-15, 15, size), np.int32) for size in (n, m)))
+    return to_device(cost, np.int32), duals, to_device(RNG.random((n, m)) < 0.6)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -9,6 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from jaxlab.graph_algorithms.flow import min_cost_flow_01
 from jaxlab.graphs import digraph_from_arcs
+from tests.helpers import to_device
 
 NODES, ARCS, COUNT = 6, 14, 60
 
@@ -51,12 +52,12 @@ def stack(made):
         )
         for arcs, cost, n, _ in made
     ]
-    supplies = jnp.asarray(np.stack([supply for *_, supply in made]), jnp.int32)
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs), supplies
+    supplies = to_device(np.stack([supply for *_, supply in made]), np.int32)
+    return jax.tree.map(lambda *leaves: to_device(np.stack(leaves)), *graphs), supplies
 
 
 def check(made, result):
-    infeasible = 0
+    infeasible, result = 0, jax.device_get(result)
     for number, (arcs, cost, n, supply) in enumerate(made):
         best = optimum(arcs, cost, n, supply)
         assert result.status[number] == (best is None), number
@@ -89,7 +90,7 @@ def test_equals_highs_whatever_the_prediction(method):
     graphs, supplies = stack(made)
     rng = np.random.default_rng(5)
     for most in (20, 10**9):
-        garbage = jnp.asarray(rng.integers(-most, most, (COUNT, NODES)), jnp.int32)
+        garbage = to_device(rng.integers(-most, most, (COUNT, NODES)), np.int32)
         result = solve(graphs, supplies, garbage)
         assert 5 < check(made, result) < COUNT // 2
     again = solve(graphs, supplies, result.potentials)
@@ -118,10 +119,10 @@ def test_routes_agree_with_networkx_on_a_larger_flow():
     expected = networkx.min_cost_flow_cost(network)
     graph = digraph_from_arcs(arcs, n, weights=cost.astype(np.int32))
     for method in ("ssp", "reduction"):
-        result = min_cost_flow_01(graph, jnp.asarray(supply), method=method)
+        result = min_cost_flow_01(graph, to_device(supply), method=method)
         assert (int(result.status), int(result.cost)) == (0, expected)
         warm = min_cost_flow_01(
-            graph, jnp.asarray(supply), potentials=result.potentials, method=method
+            graph, to_device(supply), potentials=result.potentials, method=method
         )
         assert int(warm.cost) == expected
         assert int(result.stats.augmentations) > 4
@@ -134,7 +135,7 @@ def test_routes_agree_with_networkx_on_a_larger_flow():
 def test_many_paths_are_routed_in_one_phase():
     arcs = np.stack([np.arange(20), np.arange(20) + 20], 1)
     graph = digraph_from_arcs(arcs, 40)
-    supply = jnp.asarray(np.repeat([1, -1], 20))
+    supply = to_device(np.repeat([1, -1], 20))
     result = min_cost_flow_01(graph, supply)
     assert (int(result.cost), int(result.stats.phases)) == (20, 1)
     assert int(result.stats.augmentations) == 20
@@ -147,11 +148,11 @@ def test_floats_whatever_the_prediction():
     costs = [cost + rng.uniform(-1e-3, 1e-3, len(cost)) for _, cost, *_ in made]
     graphs, supplies = stack(made)
     padded = [np.pad(cost, (0, ARCS - len(cost))) for cost in costs]
-    graphs = graphs.replace(weights=jnp.asarray(np.stack(padded), jnp.float32))
+    graphs = graphs.replace(weights=to_device(np.stack(padded), np.float32))
     solve = jax.jit(jax.vmap(lambda g, s, p: min_cost_flow_01(g, s, potentials=p)))
     for most in (20, 1e9, 1e38):
-        garbage = jnp.asarray(rng.uniform(-most, most, (COUNT, NODES)), jnp.float32)
-        result = solve(graphs, supplies, garbage)
+        garbage = to_device(rng.uniform(-most, most, (COUNT, NODES)), np.float32)
+        result = jax.device_get(solve(graphs, supplies, garbage))
         for number, ((arcs, cost, n, supply), exact) in enumerate(zip(made, costs, strict=True)):
             best = optimum(arcs, cost, n, supply)
             assert result.status[number] == (best is None), number

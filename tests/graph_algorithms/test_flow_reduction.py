@@ -9,6 +9,7 @@ from jaxlab.graph_algorithms.flow_reduction import difference_constraints, flow_
 from jaxlab.graph_algorithms.potentials import feasible_potentials
 from jaxlab.graphs import digraph_from_arcs
 from tests.graph_algorithms import path_oracle
+from tests.helpers import to_device
 
 
 def test_degrees_fit_the_edges_and_values_stay():
@@ -27,7 +28,7 @@ def test_degrees_fit_the_edges_and_values_stay():
         supply = np.bincount(arcs[used, 0], minlength=6) - np.bincount(arcs[used, 1], minlength=6)
         graph = digraph_from_arcs(arcs, 6, weights=cost.astype(np.int32))
         pair = [rng.integers(-20, 20, 6) for _ in range(2)]
-        reduction, images, back = reduce(graph, *(jnp.asarray(y) for y in (supply, *pair)))
+        reduction, images, back = reduce(graph, *(to_device(y) for y in (supply, *pair)))
         problem = jax.tree.map(np.asarray, reduction.instance)
         assert reduction.feasible
         there = problem.mask
@@ -65,7 +66,7 @@ def test_difference_constraints_are_met_or_a_negative_cycle():
         found = feasible_potentials(reduction.instance, reduction.map_prediction(prediction))
         return reduction.map_solution(found), found.status
 
-    values, status = solve(graphs, jnp.asarray(path_oracle.garbage(6)))
+    values, status = solve(graphs, to_device(path_oracle.garbage(6)))
     for number, instance in enumerate(path_oracle.instances()):
         assert status[number] == instance.negative
         if not instance.negative:

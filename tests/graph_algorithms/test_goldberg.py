@@ -11,6 +11,7 @@ from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.potentials import reduced_weights
 from jaxlab.graphs import digraph_from_arcs
 from tests.graph_algorithms import path_oracle as oracle
+from tests.helpers import to_device
 
 solve = jax.jit(jax.vmap(goldberg_potentials))
 
@@ -32,7 +33,7 @@ def test_verdict_and_feasibility_equal_networkx():
     negative = np.array([instance.negative for instance in oracle.instances()])
     nodes = np.array([instance.n for instance in oracle.instances()])
     for most in (1, 30, 10**9):
-        result = solve(graphs, jnp.asarray(oracle.garbage(2, most)))
+        result = solve(graphs, to_device(oracle.garbage(2, most)))
         np.testing.assert_array_equal(result.status, negative)
         reduced = np.asarray(jax.vmap(reduced_weights)(graphs, result.potentials))
         assert (reduced.min(axis=1) >= 0)[~negative].all()
@@ -41,7 +42,7 @@ def test_verdict_and_feasibility_equal_networkx():
     number = int(np.flatnonzero(~negative)[5])
     alone = goldberg_potentials(
         jax.tree.map(lambda leaf: leaf[number], graphs),
-        jnp.asarray(oracle.garbage(2, most)[number]),
+        to_device(oracle.garbage(2, most)[number]),
     )
     np.testing.assert_array_equal(alone.potentials, result.potentials[number])
     assert alone.phases == result.phases[number]
@@ -52,7 +53,7 @@ def test_scales_grow_with_the_logarithm_of_the_error():
     exact = bellman_ford(graph, 0).dist
     noise = np.random.default_rng(1).integers(-1, 2, 400)
     for error in (0, 1, 4, 16, 64, 256, 3000):
-        result = goldberg_potentials(graph, exact + error * jnp.asarray(noise, jnp.int32))
+        result = goldberg_potentials(graph, exact + error * to_device(noise, np.int32))
         assert int(result.status) == 0
         assert (np.asarray(reduced_weights(graph, result.potentials)) >= 0).all()
         assert int(result.scales) <= np.ceil(np.log2(2 * error + 1)) + 1

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment as scipy_assignment
 
 from jaxlab.graph_algorithms.gradient import assignment_cost
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(9)
 
@@ -20,21 +21,21 @@ def permutation(cost):
 
 def test_value_and_gradient_of_a_stack_with_predictions():
     costs = RNG.normal(size=(4, 6, 8)).astype(np.float32)
-    duals = Duals(*(jnp.asarray(RNG.normal(size=(4, k)), jnp.float32) for k in (6, 8)))
+    duals = Duals(*(to_device(RNG.normal(size=(4, k)), np.float32) for k in (6, 8)))
     value = jax.vmap(jax.value_and_grad(assignment_cost, argnums=(0, 1)))
-    costs_found, (slope, of_duals) = jax.jit(value)(jnp.asarray(costs), duals)
+    costs_found, (slope, of_duals) = jax.jit(value)(to_device(costs), duals)
     for k, cost in enumerate(costs):
         expected = permutation(cost)
         np.testing.assert_array_equal(slope[k], expected)
         np.testing.assert_allclose(costs_found[k], (expected * cost).sum(), rtol=1e-5)
     assert not np.any(np.concatenate([part.ravel() for part in of_duals]))
-    scaled = jax.grad(lambda c: 3 * assignment_cost(c, maximize=True))(jnp.asarray(costs[0]))
+    scaled = jax.grad(lambda c: 3 * assignment_cost(c, maximize=True))(to_device(costs[0]))
     np.testing.assert_array_equal(scaled, 3 * permutation(-costs[0]))
 
 
 def test_finite_differences_and_descent():
-    cost = jnp.asarray(RNG.normal(size=(6, 8)), jnp.float32)
-    direction = jnp.asarray(RNG.normal(size=(6, 8)), jnp.float32)
+    cost = to_device(RNG.normal(size=(6, 8)), np.float32)
+    direction = to_device(RNG.normal(size=(6, 8)), np.float32)
     value = jax.jit(assignment_cost)
     step = 1e-3
     difference = value(cost + step * direction) - value(cost - step * direction)

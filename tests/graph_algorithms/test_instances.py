@@ -12,6 +12,7 @@ from jaxlab.graph_algorithms.instances import (
     type_model,
 )
 from tests.graph_algorithms.oracle import scipy_cost
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(15)
 
@@ -38,12 +39,12 @@ def test_type_model_has_its_means_and_variances():
 
 def test_geometric_instances_take_points_of_their_clusters():
     labels = RNG.permutation(np.repeat(np.arange(6), [1, 2, 3, 4, 5, 6]))
-    points = jnp.asarray(100 * RNG.normal(size=(21, 3)), jnp.float32)
+    points = to_device(100 * RNG.normal(size=(21, 3)), np.float32)
     left, right = jnp.array([5, 0, 2]), jnp.array([4, 1, 3])
     seen = set()
     draw = jax.jit(geometric_instances)
     for seed in range(60):
-        cost = draw(jax.random.key(seed), points, jnp.asarray(labels), left, right)
+        cost = draw(jax.random.key(seed), points, to_device(labels), left, right)
         mine, yours = points[labels == 0], points[labels == 1]
         options = np.floor(np.linalg.norm(mine[:, None] - yours, axis=-1)).astype(int)
         assert int(cost[1, 1]) in options

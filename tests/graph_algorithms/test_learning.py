@@ -16,12 +16,13 @@ from jaxlab.graph_algorithms.learning import (
     sample_complexity,
 )
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(12)
 
 
 def samples(count, n=5, high=6):
-    return Duals(*(jnp.asarray(RNG.integers(-high, high, (count, n)), jnp.int32) for _ in range(2)))
+    return Duals(*(to_device(RNG.integers(-high, high, (count, n)), np.int32) for _ in range(2)))
 
 
 @pytest.mark.parametrize("gauge", GAUGES)
@@ -86,9 +87,9 @@ def test_least_largest_deviation_by_linear_programming():
 def test_fallback_is_never_worse_than_a_cold_start():
     chosen = set()
     for trial in range(30):
-        cost = jnp.asarray(RNG.integers(0, 20, (6, 6)), jnp.int32)
+        cost = to_device(RNG.integers(0, 20, (6, 6)), np.int32)
         guess = RNG.integers(-5, 5, 6) * (trial % 3)
-        guess = Duals(jnp.zeros(6, jnp.int32), jnp.asarray(guess, jnp.int32))
+        guess = Duals(jnp.zeros(6, jnp.int32), to_device(guess, np.int32))
         duals = predict_or_fallback(cost, guess)
         assert feasibility_violation(cost, duals) == 0
         cold = np.asarray(cost).min(axis=1)

@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.graph_algorithms.online import median_learner, online_learner, regret
 from jaxlab.graph_algorithms.types import Duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(13)
 ROUNDS, N, RADIUS = 200, 4, 10.0
@@ -16,7 +17,7 @@ def stream():
     """Samples about a centre that jumps half way."""
     center = RNG.uniform(-8, 8, (2, 2 * N))[np.arange(ROUNDS) * 2 // ROUNDS]
     drawn = np.clip(center + RNG.normal(size=(ROUNDS, 2 * N)), -RADIUS, RADIUS)
-    return Duals(*(jnp.asarray(part, jnp.float32) for part in np.split(drawn, 2, axis=1)))
+    return Duals(*(to_device(part, np.float32) for part in np.split(drawn, 2, axis=1)))
 
 
 def play(learner, samples):

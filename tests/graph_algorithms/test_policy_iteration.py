@@ -11,6 +11,7 @@ from jaxlab.graph_algorithms.policy_iteration import policy
 from jaxlab.graphs import digraph_from_arcs, in_arcs
 from tests.graph_algorithms import path_oracle as oracle
 from tests.graph_algorithms.test_goldberg import grid
+from tests.helpers import to_device
 
 solve = jax.jit(jax.vmap(lambda graph, y, tree: policy(graph, 0, potentials=y, tree=tree)))
 
@@ -20,9 +21,9 @@ def test_equals_networkx_whatever_the_predictions():
     for number, instance in enumerate(oracle.instances()):
         if number % 2 and len(instance.arcs):
             trees[number, instance.arcs[:, 1]] = instance.arcs[:, 0]
-    trees = jnp.asarray(trees, jnp.int32)
+    trees = to_device(trees, np.int32)
     for most in (30, 10**9):
-        result = solve(oracle.stack(), jnp.asarray(oracle.garbage(8, most)), trees)
+        result = solve(oracle.stack(), to_device(oracle.garbage(8, most)), trees)
         oracle.check_paths(result)
 
     def by_table(graph):
@@ -39,7 +40,7 @@ def test_equals_networkx_whatever_the_predictions():
 
 def test_a_lane_does_not_depend_on_those_beside_it():
     trees = jnp.zeros((oracle.COUNT, oracle.NODES), jnp.int32)
-    predictions = jnp.asarray(oracle.garbage(9))
+    predictions = to_device(oracle.garbage(9))
     together = solve(oracle.stack(), predictions, trees)
 
     alone = jax.jit(lambda graph, y, tree: policy(graph, 0, potentials=y, tree=tree))

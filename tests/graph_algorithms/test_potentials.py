@@ -10,6 +10,7 @@ import pytest
 from jaxlab.graph_algorithms.potentials import feasible_potentials, reduced_weights
 from jaxlab.graphs import digraph_from_arcs
 from tests.graph_algorithms import path_oracle as oracle
+from tests.helpers import to_device
 
 repair = jax.jit(jax.vmap(feasible_potentials))
 
@@ -18,7 +19,7 @@ def test_feasible_or_a_negative_cycle_whatever_the_prediction():
     graphs = oracle.stack()
     negative = np.array([instance.negative for instance in oracle.instances()])
     for most in (30, 10**9):
-        result = repair(graphs, jnp.asarray(oracle.garbage(0, most)))
+        result = repair(graphs, to_device(oracle.garbage(0, most)))
         np.testing.assert_array_equal(result.status, negative)
         reduced = np.asarray(jax.vmap(reduced_weights)(graphs, result.potentials))
         assert (reduced.min(axis=1) >= 0)[~negative].all()
@@ -33,7 +34,7 @@ def test_feasible_or_a_negative_cycle_whatever_the_prediction():
 
 def test_reduced_weights_by_their_definition():
     potentials = oracle.garbage(1)
-    reduced = np.asarray(jax.vmap(reduced_weights)(oracle.stack(), jnp.asarray(potentials)))
+    reduced = np.asarray(jax.vmap(reduced_weights)(oracle.stack(), to_device(potentials)))
     for number, instance in enumerate(oracle.instances()):
         tails, heads = instance.arcs.T
         expected = instance.weights + potentials[number][tails] - potentials[number][heads]

@@ -12,6 +12,7 @@ from jaxlab.graph_algorithms.learning import canonicalize
 from jaxlab.graph_algorithms.predictor import DualPredictor, column_features, predict_duals
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import optimal_duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(14)
 MODEL = DualPredictor(hidden=(16,), smallest=4)
@@ -19,7 +20,7 @@ apply = jax.jit(MODEL.apply)
 
 
 def test_columns_are_seen_one_by_one():
-    cost = jnp.asarray(RNG.integers(0, 100, (8, 9)), jnp.int32)
+    cost = to_device(RNG.integers(0, 100, (8, 9)), np.int32)
     params = MODEL.init(jax.random.key(0), cost)
     col = apply(params, cost)
     order = RNG.permutation(9)
@@ -36,8 +37,8 @@ def test_columns_are_seen_one_by_one():
 
 def test_whatever_it_says_becomes_feasible():
     for dtype in (jnp.int32, jnp.float32):
-        cost = jnp.asarray(RNG.integers(0, 100, (8, 8)), dtype)
-        duals = predict_duals(cost, jnp.asarray(50 * RNG.normal(size=8), jnp.float32))
+        cost = to_device(RNG.integers(0, 100, (8, 8)), dtype)
+        duals = predict_duals(cost, to_device(50 * RNG.normal(size=8), np.float32))
         assert duals.col.dtype == dtype
         assert feasibility_violation(cost, duals) <= (0 if dtype == jnp.int32 else 1e-4)
         assert linear_sum_assignment(cost, duals).status == 0
@@ -48,7 +49,7 @@ def test_training_brings_the_duals_nearer_to_the_optimum():
     costs = (difficulty + RNG.uniform(0, 40, (24, 12, 12))).astype(np.int32)
     best = [canonicalize(optimal_duals(cost)) for cost in costs]
     targets = jnp.stack([duals.col for duals in best])
-    costs = jnp.asarray(costs)
+    costs = to_device(costs)
     params = MODEL.init(jax.random.key(1), costs[0])
     optimizer = optax.adam(3e-2)
 

@@ -18,6 +18,7 @@ from tests.graph_algorithms.oracle import (
     random_costs,
     scipy_cost,
 )
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(8)
 SIZE, COUNT = 30, 40
@@ -36,21 +37,19 @@ def program(**options):
 def test_any_prediction_gives_scipys_optimum(rounding):
     costs = random_costs(RNG, (SIZE, SIZE), COUNT)
     guesses = garbage(RNG, (SIZE, SIZE), COUNT)
-    results = program(rounding=rounding)(jnp.asarray(costs), guesses, None)
+    results = program(rounding=rounding)(to_device(costs), guesses, None)
     assert assert_solved(jax.tree.map(np.asarray, results), costs) == 0
     if rounding == "greedy":
         exact = [optimal_duals(cost) for cost in costs]
         exact = jax.tree.map(lambda *parts: jnp.stack(parts), *exact)
-        known = program(rounding=rounding)(jnp.asarray(costs), exact, None)
+        known = program(rounding=rounding)(to_device(costs), exact, None)
         assert (known.stats.phases == 1).all()
         assert (known.stats.free_rows == 0).all()
         # a prediction that is a little off costs a few rounds, fewer than a cold start
-        near = exact._replace(col=exact.col + jnp.asarray(RNG.integers(0, 2, (COUNT, SIZE))))
+        near = exact._replace(col=exact.col + to_device(RNG.integers(0, 2, (COUNT, SIZE))))
         cold = jax.tree.map(jnp.zeros_like, exact)
         rounds = [
-            int(
-                program(rounding=rounding)(jnp.asarray(costs), guess, None).stats.phases[4::5].sum()
-            )
+            int(program(rounding=rounding)(to_device(costs), guess, None).stats.phases[4::5].sum())
             for guess in (near, cold)
         ]
         assert rounds[0] < rounds[1] / 2
@@ -60,7 +59,7 @@ def test_masks_and_rectangles():
     costs = random_costs(RNG, (20, 30), COUNT)
     masks = RNG.random(costs.shape) < np.array([0.9, 0.3, 0.06])[np.arange(COUNT) % 3, None, None]
     guesses = garbage(RNG, (20, 30), COUNT)
-    results = program(maximize=True)(jnp.asarray(costs), guesses, jnp.asarray(masks))
+    results = program(maximize=True)(to_device(costs), guesses, to_device(masks))
     infeasible = assert_solved(jax.tree.map(np.asarray, results), costs, masks, maximize=True)
     assert 0 < infeasible < COUNT
 
@@ -70,7 +69,7 @@ def test_every_round_is_one_of_the_method():
     costs = random_costs(RNG, (SIZE, SIZE), COUNT)
     costs -= costs.min(axis=(1, 2), keepdims=True)  # so that zeros are feasible as they are
     found = program(rounding="greedy")(
-        jnp.asarray(costs), Duals(*(jnp.zeros((COUNT, SIZE), jnp.int32),) * 2), None
+        to_device(costs), Duals(*(jnp.zeros((COUNT, SIZE), jnp.int32),) * 2), None
     )
     for k in range(0, COUNT, 3):
         u = costs[k].min(axis=1)
@@ -96,7 +95,7 @@ def test_every_round_is_one_of_the_method():
 
 
 def test_limit_and_outside_jit():
-    cost = jnp.asarray(RNG.integers(0, 100, (SIZE, SIZE)), jnp.int32)
+    cost = to_device(RNG.integers(0, 100, (SIZE, SIZE)), np.int32)
     assert primal_dual_matching(cost, max_iterations=2).status == 3
     assert primal_dual_matching(cost.astype(jnp.float32)).cost == scipy_cost(cost)
     assert primal_dual_matching(jnp.zeros((0, 2), jnp.int32)).cost == 0

@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.graph_algorithms.quantization import quantize_costs
 from tests.graph_algorithms.oracle import scipy_cost, scipy_matching
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(6)
 
@@ -15,9 +16,7 @@ RNG = np.random.default_rng(6)
 def test_rounding_and_the_bound_on_the_optimum(bits):
     for exponent in (-3, 0, 6):
         costs = RNG.normal(size=(20, 20)).astype(np.float32) * 10.0**exponent + 7
-        quantized = jax.jit(quantize_costs, static_argnames=("bits",))(
-            jnp.asarray(costs), bits=bits
-        )
+        quantized = jax.jit(quantize_costs, static_argnames=("bits",))(to_device(costs), bits=bits)
         assert (quantized.cost.min(), quantized.cost.max()) == (0, 2**bits - 1)
         back = quantized.offset + quantized.scale * quantized.cost
         half = quantized.scale * (0.5 + 1e-3) + 4e-7 * np.abs(costs).max()

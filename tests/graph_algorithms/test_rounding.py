@@ -9,6 +9,7 @@ from jaxlab.graph_algorithms.duals import feasibility_violation
 from jaxlab.graph_algorithms.rounding import ROUNDINGS, round_duals
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import optimal_duals
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(11)
 N = 40
@@ -22,7 +23,7 @@ def perturbed(duals, how):
         both[where] += RNG.integers(-500, 500, len(where))
     else:
         both += RNG.integers(-(10 ** RNG.integers(1, 4)), 10 ** RNG.integers(1, 4), 2 * N)
-    return Duals(jnp.asarray(both[:N]), jnp.asarray(both[N:]))
+    return Duals(to_device(both[:N]), to_device(both[N:]))
 
 
 def distance(a, b, norm):
@@ -36,8 +37,8 @@ def test_guarantees_on_random_integer_instances(how):
         best = optimal_duals(cost)
         guess = perturbed(best, how)
         for method in ROUNDINGS:
-            rounded = round_duals(jnp.asarray(cost), guess, method=method)
-            assert feasibility_violation(jnp.asarray(cost), rounded) == 0
+            rounded = round_duals(to_device(cost), guess, method=method)
+            assert feasibility_violation(to_device(cost), rounded) == 0
             if method == "c_transform":
                 moved = np.abs(rounded.row - best.row).max()
                 assert moved <= np.abs(guess.col - best.col).max()
@@ -56,14 +57,14 @@ def test_guarantees_on_random_integer_instances(how):
 
 @pytest.mark.parametrize("method", ROUNDINGS)
 def test_optimal_duals_stay_and_masked_or_rectangular_ones_become_feasible(method):
-    cost = jnp.asarray(RNG.integers(0, 100, (N, N)), jnp.int32)
+    cost = to_device(RNG.integers(0, 100, (N, N)), np.int32)
     best = optimal_duals(cost)
     jax.tree.map(np.testing.assert_array_equal, round_duals(cost, best, method=method), best)
     for _ in range(20):
         shape = (9, 6)
-        cost = jnp.asarray(RNG.integers(-30, 30, shape), jnp.int32)
-        mask = jnp.asarray(RNG.random(shape) < 0.4)
-        guess = Duals(*(jnp.asarray(RNG.integers(-99, 99, k), jnp.int32) for k in shape))
+        cost = to_device(RNG.integers(-30, 30, shape), np.int32)
+        mask = to_device(RNG.random(shape) < 0.4)
+        guess = Duals(*(to_device(RNG.integers(-99, 99, k), np.int32) for k in shape))
         rounded = round_duals(cost, guess, method=method, mask=mask)
         assert feasibility_violation(cost, rounded, mask) == 0
 
@@ -78,8 +79,8 @@ def test_cover_takes_any_value_where_every_column_is_in_the_cover():
 
 @pytest.mark.parametrize("method", ROUNDINGS)
 def test_stacks_and_floats(method):
-    costs = jnp.asarray(RNG.normal(size=(4, 6, 6)), jnp.float32)
-    guesses = Duals(*(jnp.asarray(RNG.normal(size=(4, 6)), jnp.float32) for _ in range(2)))
+    costs = to_device(RNG.normal(size=(4, 6, 6)), np.float32)
+    guesses = Duals(*(to_device(RNG.normal(size=(4, 6)), np.float32) for _ in range(2)))
     together = jax.vmap(lambda c, y: round_duals(c, y, method=method))(costs, guesses)
     for k in range(4):
         guess = jax.tree.map(lambda y, k=k: y[k], guesses)

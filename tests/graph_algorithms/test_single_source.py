@@ -7,6 +7,7 @@ import pytest
 from jaxlab.graph_algorithms.single_source import shortest_paths
 from jaxlab.graphs import digraph_from_arcs
 from tests.graph_algorithms import path_oracle as oracle
+from tests.helpers import to_device
 
 
 @pytest.mark.parametrize("method", ["bellman_ford", "goldberg"])
@@ -14,7 +15,7 @@ def test_equals_networkx_whatever_the_predictions(method):
     def solve(graph, potentials, tree):
         return shortest_paths(graph, 0, potentials=potentials, tree=tree, method=method)
 
-    predictions, trees = (jnp.asarray(oracle.garbage(seed, 12)) for seed in (3, 4))
+    predictions, trees = (to_device(oracle.garbage(seed, 12)) for seed in (3, 4))
     oracle.check_paths(jax.jit(jax.vmap(solve))(oracle.stack(), predictions, trees))
 
 

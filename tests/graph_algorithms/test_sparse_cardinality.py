@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
 from jaxlab.graph_algorithms.sparse_cardinality import maximum_cardinality_matching_sparse
 from jaxlab.graphs import digraph_from_arcs
+from tests.helpers import to_device
 
 EDGES, COUNT = 48, 100
 
@@ -22,7 +23,7 @@ def lists(shape, count, seed):
         m = int(rng.integers(0, EDGES + 1))
         ends = [rng.integers(0, min(size, 3 + number), EDGES) for size in shape]
         made.append((*ends, np.arange(EDGES) < m))
-    return [jnp.asarray(np.stack(part)) for part in zip(*made, strict=True)]
+    return [to_device(np.stack(part)) for part in zip(*made, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_size_is_scipys_and_the_matching_that_of_the_matrix(shape, layered):
         adjacency[k][np.asarray(senders[k])[there], np.asarray(receivers[k])[there]] = True
         expected = maximum_bipartite_matching(csr_array(adjacency[k])) >= 0
         assert (np.asarray(found.col_for_row[k]) >= 0).sum() == expected.sum()
-    for a, b in zip(found, dense(jnp.asarray(adjacency)), strict=True):
+    for a, b in zip(found, dense(to_device(adjacency)), strict=True):
         np.testing.assert_array_equal(a, b)
     again = sparse(senders, receivers, found.col_for_row, masks)
     np.testing.assert_array_equal(again.col_for_row, found.col_for_row)

@@ -10,6 +10,7 @@ import pytest
 from jaxlab.graph_algorithms.trees import evaluate_tree, tree_from_potentials
 from jaxlab.graphs import in_arcs
 from tests.graph_algorithms import path_oracle as oracle
+from tests.helpers import to_device
 
 evaluate = jax.jit(jax.vmap(lambda graph, parent: evaluate_tree(graph, parent, 0)))
 
@@ -36,7 +37,7 @@ def test_any_pointers_are_evaluated():
     for number, instance in enumerate(oracle.instances()):  # half of them mostly arcs
         if number % 2 and len(instance.arcs):
             garbage[number, instance.arcs[:, 1]] = instance.arcs[:, 0]
-    result = jax.device_get(evaluate(oracle.stack(), jnp.asarray(garbage, jnp.int32)))
+    result = jax.device_get(evaluate(oracle.stack(), to_device(garbage, np.int32)))
     reached = 0
     for number, instance in enumerate(oracle.instances()):
         expected = walked(instance.digraph, garbage[number])
@@ -51,7 +52,7 @@ def test_any_pointers_are_evaluated():
     def by_table(graph, parent):
         return evaluate_tree(graph, parent, 0, in_arcs=in_arcs(graph, width=oracle.ARCS))
 
-    tabled = jax.jit(jax.vmap(by_table))(oracle.stack(), jnp.asarray(garbage, jnp.int32))
+    tabled = jax.jit(jax.vmap(by_table))(oracle.stack(), to_device(garbage, np.int32))
     np.testing.assert_array_equal(tabled.dist, result.dist)
     np.testing.assert_array_equal(tabled.parent, result.parent)
 
@@ -61,7 +62,7 @@ def test_distances_imply_arcs_on_shortest_paths():
     for number, instance in enumerate(oracle.instances()):
         potentials[number] = 0 if instance.dist is None else instance.dist[: oracle.NODES]
     implied = jax.jit(jax.vmap(lambda graph, y: tree_from_potentials(graph, y, 0)))
-    parents = np.asarray(implied(oracle.stack(), jnp.asarray(potentials)))
+    parents = np.asarray(implied(oracle.stack(), to_device(potentials)))
     for number, instance in enumerate(oracle.instances()):
         assert parents[number, 0] == 0
         if instance.dist is None:
