@@ -61,7 +61,7 @@ reference: $(REFERENCE)/.installed ## outputs and times of neural-tangents, into
 	$(REFERENCE)/bin/python tests/golden/ntk/make_reference.py timings
 
 notebooks: $(VENV)/.dev ## run every notebook from top to bottom
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -p no:xdist -m "" notebooks
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n auto -m "" notebooks
 
 docs: $(VENV)/.docs ## the documentation site, in docs/_build/html; broken links and failing notebooks stop it
 	$(BIN)/python -m sphinx --builder html --jobs auto --fail-on-warning --keep-going docs docs/_build/html
