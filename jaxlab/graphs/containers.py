@@ -42,6 +42,8 @@ class Graph:
         weights: of the edges, ``[edges]``; None where all weigh the same.
         n_node: number of vertices that are there, an int32 scalar.
         node_capacity: number of vertices there is room for.
+        directed: False. JAX compares PyTrees by their fields and not by their class, and without
+            it would take the program of one kind of graph for the other's.
     """
 
     senders: Any  # Int32[Array, " edges"]
@@ -50,6 +52,7 @@ class Graph:
     weights: Any  # Num[Array, " edges"] | None
     n_node: Any  # Int32[Array, ""]
     node_capacity: int = flax.struct.field(pytree_node=False)
+    directed: bool = flax.struct.field(pytree_node=False, default=False)
 
     @property
     def edge_capacity(self) -> int:
@@ -70,6 +73,7 @@ class Digraph:
         weights: of the arcs, ``[arcs]``; None where all weigh the same.
         n_node: number of vertices that are there, an int32 scalar.
         node_capacity: number of vertices there is room for.
+        directed: True; see :class:`Graph`.
     """
 
     senders: Any  # Int32[Array, " arcs"]
@@ -78,6 +82,7 @@ class Digraph:
     weights: Any  # Num[Array, " arcs"] | None
     n_node: Any  # Int32[Array, ""]
     node_capacity: int = flax.struct.field(pytree_node=False)
+    directed: bool = flax.struct.field(pytree_node=False, default=True)
 
     @property
     def edge_capacity(self) -> int:

@@ -27,6 +27,13 @@ def test_edges_keep_their_order_and_padding_stands_past_the_last_vertex():
     assert (graph.node_capacity, graph.edge_capacity, int(graph.n_node)) == (6, 5, 4)
 
 
+def test_jax_tells_graphs_from_digraphs():
+    room = {"weights": [3], "node_capacity": 2, "edge_capacity": 2}
+    graph, digraph = graph_from_edges([[0, 1]], 2, **room), digraph_from_arcs([[0, 1]], 2, **room)
+    assert jax.tree.structure(graph) != jax.tree.structure(digraph)
+    assert (graph.directed, digraph.directed) == (False, True)
+
+
 def test_arcs_keep_direction_loops_and_parallels():
     arcs = [[2, 0], [0, 0], [2, 0]]
     assert edges_of(digraph_from_arcs(arcs, 3)) == arcs

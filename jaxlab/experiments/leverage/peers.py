@@ -43,8 +43,8 @@ def residual_fractions(
     Negative columns, which stand for none, add nothing.
 
     Example:
-        >>> residual_fractions(np.eye(3), np.eye(3), [2, 0], [1, 2])
-        [0.6666666666666666, 0.3333333333333333]
+        >>> [round(left, 4) for left in residual_fractions(np.eye(3), np.eye(3), [2, 0], [1, 2])]
+        [0.6667, 0.3333]
     """
     total = float(np.sum(b**2))
     if total == 0:
