@@ -51,8 +51,8 @@ def check_solution(
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxlab.kcenter import fair_private_kcenter
-        >>> line, groups = jnp.arange(4.0)[:, None], jnp.zeros(4, jnp.int32)
-        >>> problem = {"k": 2, "min_size": 2, "lower": [0], "upper": [2]}
+        >>> line, groups = jnp.arange(4.0)[:, None], jnp.array([0, 0, 1, 1])
+        >>> problem = {"k": 2, "min_size": 2, "lower": [1, 1], "upper": [1, 1]}
         >>> found = fair_private_kcenter(line, groups, **problem)
         >>> check_solution(line, groups, found, **problem).counts
         (2, 2)

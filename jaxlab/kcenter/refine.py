@@ -58,12 +58,12 @@ def refine_minimax(
 
     Example:
         >>> from jaxlab.kcenter import fair_private_kcenter
-        >>> line = jnp.arange(5.0)[:, None]
-        >>> groups = jnp.zeros(5, jnp.int32)
-        >>> end = fair_private_kcenter(line, groups, k=1, min_size=1, lower=[1], upper=[1])
+        >>> line, groups = jnp.array([[0.0], [1.0], [2.0], [9.0]]), jnp.array([0, 0, 0, 1])
+        >>> problem = {"k": 2, "min_size": 1, "lower": [1, 1], "upper": [1, 1]}
+        >>> end = fair_private_kcenter(line, groups, **problem)
         >>> better = refine_minimax(line, groups, end, min_size=1)
         >>> float(end.radius), float(better.radius), better.centers.tolist()
-        (4.0, 2.0, [2])
+        (2.0, 1.0, [1, 3])
     """
     check_points(points, metric)
     check_shape("groups", groups, (points.shape[0],))

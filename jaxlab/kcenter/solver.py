@@ -95,11 +95,10 @@ def fair_private_kcenter(
         Angelidakis, Kurpisz, Sering, Zenklusen 2022; "exact" and ``fill`` go beyond it.
 
     Example:
-        >>> line = jnp.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]])
-        >>> groups = jnp.array([0, 0, 1, 0, 0, 1])
-        >>> found = fair_private_kcenter(line, groups, k=2, min_size=3, lower=[1, 1], upper=[1, 1])
+        >>> line, groups = jnp.array([[0.0], [1.0], [7.0], [8.0]]), jnp.array([0, 1, 1, 0])
+        >>> found = fair_private_kcenter(line, groups, k=2, min_size=2, lower=[1, 1], upper=[1, 1])
         >>> found.labels.tolist(), found.counts.tolist(), float(found.radius)
-        ([0, 0, 0, 1, 1, 1], [3, 3], 2.0)
+        ([0, 0, 1, 1], [2, 2], 1.0)
     """
     check_problem(points, groups, k, first=first, metric=metric)
     check_min_size(points.shape[0], k, min_size)
@@ -159,12 +158,10 @@ def assignment_points(solution: Solution) -> Int32[Array, " n"]:
         One gather of ``n``.
 
     Example:
-        >>> line = jnp.array([[0.0], [1.0], [7.0], [8.0]])
-        >>> found = fair_private_kcenter(
-        ...     line, jnp.zeros(4, jnp.int32), k=2, min_size=2, lower=[0], upper=[2]
-        ... )
+        >>> line, groups = jnp.array([[0.0], [1.0], [7.0], [8.0]]), jnp.array([0, 1, 1, 0])
+        >>> found = fair_private_kcenter(line, groups, k=2, min_size=2, lower=[1, 1], upper=[1, 1])
         >>> assignment_points(found).tolist()
-        [0, 0, 3, 3]
+        [1, 1, 3, 3]
     """
     check_shape("solution.labels", solution.labels, ("n",))
     there = solution.labels >= 0

@@ -455,13 +455,8 @@ TINY = (
 )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "spherical-classification",
-        pytest.param("spherical-segmentation", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow  # .ci/run runs the first one's smoke preset
+@pytest.mark.parametrize("name", ["spherical-classification", "spherical-segmentation"])
 def test_a_small_run_reports_and_repeats(name, tmp_path):
     first, second = (
         finished(run(name, preset="smoke", sets=[TINY], runs=tmp_path / folder)) for folder in "ab"
