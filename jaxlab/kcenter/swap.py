@@ -1,8 +1,10 @@
 """Fair k-center by swapping centers along paths of groups, on the host."""
 
+import functools
 from collections import deque
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -71,14 +73,22 @@ def fair_kcenter_swap(
     fixed = np.full(members.size, np.inf)
     chosen = _solve(column, members, np.arange(members.size), numbers, fixed, first)
     centers = jnp.array(chosen, jnp.int32)
+    return _served(points, groups, centers, first, m=numbers.size, metric=metric)
+
+
+@functools.partial(jax.jit, static_argnames=("m", "metric"))
+def _served(
+    points: Array, groups: Array, centers: Array, first: Any, *, m: int, metric: Metric
+) -> Solution:
+    """Every point to the nearest center."""
     return make_solution(
         points,
         groups,
         centers,
         nearest_labels(points, centers, metric),
-        m=numbers.size,
+        m=m,
         feasible=jnp.asarray(True),
-        lower_bound=lower_bound(points, k, 0, first=first, metric=metric),
+        lower_bound=lower_bound(points, centers.size, 0, first=first, metric=metric),
         metric=metric,
     )
 
