@@ -57,17 +57,17 @@ hypothesis.settings.load_profile("jaxlab")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--thin", type=int, default=1, metavar="N", help="of each test only every N-th case"
+        "--thin", type=int, default=1, metavar="N", help="of each file only every N-th case"
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the first case of every test, and every N-th after it."""
+    """Keep the first case of every file, and every N-th after it."""
     cases, kept, left = collections.Counter(), [], []
     for item in items:
-        test = item.nodeid.split("[")[0]
-        (left if cases[test] % config.getoption("--thin") else kept).append(item)
-        cases[test] += 1
+        file = item.nodeid.split("::")[0]
+        (left if cases[file] % config.getoption("--thin") else kept).append(item)
+        cases[file] += 1
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
