@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.hopfield import autoencoder, classical_one_step, energy_networks, sharding
 from jaxlab.experiments.hopfield.classical_theory import sdm_read_error
 from jaxlab.experiments.hopfield.comparison import compare
@@ -160,7 +161,7 @@ def test_exactness_is_judged_against_all_pairs():
 def test_eight_devices_retrieve_what_one_does(devices):
     arguments = {"seed": 0, "dim": 16, "queries": 8, "noise": 0.5, "beta": 8.0, "k": 4}
     for n in (320, 301):  # whole shards, and padded ones
-        found = sharding.on_devices(8, n=n, **arguments)
+        found = on_devices(sharding.compare, 8, n=n, **arguments)
         assert found["devices"] == 8
         assert found["output_error"] < 1e-5
         assert found["same_indices"] == 1.0
@@ -169,7 +170,8 @@ def test_eight_devices_retrieve_what_one_does(devices):
 @pytest.mark.slow
 def test_devices_that_this_process_lacks_are_found_in_another():
     missing = jax.device_count() + 1
-    found = sharding.on_devices(missing, seed=0, n=301, dim=16, queries=8, noise=0.5, beta=8.0, k=4)
+    asked = {"seed": 0, "n": 301, "dim": 16, "queries": 8, "noise": 0.5, "beta": 8.0, "k": 4}
+    found = on_devices(sharding.compare, missing, **asked)
     assert found["devices"] == missing
     assert found["output_error"] < 1e-5
 

@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.leverage import scaling_report, scca_report, sharding
+from jaxlab.experiments.leverage import scaling, scaling_report, scca_report
 from jaxlab.experiments.leverage.scaling import decaying
 from jaxlab.experiments.leverage.scca import best_pair, first_correlation, split
 from jaxlab.runner.execute import run
@@ -102,7 +102,7 @@ def test_verdicts_of_scaling():
 def test_a_small_run_on_scaling(tmp_path, monkeypatch):
     # the room's tests run on several devices; so does the smoke preset
     spread = {"gram": 0.0, "qr": 1e-7, "residual": 0.0, "columns": True, "devices": 2}
-    monkeypatch.setattr(sharding, "on_devices", lambda devices, **arguments: spread)
+    monkeypatch.setattr(scaling, "on_devices", lambda compare, devices, **arguments: spread)
     tiny = [
         "rows=[64] columns=[8] k=2 repeats=1 doubled=[64,128] doubled_columns=8",
         'reference=[64,8] sharded=[65,8] devices=2 batch=32 routes=["gram","moments"]',

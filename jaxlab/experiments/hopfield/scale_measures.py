@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.hopfield.sharding import on_devices
+from jaxlab.experiments.devices import on_devices
+from jaxlab.experiments.hopfield.sharding import compare
 from jaxlab.experiments.hopfield.study import Count
 from jaxlab.experiments.interface import config
 from jaxlab.hopfield.retrieval import retrieve
@@ -159,6 +160,7 @@ def _recall(found: np.ndarray, truth: np.ndarray) -> float:
 def sharded_differences(config: Config, n: int) -> dict[str, Any]:
     """One device against several, at ``n`` memories."""
     return on_devices(
+        compare,
         config.devices,
         seed=config.seed,
         n=n,

@@ -1,16 +1,10 @@
 """One bank of memories on several devices: does it retrieve what one device retrieves?
 
-:func:`compare` runs in a process with several devices. A laptop has one, so :func:`on_devices`
-starts a second process of this module where the CPU poses as several.
+:func:`compare` needs a process with several devices; see
+:func:`~jaxlab.experiments.devices.on_devices`.
 """
 
 import functools
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,7 +17,7 @@ from jaxlab.hopfield.patterns import spherical_gaussian
 from jaxlab.hopfield.scale import retrieve_blocked, top_k_memories
 from jaxlab.hopfield.similarity import dot_product, squared_euclidean
 
-__all__ = ["bank_and_queries", "compare", "on_devices"]
+__all__ = ["bank_and_queries", "compare"]
 
 
 def bank_and_queries(
@@ -72,29 +66,3 @@ def compare(
         "output_error": float(error),
         "same_indices": float(jnp.mean(sharded[1] == single[1])),
     }
-
-
-def on_devices(devices: int, **arguments: Any) -> dict[str, Any]:
-    """:func:`compare`, in this process if it has the devices, else in one that is given them."""
-    if jax.device_count() >= devices:
-        return compare(devices=devices, **arguments)
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
-    search = os.pathsep.join(path for path in sys.path if path)
-    virtual = {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu", "PYTHONPATH": search}
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
-        question = json.dumps({"devices": devices, **arguments})
-        finished = subprocess.run(
-            [sys.executable, "-m", __name__, question, str(answer)],
-            env=os.environ | virtual,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if finished.returncode != 0:
-            raise RuntimeError(f"the process with {devices} devices failed:\n{finished.stderr}")
-        return json.loads(answer.read_text())
-
-
-if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(compare(**json.loads(sys.argv[1]))))

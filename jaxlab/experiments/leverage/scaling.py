@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab import leverage
+from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.leverage import sharding
 from jaxlab.experiments.leverage.scaling_report import CLAIMS, draw_times, judge, tabulate
@@ -204,6 +205,5 @@ def errors_of(config: Config) -> dict[str, float]:
 
 def _spread(config: Config) -> dict[str, Any]:
     m, n = config.sharded
-    return sharding.on_devices(
-        config.devices, m=m, n=n, seed=config.seed, subset=list(subset_of(config, n))
-    )
+    subset = list(subset_of(config, n))
+    return on_devices(sharding.compare, config.devices, m=m, n=n, seed=config.seed, subset=subset)

@@ -1,16 +1,10 @@
 """Scores of a matrix whose rows are spread over devices: are they those of one device?
 
-:func:`compare` runs in a process with several devices. A laptop has one, so :func:`on_devices`
-starts a second process of this module where the CPU poses as several.
+:func:`compare` needs a process with several devices; see
+:func:`~jaxlab.experiments.devices.on_devices`.
 """
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,7 +15,7 @@ from jaxtyping import Array, Float
 
 from jaxlab import leverage
 
-__all__ = ["compare", "on_devices", "scores_of_gram"]
+__all__ = ["compare", "scores_of_gram"]
 
 
 def scores_of_gram(gram: Float[Array, "n n"], subset: Sequence[int]) -> Float[Array, " n"]:
@@ -86,29 +80,3 @@ def _moments(a: Array, b: Array, mesh: Mesh | None, devices: int) -> leverage.Mo
     )
     padded = [jnp.pad(view, ((0, pad), (0, 0))) for view in (a, b)]
     return jax.jit(over)(*padded, jnp.arange(len(a) + pad) < len(a))
-
-
-def on_devices(devices: int, **arguments: Any) -> dict[str, Any]:
-    """:func:`compare`, in this process if it has the devices, else in one that is given them."""
-    if jax.device_count() >= devices:
-        return compare(devices=devices, **arguments)
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
-    search = os.pathsep.join(path for path in sys.path if path)
-    virtual = {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu", "PYTHONPATH": search}
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
-        question = json.dumps({"devices": devices, **arguments})
-        finished = subprocess.run(
-            [sys.executable, "-m", __name__, question, str(answer)],
-            env=os.environ | virtual,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if finished.returncode != 0:
-            raise RuntimeError(f"the process with {devices} devices failed:\n{finished.stderr}")
-        return json.loads(answer.read_text())
-
-
-if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(compare(**json.loads(sys.argv[1]))))
