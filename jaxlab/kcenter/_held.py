@@ -111,7 +111,8 @@ class Points(NamedTuple):
     def holders(self, held: Array) -> Array:
         """Row that holds each point, ``[n]`` and padding; −1 for none."""
         numbers = jnp.arange(1, held.shape[0] + 1, dtype=jnp.int32)[:, None]
-        return jnp.sum(jnp.where(unpack(held), numbers, 0), axis=1).T.reshape(-1) - 1
+        found = jnp.where(unpack(held), numbers, 0)
+        return jnp.sum(found, axis=1, dtype=jnp.int32).T.reshape(-1) - 1
 
     def locate(self, hits: Array) -> Array:
         """Position of the first point where ``hits``; past the end if there is none."""

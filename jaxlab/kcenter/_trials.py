@@ -131,7 +131,7 @@ def best_of(
 
         def assigned() -> tuple[Array, Array]:
             found = private_assignment(table, min_size, center_mask=mask)
-            return jnp.where(found.feasible, found.radius, jnp.inf), found.labels.astype(jnp.int32)
+            return jnp.where(found.feasible, found.radius, jnp.inf), found.labels
 
         unassigned = jnp.full_like(best.radius, jnp.inf), best.labels
         radius, labels = when(covers & fills, assigned, unassigned)

@@ -194,8 +194,7 @@ def _representatives(
         jnp.maximum(private.private_radii, private.cover_radii), thresholds, opened.radius
     )
     bound = bound_of(order.radii[-1], dist, min_size)
-    labels = private.labels.astype(jnp.int32)
-    phases = _Phases(order.indices, dist, labels, forest) if pushed else None
+    phases = _Phases(order.indices, dist, private.labels, forest) if pushed else None
     return opened, radii, bound, phases
 
 
