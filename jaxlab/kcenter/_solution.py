@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import (
     Metric,
     comparable_to,
@@ -22,6 +23,7 @@ __all__ = [
     "group_counts",
     "make_solution",
     "nearest_labels",
+    "nearest_solution",
     "paired_distances",
 ]
 
@@ -94,6 +96,24 @@ def make_solution(
         forest_radii=kept[1],
         assignment_radii=kept[2],
         feasible=feasible,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("m", "metric"))
+def nearest_solution(
+    points: Array, groups: Array, centers: Array, first: Any, *, m: int, metric: Metric
+) -> Solution:
+    """Every point to its nearest center, whatever the sizes; −1 is a center that was not found."""
+    fixed = jax.lax.stop_gradient(points)
+    return make_solution(
+        points,
+        groups,
+        centers,
+        nearest_labels(fixed, centers, metric),
+        m=m,
+        feasible=jnp.all(centers >= 0),
+        lower_bound=lower_bound(fixed, centers.shape[0], 0, first=first, metric=metric),
+        metric=metric,
     )
 
 

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.kcenter._quota import open_more
-from jaxlab.kcenter._solution import make_solution, nearest_labels
+from jaxlab.kcenter._solution import nearest_solution
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
-from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
 
@@ -126,7 +125,7 @@ def _greedy_per_group(
         return distance.at[p].set(-1), p
 
     _, centers = jax.lax.scan(pick, infinity, jnp.arange(k))
-    return _nearest_solution(points, groups, centers, quota, first, metric)
+    return nearest_solution(points, groups, centers, first, m=quota.shape[0], metric=metric)
 
 
 @functools.partial(jax.jit, static_argnames=("k", "metric"))
@@ -138,20 +137,4 @@ def _greedy_capped(
     centers = open_more(
         fixed, groups, centers, quota, quota, farthest=True, first=first, metric=metric
     )
-    return _nearest_solution(points, groups, centers, quota, first, metric)
-
-
-def _nearest_solution(
-    points: Array, groups: Array, centers: Array, quota: Array, first: Any, metric: Metric
-) -> Solution:
-    fixed = jax.lax.stop_gradient(points)
-    return make_solution(
-        points,
-        groups,
-        centers,
-        nearest_labels(fixed, centers, metric),
-        m=quota.shape[0],
-        feasible=jnp.all(centers >= 0),
-        lower_bound=lower_bound(fixed, centers.shape[0], 0, first=first, metric=metric),
-        metric=metric,
-    )
+    return nearest_solution(points, groups, centers, first, m=quota.shape[0], metric=metric)

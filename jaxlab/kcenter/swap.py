@@ -1,18 +1,15 @@
 """Fair k-center by swapping centers along paths of groups, on the host."""
 
-import functools
 from collections import deque
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from jaxlab.kcenter._solution import make_solution, nearest_labels
+from jaxlab.kcenter._solution import nearest_solution
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
-from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
 
@@ -73,24 +70,7 @@ def fair_kcenter_swap(
     fixed = np.full(members.size, np.inf)
     chosen = _solve(column, members, np.arange(members.size), numbers, fixed, first)
     centers = jnp.array(chosen, jnp.int32)
-    return _served(points, groups, centers, first, m=numbers.size, metric=metric)
-
-
-@functools.partial(jax.jit, static_argnames=("m", "metric"))
-def _served(
-    points: Array, groups: Array, centers: Array, first: Any, *, m: int, metric: Metric
-) -> Solution:
-    """Every point to the nearest center."""
-    return make_solution(
-        points,
-        groups,
-        centers,
-        nearest_labels(points, centers, metric),
-        m=m,
-        feasible=jnp.asarray(True),
-        lower_bound=lower_bound(points, centers.size, 0, first=first, metric=metric),
-        metric=metric,
-    )
+    return nearest_solution(points, groups, centers, first, m=numbers.size, metric=metric)
 
 
 def _solve(
