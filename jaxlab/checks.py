@@ -2,7 +2,8 @@
 
 A refused argument raises ``ValueError`` at trace time with the argument's name, what it got and
 what it expects. Value-dependent failure inside ``jit`` is never raised: it is a status in the
-result. Nothing here imports jax: shapes and dtypes are read from the arguments' attributes.
+result. Importing this module does not import jax: shapes and dtypes are read from the arguments'
+attributes.
 """
 
 import difflib
@@ -16,6 +17,7 @@ import numpy as np
 __all__ = [
     "check_choice",
     "check_dtype",
+    "check_finite",
     "check_integer",
     "check_number",
     "check_scalar",
@@ -165,6 +167,35 @@ def check_scalar(
     """
     check_shape(argument, value, ())
     check_number(argument, value, minimum=minimum, maximum=maximum, above=above)
+
+
+def check_finite(argument: str, array: Any) -> None:
+    """Refuse ``array`` if it is concrete and has a NaN or an infinity.
+
+    Nothing of the array's size is allocated, and what lies on an accelerator is looked at there:
+    one flag comes back, not the array. A traced array passes.
+
+    Example:
+        >>> check_finite("points", np.array([[0.0, np.nan]]))
+        Traceback (most recent call last):
+        ...
+        ValueError: points: expected finite entries, got float64[1, 2]
+    """
+    if math.prod(np.shape(array)) == 0:
+        return
+    if hasattr(array, "devices"):  # one of jax's, which is loaded then
+        import jax
+
+        if isinstance(array, jax.core.Tracer):
+            return
+        if any(device.platform != "cpu" for device in array.devices()):
+            finite = jax.jit(lambda a: jax.numpy.isfinite(a).all())
+            require(bool(finite(array)), argument, array, "finite entries")
+            return
+    known = np.asarray(array)
+    # NaN and infinities reach the extremes
+    fits = bool(np.isfinite(known.max()) and np.isfinite(known.min()))
+    require(fits, argument, array, "finite entries")
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, concrete, require
 from jaxlab.kcenter.metrics import Metric, check_metric
 
 __all__ = ["check_centers", "check_first", "check_min_size", "check_points", "check_table"]
@@ -21,7 +19,7 @@ def check_points(points: Array, metric: Metric = "euclidean", *, name: str = "po
     require(points.shape[0] > 0, name, points, "at least one point (no points)")
     if metric == "precomputed":
         check_shape(name, points, (points.shape[0], points.shape[0]))
-    require(_is_finite(points), name, points, "finite coordinates")
+    check_finite(name, points)
 
 
 def check_centers(k: Any, n: int, *, name: str = "k") -> None:
@@ -61,15 +59,3 @@ def check_table(dist: Array, *, name: str = "dist") -> None:
     known = concrete(dist)
     fits = known is None or not np.any(np.isnan(known) | (known < 0))
     require(fits, name, dist, "distances >= 0, infinite or finite, not NaN")
-
-
-def _is_finite(array: Any) -> bool:
-    """Whether no entry is known to be NaN or infinite.
-
-    Where the array lies on another device than the host, it is looked at there, not fetched.
-    """
-    if isinstance(array, jax.core.Tracer):
-        return True
-    if isinstance(array, jax.Array) and any(d.platform != "cpu" for d in array.devices()):
-        return bool(jnp.all(jnp.isfinite(array)))
-    return bool(np.all(np.isfinite(np.asarray(array))))

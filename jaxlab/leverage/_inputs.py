@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import check_dtype, concrete, require
+from jaxlab.checks import check_dtype, check_finite, concrete, require
 
-__all__ = ["check_columns", "check_finite", "check_matrix", "check_rank", "subset_mask"]
+__all__ = ["check_columns", "check_matrix", "check_rank", "subset_mask"]
 
 
 def check_matrix(argument: str, a: Any) -> None:
@@ -19,19 +19,6 @@ def check_matrix(argument: str, a: Any) -> None:
     require(0 not in np.shape(a), argument, a, "a matrix that is not empty")
     check_dtype(argument, a, "floating")
     check_finite(argument, a)
-
-
-def check_finite(argument: str, a: Any) -> None:
-    """Refuse NaN and infinities in what has values."""
-    if isinstance(a, jax.core.Tracer) or np.size(a) == 0:
-        return
-    if isinstance(a, jax.Array) and {device.platform for device in a.devices()} != {"cpu"}:
-        finite = bool(_all_finite(a))  # one flag comes back from the device, not the matrix
-    else:
-        known = np.asarray(a)
-        # no temporary of the matrix's size: NaN and infinities reach the extremes
-        finite = bool(np.isfinite(known.max()) and np.isfinite(known.min()))
-    require(finite, argument, a, "finite entries")
 
 
 def check_columns(argument: str, c: int, n: int) -> None:
@@ -75,8 +62,3 @@ def subset_mask(subset: Any, size: int) -> Array:
         mask[known] = True
         return jax.device_put(mask)
     return jnp.zeros(size, bool).at[subset].set(True, mode="drop")
-
-
-@jax.jit
-def _all_finite(a: Array) -> Array:
-    return jnp.all(jnp.isfinite(a))

@@ -61,8 +61,9 @@ def principal_angles(
 def _angles(x: Array, y: Array, rank: Array, size: int) -> Array:
     product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     common = product(x.T, y)
-    cosines = jnp.linalg.svd(common, compute_uv=False)
-    residual = jnp.linalg.svd(y - product(x, common), compute_uv=False)
+    cosines = jnp.linalg.svd(common, full_matrices=False, compute_uv=False)
+    # with full matrices, room for m x m numbers is taken even where no vectors are asked for
+    residual = jnp.linalg.svd(y - product(x, common), full_matrices=False, compute_uv=False)
     # columns of zeros stand for dependent directions: their zeros are no sines
     order = rank - 1 - jnp.arange(residual.shape[0])
     sines = jnp.where(order >= 0, residual[jnp.maximum(order, 0)], 1)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_integer, check_shape, require
-from jaxlab.leverage._inputs import check_columns, check_finite, check_matrix
+from jaxlab.checks import check_finite, check_integer, check_shape, require
+from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage._pairs import matmul, top, whiten
 from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.types import SVD, Cur

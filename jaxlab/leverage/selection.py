@@ -9,8 +9,8 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
-from jaxlab.checks import check_integer, check_scalar, check_shape, concrete, require
-from jaxlab.leverage._inputs import check_columns, check_finite, check_matrix
+from jaxlab.checks import check_finite, check_integer, check_scalar, check_shape, concrete, require
+from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage.types import SVD, Selection
 
 __all__ = ["sample_columns", "select_columns", "select_singular_subset"]

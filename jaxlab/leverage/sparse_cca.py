@@ -241,7 +241,9 @@ def choose_columns(
         there_a, there_b = allowed_a[subset_a], allowed_b[subset_b]
         mask_a = mask_of(subset_a, allowed_a.shape[0]) & allowed_a
         mask_b = mask_of(subset_b, allowed_b.shape[0]) & allowed_b
-        cosines = jnp.linalg.svd(product[subset_a][:, subset_b], compute_uv=False)
+        cosines = jnp.linalg.svd(
+            product[subset_a][:, subset_b], full_matrices=False, compute_uv=False
+        )
         if method == "leverage":
             columns_a = top(jnp.sum(jnp.where(mask_a[:, None], views.vt_a**2, 0), axis=0), ca)
             columns_b = top(jnp.sum(jnp.where(mask_b[:, None], views.vt_b**2, 0), axis=0), cb)

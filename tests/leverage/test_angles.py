@@ -78,3 +78,9 @@ def test_bad_input(bad_input):
             principal_angles(x, bad)
     with pytest.raises(ValueError, match="the same number of rows as x, 3"):
         principal_angles(x, jnp.ones((4, 2)))
+
+
+def test_memory_grows_with_the_columns_not_with_the_square_of_the_rows():
+    shape = jax.ShapeDtypeStruct((4000, 6), jnp.float32)
+    compiled = jax.jit(principal_angles).lower(shape, shape).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 20 * 4 * 4000 * 6

@@ -113,7 +113,7 @@ class Study:
             "min_size": self._min_size,
             "n": len(self._points),
             "radius": float(solution.radius),
-            "smallest": int(solution.counts.min()),
+            "smallest": int(solution.counts[solution.mask].min()),
             "exact": bool((solution.group_counts == self._quota).all()),
         }
 

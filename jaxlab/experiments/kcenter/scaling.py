@@ -104,7 +104,7 @@ def measure(config: Config, n: int, k: int) -> dict[str, Any]:
         "compile": solver.seconds,
         "radius": float(solution.radius),
         "feasible": bool(solution.feasible),
-        "smallest": int(solution.counts.min()),
+        "smallest": int(solution.counts[solution.mask].min()),
         "min_size": int(min_size),
     }
 

@@ -130,7 +130,7 @@ def draw_times(
     figure, (left, right) = plotting.new_figure(1, 2, panel=(5.4, 4.0))
     names = [name for name in LABELS if any(name in found for found in seconds.values())]
     looks = plotting.styles(names)
-    shapes = sorted(seconds, key=lambda shape: shape[0] * shape[1] ** 2)
+    shapes = sorted(seconds, key=lambda shape: shape[0] * shape[1])
     for name in names:
         places = [place for place, shape in enumerate(shapes) if name in seconds[shape]]
         values = [1000 * seconds[shapes[place]][name] for place in places]
@@ -144,6 +144,7 @@ def draw_times(
     linear = [times[0] * m / rows[0] for m in rows]
     right.plot(rows, linear, ":", color="#222222", label="in proportion to the rows")
     right.set(xlim=(0, None), ylim=(0, None))
+    right.set_xticks(rows, [f"{m:,}" for m in rows])
     right.set(xlabel="rows", title=f"Gram route, {config.doubled_columns} columns")
     plotting.legend(figure)
     reporter.figure(
