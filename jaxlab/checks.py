@@ -6,6 +6,7 @@ result. Importing this module does not import jax: shapes and dtypes are read fr
 attributes.
 """
 
+import contextlib
 import difflib
 import math
 import operator
@@ -202,18 +203,21 @@ def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
     """Refuse ``value`` unless it is one of ``choices``; suggest the nearest one.
 
     Example:
-        >>> check_choice("keep", "topp", ("top", "bottom"))
+        >>> check_choice("keep", "tip", ("top", "end"))
         Traceback (most recent call last):
         ...
-        ValueError: keep: expected one of 'top', 'bottom' (did you mean 'top'?), got 'topp'
+        ValueError: keep: expected one of 'top', 'end' (did you mean 'top'?), got unknown keep 'tip'
     """
     options = list(choices)
-    if value in options:
-        return
+    with contextlib.suppress(TypeError):  # an array cannot be hashed, and is no choice
+        if value in frozenset(options):
+            return
     listed = ", ".join(repr(option) for option in options)
     close = nearest(value, options)
     hint = f" (did you mean {close!r}?)" if close is not None else ""
-    require(False, argument, value, f"one of {listed}{hint}")
+    raise ValueError(
+        f"{argument}: expected one of {listed}{hint}, got unknown {argument} {_describe(value)}"
+    )
 
 
 def nearest(value: object, choices: Iterable[str]) -> str | None:

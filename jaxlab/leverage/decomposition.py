@@ -72,7 +72,7 @@ def svd(
         ([3.0, 2.0], 2)
     """
     check_matrix("a", a)
-    require(method in METHODS, "method", method, f"one of {METHODS}, not an unknown method")
+    check_choice("method", method, METHODS)
     smaller = min(a.shape)
     if rank is not None:
         check_integer("rank", rank, minimum=1)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import (
     METHODS,
     Spectrum,
@@ -160,8 +160,7 @@ def cssp(
 
 def check_method(method: str, key: Any) -> None:
     """Refuse an unknown method, and sampling without a key."""
-    expected = f"one of {METHODS}, not an unknown method"
-    require(isinstance(method, str) and method in METHODS, "method", method, expected)
+    check_choice("method", method, METHODS)
     if method == "sampling":
         require(key is not None, "key", key, 'a PRNG key for method="sampling"')
 

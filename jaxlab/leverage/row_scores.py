@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_integer, require
+from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.leverage._inputs import check_matrix
 from jaxlab.leverage.decomposition import decompose, orthonormal_basis
 from jaxlab.leverage.scores import row_squares
@@ -64,7 +64,7 @@ def row_leverage_scores(
         [0.5 0.  0.5]
     """
     check_matrix("a", a)
-    require(method in METHODS, "method", method, f"one of {METHODS}, not an unknown method")
+    check_choice("method", method, METHODS)
     m, n = a.shape
     if method == "sketch":
         require(key is not None, "key", key, 'a PRNG key for method="sketch"')

@@ -223,8 +223,7 @@ def _decomposed(a: Array | SVD, options: dict[str, Any]) -> SVD:
 
 
 def _check_method(method: str) -> None:
-    known = [name for name in METHODS if name != "randomized"]
-    require(method in known, "method", method, f"one of {known}, not an unknown method")
+    check_choice("method", method, [name for name in METHODS if name != "randomized"])
 
 
 def _of_decomposition(decomposition: SVD, mask: Array, axis: str) -> Array:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, subset_mask
@@ -149,8 +149,7 @@ def check_choice_of_columns(
     check_columns("cb", cb, columns[1])
     check_integer("k", k, minimum=1)
     require(k <= min(sizes), "k", k, f"at most the number of singular vectors, {min(sizes)}")
-    expected = f"one of {METHODS}, not an unknown method"
-    require(isinstance(method, str) and method in METHODS, "method", method, expected)
+    check_choice("method", method, METHODS)
     both = (subset_a is None) == (subset_b is None)
     require(both, "subset_a, subset_b", (subset_a, subset_b), "both or neither")
     if subset_a is None:

@@ -52,8 +52,11 @@ def test_refusals():
             with pytest.raises(ValueError, match=r"b: expected an integer >= 1, got"):
                 function(b)
     with pytest.raises(
-        ValueError, match=r"grid: expected one of 'soft', .* \(did you mean 'soft'\?\), got 'sofd'"
+        ValueError,
+        match=r"grid: expected one of 'soft', .* \(did you mean 'soft'\?\), got unknown grid",
     ):
         grids.sphere_points(2, "sofd")
-    with pytest.raises(ValueError, match=r"group: expected one of 's2', 'so3' .*, got 's3'"):
+    with pytest.raises(
+        ValueError, match=r"group: expected one of 's2', 'so3' .*, got unknown group"
+    ):
         grids.quadrature_weights(2, "soft", "s3")
