@@ -218,8 +218,8 @@ def draw_sizes(cells: Cells, fair: Fair, names: Sequence[str], reporter: Reporte
     reporter.figure(
         "sizes",
         figure,
-        "Smallest and largest cluster of the joint solution, and of fair centers by Jones et al. "
-        "with every point at its nearest.",
+        "Smallest and largest cluster of the joint solution, and of fair centers by Jones et al., "
+        "from the first seed, with every point at its nearest.",
     )
 
 

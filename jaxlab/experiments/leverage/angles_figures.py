@@ -66,10 +66,13 @@ def draw_envelopes(
                 label="measured Σ sin² θ, columns by score",
                 markersize=5,
             )
-            first, last = cases[0]["first"], cases[0]["first"] + cases[0]["k"] - 1
-            place = f"{cases[0]['k']} vectors" if kind == "random" else f"{first}–{last}"
+            first, k = cases[0]["first"], cases[0]["k"]
+            if kind == "random":
+                place = "1 vector" if k == 1 else f"{k} vectors"
+            else:
+                place = f"{first}" if k == 1 else f"{first}–{first + k - 1}"
             ax.set(title=f"{label}: {place}", xlabel="leverage deficit ε")
-            ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * cases[0]["k"]))
+            ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * k))
             ax.xaxis.set_minor_formatter(NullFormatter())
         line[0].set_ylabel(f"{title.split(' →')[0]}\nΣ sin² θ")
     plotting.legend(figure)
