@@ -87,8 +87,10 @@ def register_site_rule(primitive: core.Primitive, rule: SiteRule) -> None:
         ValueError: the primitive has several outputs or ``rule`` is not callable.
 
     Example:
-        A product along the last axis that some library defines as its own primitive would be
-        ``register_site_rule(its_primitive, rule)`` with a rule that returns a :class:`Site`.
+        A primitive of a library's own, which is a plain function of its parameter:
+
+        >>> from jax.extend.core import Primitive
+        >>> register_site_rule(Primitive("library_scale"), lambda call: None)
     """
     require(
         isinstance(primitive, core.Primitive) and not primitive.multiple_results,

@@ -29,6 +29,4 @@ HOST_SIDE = {
     "jaxlab.ntk._sites.register_site_rule": "puts a rule into a table",
     "jaxlab.ntk.explain.explain": "looks at shapes, computes nothing",
     "jaxlab.ntk.explain.format_reports": "makes a text",
-    "jaxlab.ntk.structured.choices_of": "looks at shapes, computes nothing",
-    "jaxlab.ntk.structured.structured_derivatives": "takes a prepared problem; lowered as ntk_fn",
 }
