@@ -8,6 +8,7 @@ import collections
 import importlib.metadata
 import os
 import signal
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import threadpoolctl  # noqa: E402
 
@@ -71,6 +73,14 @@ def pytest_collection_modifyitems(config, items):
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
+
+
+def pytest_runtest_setup(item):
+    """A module's ``RNG`` gives a test the same numbers whichever tests ran before it."""
+    generator = getattr(getattr(item, "module", None), "RNG", None)
+    if generator is not None:
+        fresh = np.random.default_rng(zlib.crc32(item.nodeid.encode()))
+        generator.bit_generator.state = fresh.bit_generator.state
 
 
 @pytest.fixture
