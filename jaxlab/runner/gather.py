@@ -12,7 +12,7 @@ from jaxlab.runner.registry import room_of
 from jaxlab.runner.report import describe_device, duration
 from jaxlab.runner.store import read_json
 
-__all__ = ["Shown", "gather", "headline"]
+__all__ = ["Shown", "gather", "headline", "title"]
 
 _WAS = {
     "unfinished": "is not finished",
@@ -47,7 +47,7 @@ class Shown:
     @property
     def room(self) -> str:
         """The method it belongs to."""
-        return room_of(self.results["module"]).replace("_", " ")
+        return room_of(self.results["module"])
 
     @property
     def facts(self) -> list[str]:
@@ -87,6 +87,16 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
             if newer is not None:
                 warnings.append(f"{folder.name} has no finished run; {newer}")
     return sorted(found, key=lambda one: (one.room, one.name)), warnings
+
+
+def title(room: str) -> str:
+    """The name of a room as a heading.
+
+    Example:
+        >>> title("graph_algorithms")
+        'Graph algorithms'
+    """
+    return room.replace("_", " ").capitalize()
 
 
 def headline(shown: Iterable[Shown]) -> str:

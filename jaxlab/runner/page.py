@@ -2,13 +2,14 @@
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jaxlab.runner.gather import Shown
+from jaxlab.runner.gather import Shown, title
+from jaxlab.runner.peers import COLUMNS, Peers
 from jaxlab.runner.report import holds_word
 
 __all__ = ["write_page"]
@@ -80,6 +81,13 @@ figure img {
   background: #ffffff; border-radius: .35rem; padding: .3rem;
 }
 figcaption { margin-top: .35rem; }
+summary { font-weight: 600; cursor: pointer; }
+.scroll { overflow-x: auto; margin: .75rem 0 .5rem; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th { color: var(--quiet); font-weight: 400; font-size: .85rem; text-align: left; }
+th, td { padding: .35rem .9rem .35rem 0; border-top: 1px solid var(--rule); vertical-align: top; }
+tr:first-child th { border-top: 0; }
+td:last-child { white-space: nowrap; }
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .35rem; }
@@ -91,11 +99,14 @@ figcaption { margin-top: .35rem; }
 """
 
 
-def write_page(shown: Sequence[Shown], missing: Sequence[str], headline: str) -> str:
+def write_page(
+    shown: Sequence[Shown], peers: Mapping[str, Peers], missing: Sequence[str], headline: str
+) -> str:
     """The page.
 
     Args:
         shown: the experiments, ordered by room.
+        peers: times relative to other implementations, by room.
         missing: experiments that have not been run.
         headline: the result in one line.
     """
@@ -104,8 +115,9 @@ def write_page(shown: Sequence[Shown], missing: Sequence[str], headline: str) ->
         rows = "".join(_overview(one) for one in shown)
         parts.append(f'<ul class="card overview">{rows}</ul>')
     for room, members in groupby(shown, key=lambda one: one.room):
-        parts.append(f"<h2>{escape(room[:1].upper() + room[1:])}</h2>")
+        parts.append(f"<h2>{escape(title(room))}</h2>")
         parts += [_experiment(one) for one in members]
+        parts += [_peers(peers[room])] if room in peers else []
     if missing:
         names = "".join(f"<li>{escape(name)}</li>" for name in missing)
         parts.append(f"<h2>Not run yet</h2><ul>{names}</ul>")
@@ -159,6 +171,18 @@ def _claim(claim: dict[str, Any]) -> str:
         f"<div><dt>Paper</dt><dd>{escape(claim['paper'])}</dd></div>"
         f'<div><dt>Ours</dt><dd class="ours">{escape(claim["ours"] or "not measured")}</dd></div>'
         f"<div><dt>Holds when</dt><dd>{escape(claim['criterion'])}</dd></div></dl></section>"
+    )
+
+
+def _peers(peers: Peers) -> str:
+    heads = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in peers.rows
+    )
+    return (
+        f'<details class="card" open><summary>Against peers: {len(peers.rows)} comparisons of time'
+        f'</summary><div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>'
+        f'<p class="facts">Below 1 jaxlab is faster. {escape(peers.measured)}</p></details>'
     )
 
 

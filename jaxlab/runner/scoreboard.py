@@ -4,8 +4,9 @@ import dataclasses
 from itertools import groupby
 from pathlib import Path
 
-from jaxlab.runner.gather import Shown, gather, headline
+from jaxlab.runner.gather import Shown, gather, headline, title
 from jaxlab.runner.page import write_page
+from jaxlab.runner.peers import COLUMNS, Peers, peers_of
 from jaxlab.runner.registry import all_entries
 from jaxlab.runner.report import holds_word, markdown_table
 from jaxlab.runner.store import write_atomic
@@ -28,23 +29,28 @@ def write_scoreboard(runs: Path, configs: Path) -> Board:
 
     Args:
         runs: folder of run directories; need not exist yet.
-        configs: folder of configs, to name the experiments that have not been run.
+        configs: folder of configs, to name the experiments that have not been run, and to find the
+            benchmark tables beside it.
     """
     shown, warnings = gather(runs)
+    found = {room: peers_of(room, configs) for room in {one.room for one in shown}}
+    peers = {room: table for room, table in found.items() if table}
     known = [entry.name for entry in all_entries(configs)]
     missing = sorted(set(known) - {one.name for one in shown})
     line = headline(shown)
     runs.mkdir(parents=True, exist_ok=True)
     markdown, html = runs / "scoreboard.md", runs / "scoreboard.html"
-    write_atomic(markdown, _markdown(shown, missing, line, runs))
-    write_atomic(html, write_page(shown, missing, line))
+    write_atomic(markdown, _markdown(shown, peers, missing, line, runs))
+    write_atomic(html, write_page(shown, peers, missing, line))
     return Board(markdown, html, line, warnings)
 
 
-def _markdown(shown: list[Shown], missing: list[str], line: str, runs: Path) -> str:
+def _markdown(
+    shown: list[Shown], peers: dict[str, Peers], missing: list[str], line: str, runs: Path
+) -> str:
     parts = ["# Scoreboard", line]
     for room, members in groupby(shown, key=lambda one: one.room):
-        parts.append(f"## {room[:1].upper()}{room[1:]}")
+        parts.append(f"## {title(room)}")
         for one in members:
             report = (one.path / "report.md").relative_to(runs).as_posix()
             parts += [f"### [{one.name}]({report})", one.results["summary"], " · ".join(one.facts)]
@@ -67,6 +73,9 @@ def _markdown(shown: list[Shown], missing: list[str], line: str, runs: Path) -> 
                 figure = (one.path / "figures" / f"{name}.png").relative_to(runs).as_posix()
                 flat = " ".join(caption.split())
                 parts += [f"![{name}]({figure})", f"*{flat}*"]
+        if room in peers:
+            table = markdown_table(COLUMNS, peers[room].rows)
+            parts += ["### Against peers", table, peers[room].measured]
     if missing:
         parts += ["## Not run yet", "\n".join(f"- `{name}`" for name in missing)]
     return "\n\n".join(parts) + "\n"

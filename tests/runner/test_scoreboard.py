@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from jaxlab.runner import run
 from jaxlab.runner.gather import gather
 from jaxlab.runner.report import markdown_table
 from jaxlab.runner.scoreboard import write_scoreboard
+from tests.benchmarks.table import Row, markdown
 
 NAME = "toy-room-growth"
 
@@ -104,7 +106,7 @@ def test_the_newest_finished_run_counts(toy):
     (shown,), _ = gather(toy["runs"])
     assert shown.path == newest.path
     assert shown.newer is None
-    assert shown.room == "toy room"
+    assert shown.room == "toy_room"
 
 
 def test_without_runs_the_experiments_are_named(toy):
@@ -112,6 +114,27 @@ def test_without_runs_the_experiments_are_named(toy):
     assert made.headline == "No finished run yet."
     for path in (made.markdown, made.html):
         assert NAME in path.read_text()
+
+
+def test_times_against_peers_come_from_the_benchmark_table(toy, tmp_path):
+    run(NAME, **toy)
+    configs = shutil.copytree(toy["configs"], tmp_path / "tree" / "configs")
+    rows = [
+        Row("toy_room/sum", "n < 8", "numpy", "numpy", 0.3, 0.2, 1.5, 2.0, 1.0, None),
+        Row("toy_room/alone", None, None, None, 0.3, None, None, None, None, None),
+    ]
+    table = configs.parent / "tests" / "benchmarks" / "toy_room.md"
+    table.parent.mkdir(parents=True)
+    table.write_text(markdown(rows, {"device": "1 × cpu"}))
+    made = write_scoreboard(toy["runs"], configs)
+    page = Checker()
+    page.feed(made.html.read_text())
+    assert page.open == []
+    for text in (" ".join(page.text), made.markdown.read_text()):
+        assert "Against peers" in text
+        assert "alone" not in text
+        assert all(part in text for part in ("numpy", "1.50", "≤ 2 ✓", "n < 8", "1 × cpu"))
+    assert "Against peers" not in write_scoreboard(toy["runs"], toy["configs"]).html.read_text()
 
 
 def test_what_cannot_be_read_is_left_out_and_said(toy):
