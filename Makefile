@@ -78,4 +78,4 @@ report: $(VENV)/.core ## scoreboard of the newest run of every experiment
 	$(BIN)/jaxlab report
 
 clean: ## remove the environment and caches; runs/ stays
-	rm -rf $(VENV) docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -192,8 +192,9 @@ def check_finite(argument: str, array: Any) -> None:
             return
         elsewhere = any(device.platform != "cpu" for device in array.devices())
     known = array if elsewhere else np.asarray(array)
-    # NaN and infinities reach the extremes
-    fits = math.isfinite(known.max()) and math.isfinite(known.min())
+    # NaN and infinities reach the extremes; on a device they are found at once, whatever is traced
+    with jax.ensure_compile_time_eval() if elsewhere else contextlib.nullcontext():
+        fits = math.isfinite(known.max()) and math.isfinite(known.min())
     require(fits, argument, array, "finite entries")
 
 

@@ -38,7 +38,15 @@ def test_entries_on_another_device_are_looked_at(monkeypatch):
     monkeypatch.setattr(type(a), "__array__", None)  # what must not be fetched
     with pytest.raises(ValueError, match="expected finite entries"):
         check_finite("a", a)
-    check_finite("a", a[:1])
+    good = a[:1]
+    check_finite("a", good)
+
+    @jax.jit
+    def traced(x):
+        check_finite("a", good)
+        return x
+
+    assert traced(1.0) == 1.0
 
 
 @pytest.mark.parametrize("value", ["topp", None, 3, np.zeros(2), jnp.zeros(2), ["top"]])

@@ -52,13 +52,16 @@ def pages() -> dict[str, str]:
 def write_pages(app: Sphinx) -> None:
     """Write the pages, and the two lists of notebooks and of benchmarks."""
     docs, shown = Path(app.srcdir), pages()
+    for stale in [*docs.glob("notebooks/*.ipynb"), *docs.glob("benchmarks/*.md")]:
+        stale.unlink()
     for source, target in shown.items():
         path = docs / target
         path.parent.mkdir(parents=True, exist_ok=True)
         if source.endswith(".ipynb"):
             shutil.copyfile(ROOT / source, path)
         elif source.startswith("tests/"):
-            path.write_text(f"# {path.stem}\n\n{(ROOT / source).read_text()}")
+            text = (ROOT / source).read_text()
+            path.write_text(text if text.startswith("# ") else f"# {path.stem}\n\n{text}")
         elif source.endswith(".md"):
             turn = functools.partial(turned, page=target, shown=shown)
             text = LINK.sub(turn, (ROOT / source).read_text())

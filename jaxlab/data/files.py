@@ -184,7 +184,7 @@ def _verified(spec: FileSpec, data: bytes) -> bytes:
             raise _BadContentError(f"corrupt gzip of {size} bytes ({error})") from error
     try:
         compared = data if spec.compared is None else spec.compared(data)
-    except ValueError as error:
+    except (ValueError, zlib.error) as error:
         raise _BadContentError(str(error)) from error
     digest = hashlib.sha256(compared).hexdigest()
     if digest != spec.checksum:

@@ -1,6 +1,8 @@
 """A user's own matrix, from the file formats that matrices are kept in."""
 
 import csv
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ __all__ = ["SUFFIXES", "read_matrix"]
 
 SUFFIXES = (".npy", ".npz", ".mtx", ".mtx.gz", ".csv", ".tsv")
 
+# what the readers of damaged files raise
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, OverflowError, KeyError),
+    *(zipfile.BadZipFile, zlib.error, csv.Error),
+)
+
 
 def read_matrix(path: str | Path, array: str | None = None) -> Float[np.ndarray, "m n"]:
     r"""The matrix in a file, dense, float64.
@@ -20,7 +28,7 @@ def read_matrix(path: str | Path, array: str | None = None) -> Float[np.ndarray,
     Args:
         path: ``.npy``; ``.npz``, of arrays or of one SciPy sparse matrix; Matrix Market ``.mtx``,
             dense or sparse, also ``.mtx.gz``; ``.csv`` or ``.tsv`` of numbers, under a line of
-            names or not.
+            names, none of them a number, or not.
         array: name of the array of an ``.npz`` file that holds several.
 
     Returns:
@@ -57,7 +65,7 @@ def read_matrix(path: str | Path, array: str | None = None) -> Float[np.ndarray,
             matrix = _of_table(path, "\t" if suffix == ".tsv" else ",")
         else:
             matrix = _of_matrix_market(path)
-    except (ValueError, OSError, EOFError, OverflowError, KeyError) as error:
+    except _UNREADABLE as error:
         if str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: expected a {suffix} file: {error}") from error
@@ -103,7 +111,7 @@ def _of_matrix_market(path: Path) -> Any:
 
 
 def _of_table(path: Path, delimiter: str) -> Any:
-    """Rows of numbers; a first line with a word in it is names."""
+    """Rows of numbers; a first line without a number is names."""
     text = path.read_text(encoding="utf-8-sig")
     lines = [
         (number, line)
@@ -111,12 +119,12 @@ def _of_table(path: Path, delimiter: str) -> Any:
         if line
     ]
     rows: list[list[float]] = []
-    for place, (number, line) in enumerate(lines):
+    if lines and not any(_is_number(word) for word in lines[0][1]):
+        lines = lines[1:]
+    for number, line in lines:
         try:
             row = [float(word) for word in line]
         except ValueError as error:
-            if place == 0:
-                continue
             raise ValueError(f"{path}, line {number}: expected numbers: {error}") from error
         if rows and len(row) != len(rows[0]):
             raise ValueError(
@@ -124,3 +132,11 @@ def _of_table(path: Path, delimiter: str) -> Any:
             )
         rows.append(row)
     return np.array(rows, dtype=np.float64)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

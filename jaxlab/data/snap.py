@@ -75,16 +75,19 @@ def arrival_key(arxiv_id: np.ndarray) -> np.ndarray:
     return np.where(key < 9_000_000, key + 10_000_000, key)
 
 
-def read_graph(content: bytes, *, largest_component: bool = False) -> SimpleGraph:
+def read_graph(
+    content: bytes, *, largest_component: bool = False, dated: bool = False
+) -> SimpleGraph:
     """The graph of a published file or of a copy of it.
 
     Args:
         content: rows of two ids, apart by white space or a comma, with comments (``#``) or one
             heading; or a zip archive with one such file of edges (``*edges.csv``); or an ``.npz``
             with ``num_nodes``, ``indptr``, ``indices``: the strict upper triangle by rows, and
-            ``arxiv_id`` where the vertices have ids of their own.
+            ``arxiv_id`` where the vertices are ``dated``.
         largest_component: keep only the largest connected component of a published file; copies
             have been reduced to it.
+        dated: the ids of the vertices are dates, in the order of which they arrive.
 
     Raises:
         ValueError: the content is none of these.
@@ -101,7 +104,7 @@ def read_graph(content: bytes, *, largest_component: bool = False) -> SimpleGrap
             n = int(arrays["num_nodes"])
             senders = np.repeat(np.arange(n), np.diff(arrays["indptr"]))
             edges = np.stack([senders, arrays["indices"]], axis=1).astype(np.int32)
-            ids = arrays["arxiv_id"] if "arxiv_id" in arrays else np.arange(n)
+            ids = arrays["arxiv_id"] if dated else np.arange(n)
     except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
         raise ValueError(
             f"content: expected a graph, got an archive without one: {error}"
@@ -181,7 +184,7 @@ def _entry(
     dated: bool = False,
 ) -> Entry:
     def graph(content: bytes) -> SimpleGraph:
-        return read_graph(content, largest_component=largest_component)
+        return read_graph(content, largest_component=largest_component, dated=dated)
 
     def read(read_file: ReadFile, split: str) -> dict[str, np.ndarray]:
         found = graph(read_file(file))

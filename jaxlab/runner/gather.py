@@ -69,7 +69,7 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
                 candidates.append((environment["started"], file.parent.name, file, environment))
             except (OSError, ValueError, KeyError) as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
-        newer = None
+        newer = last = None
         for _, _, file, environment in sorted(candidates, reverse=True):
             try:
                 results = read_json(file)
@@ -77,15 +77,15 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
                     seconds = read_json(file.parent / "timings.json")["seconds"]
                     found.append(Shown(file.parent, results, environment, seconds, newer))
                     break
-                status, preset = results["status"], results["preset"]
-                newer = (
-                    newer or f"a newer run ({preset}, {environment['started'][:10]}) {_WAS[status]}"
-                )
+                if last is None:
+                    facts = f"({results['preset']}, {environment['started'][:10]})"
+                    last = f"{facts} {_WAS[results['status']]}"
+                    newer = f"a newer run {last}"
             except (OSError, ValueError, KeyError) as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
         else:
-            if newer is not None:
-                warnings.append(f"{folder.name} has no finished run; {newer}")
+            if last is not None:
+                warnings.append(f"{folder.name} has no finished run; its newest {last}")
     return sorted(found, key=lambda one: (one.room, one.name)), warnings
 
 

@@ -136,11 +136,13 @@ class Metrics:
         try:
             if fcntl is not None:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             self._file.close()
             raise UsageError(
                 f"{path.parent} is being written by a process still at work"
             ) from error
+        except OSError:
+            pass  # a file system without locks: two processes at one run are not noticed there
         self.stored = self._load(path)
 
     def append(self, key: str, value: Any, seconds: float) -> None:

@@ -76,7 +76,11 @@ def main() -> int:
     result = {"environment": machine, "rows": [row._asdict() for row in rows], "skipped": skipped}
     LATEST.mkdir(exist_ok=True)
     (LATEST / "latest.json").write_text(json.dumps(result, indent=2) + "\n")
-    targets = [LATEST / "latest.md"] + ([arguments.save] if arguments.save else [])
+    targets = [LATEST / "latest.md"]
+    if arguments.save and code == 0:
+        targets.append(arguments.save)
+    elif arguments.save:
+        print(f"a case failed: {arguments.save} is left as it was", file=sys.stderr)
     for target in targets:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)

@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import warnings
+import zlib
 
 import pytest
 
@@ -169,6 +170,17 @@ def test_bad_file_in_the_cache_is_reported_and_replaced(cache, server, published
     with pytest.warns(RuntimeWarning, match=r"passing over cache .*(checksum|corrupt gzip)"):
         assert fetch(file_spec(f"{server[0]}/toy.gz")) == CONTENT
     assert (cache / "toy" / "toy.gz").read_bytes() == PACKED
+
+
+@pytest.mark.parametrize("error", [ValueError("no archive"), zlib.error("invalid stored block")])
+def test_a_file_that_cannot_be_compared_is_a_bad_one(tmp_path, error):
+    def damaged(data):
+        raise error
+
+    put(tmp_path, name="toy.zip", content=b"PK")
+    spec = file_spec(name="toy.zip", compared=damaged)
+    with pytest.raises(DataUnavailableError, match=f"refusing a bad file.*{error}"):
+        fetch(spec, tmp_path)
 
 
 def test_bad_file_in_the_cache_stays_until_there_is_a_better_one(cache, server):

@@ -61,6 +61,9 @@ def test_a_vector_is_a_column_and_integers_are_numbers(tmp_path):
         ("a.csv", "1,2\n3,nan\n", "finite entries, got nan in row 1, column 1"),
         ("a.npy", "not numpy", "expected a .npy file"),
         ("a.mtx", "not a matrix", "expected a .mtx file"),
+        ("a.npz", "PK\x03\x04 and no more", "a.npz: expected a .npz file"),
+        ("a.csv", f"1,{'2' * 200_000}\n", "a.csv: expected a .csv file: field larger"),
+        ("a.csv", "1,,3\n4,5,6\n", "line 1: expected numbers"),
     ],
 )
 def test_what_is_refused(tmp_path, name, content, message):

@@ -58,8 +58,11 @@ def formats(name):
     published = zipped(packed) if name == "musae_facebook" else gzip.compress(TEXT.encode())
     if name == "ca_astroph":
         return published, copy_of(COMPONENT, 4)
-    more = {"arxiv_id": np.array(IDS, np.int32)} if name == "cit_hepth" else {}
-    return published, copy_of(EDGES, 6, **more)
+    return published, copy_of(EDGES, 6, **dates(name))
+
+
+def dates(name):
+    return {"arxiv_id": np.array(IDS, np.int32)} if name == "cit_hepth" else {}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,7 +104,8 @@ def test_download_and_copy_give_one_graph(name, monkeypatch, tmp_path, server, p
     # one edge moved: another graph, whatever its format
     moved = np.array(expected)
     moved[-1] = [0, len(moved) - 1]
-    (folder / "correlation_clustering" / f"{name}.npz").write_bytes(copy_of(moved, 6))
+    bad = copy_of(moved, 6, **dates(name))
+    (folder / "correlation_clustering" / f"{name}.npz").write_bytes(bad)
     with pytest.raises(DataUnavailableError, match="wrong checksum"):
         jaxlab.data.load(name, root=folder)
 
@@ -113,6 +117,11 @@ def test_what_is_no_graph_is_refused(content, tmp_path):
     (tmp_path / "email-Enron.txt").write_bytes(content)
     with pytest.raises(DataUnavailableError, match=r"refusing a bad file.*content: expected"):
         jaxlab.data.load("email_enron", root=tmp_path)
+
+
+def test_a_copy_of_a_dated_graph_has_its_dates():
+    with pytest.raises(ValueError, match=r"content: expected a graph.*arxiv_id"):
+        snap.read_graph(copy_of(EDGES, 6), dated=True)
 
 
 def test_fingerprint_depends_on_the_graph_alone():

@@ -154,7 +154,7 @@ def test_an_experiment_that_never_finished_is_said(toy):
     run(NAME, sets=["fail_at=0"], **toy)
     shown, warnings = gather(toy["runs"])
     assert shown == []
-    assert f"{NAME} has no finished run; a newer run (default, " in warnings[0]
+    assert f"{NAME} has no finished run; its newest (default, " in warnings[0]
 
 
 def test_a_missing_figure_does_not_break_the_page(toy):

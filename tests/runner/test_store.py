@@ -68,6 +68,16 @@ def test_two_processes_do_not_share_a_directory(tmp_path):
         pass
 
 
+def test_a_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(store.fcntl, "flock", refuse)
+    with store.Metrics(tmp_path / "metrics.jsonl") as metrics:
+        metrics.append("a", 1, 0.5)
+    assert store.Metrics(tmp_path / "metrics.jsonl").stored.keys() == {"a"}
+
+
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch):
     path = tmp_path / "results.json"
     store.write_atomic(path, "old")
