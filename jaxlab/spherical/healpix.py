@@ -10,6 +10,7 @@ Source: Górski et al., *HEALPix: a framework for high-resolution discretization
 data distributed on the sphere*, 2005.
 """
 
+import functools
 from typing import Any
 
 import flax.struct
@@ -18,8 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.spectra import S2Spectrum, check_spectrum
+from jaxlab.spherical.tables import check_precision, check_table_dtype
 from jaxlab.spherical.wigner import degrees
 
 __all__ = [
@@ -31,14 +34,12 @@ __all__ = [
 ]
 
 
-EXACT = jax.lax.Precision.HIGHEST
-
-
 @flax.struct.dataclass
 class HealpixTables:
     """What the transform of HEALPix maps needs.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         d: ``d^l_{m0}`` at the colatitude of each circle, ``[m, l, r]``.
@@ -113,11 +114,7 @@ def make_healpix_tables(
     cosine, alpha, inside = _circles(nside)
     check_integer("L", L, minimum=1)
     require(2 * nside >= L, "L", L, f"at most 2·nside = {2 * nside} degrees")
-    dtype = np.dtype(dtype)
-    check_choice("dtype", dtype.name, ("float32", "float64"))
-    require(
-        jnp.zeros((), dtype.name).dtype == dtype, "dtype", dtype.name, "float32, or x64 to be on"
-    )
+    dtype = check_table_dtype(dtype)
     size = 2 * alpha.size * L * dtype.itemsize
     limit = (
         f"a table of at most max_table_bytes = {max_table_bytes} bytes, this one has {size}: "
@@ -143,6 +140,7 @@ def make_healpix_tables(
     )
 
 
+@jax.jit
 def healpix_synthesis(F: S2Spectrum, tables: HealpixTables) -> Float[Array, "*batch npix"]:
     """Maps of signals, ``f(p) = Σ_l (2l+1) Σ_m F^l_m d^l_{m0}(β_p) exp(imα_p)``.
 
@@ -170,6 +168,7 @@ def healpix_synthesis(F: S2Spectrum, tables: HealpixTables) -> Float[Array, "*ba
     return _synthesis(jnp.stack([F.coeffs.real, F.coeffs.imag], axis=-1), tables)
 
 
+@functools.partial(jax.jit, static_argnames="iters")
 def healpix_analysis(
     f: Float[Array, "*batch npix"], tables: HealpixTables, iters: int = 3
 ) -> S2Spectrum:
@@ -178,7 +177,7 @@ def healpix_analysis(
     Args:
         f: maps in ring order; float16 and bfloat16 are transformed in float32.
         tables: from :func:`make_healpix_tables`.
-        iters: corrections.
+        iters: corrections; static.
 
     Returns:
         The spectrum, complex in the precision of ``tables``. Of a map of ``L = 2·nside`` degrees
@@ -200,8 +199,7 @@ def healpix_analysis(
     check_dtype("f", f, "floating")
     check_shape("f", f, ("...", tables.place.shape[0]))
     dtype = tables.d.dtype
-    fits = jnp.promote_types(f.dtype, dtype) == dtype
-    require(fits, "f", f, f"at most the precision of tables, {dtype}")
+    check_precision("f", f, dtype)
     f = f.astype(dtype)
 
     def correct(_: Any, parts: Array) -> Array:

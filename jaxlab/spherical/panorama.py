@@ -13,15 +13,13 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.grids import Grid, colatitudes, longitudes
 from jaxlab.spherical.projection import check_image, float_dtype
 from jaxlab.spherical.spectra import S2Spectrum
-from jaxlab.spherical.tables import S2Tables
+from jaxlab.spherical.tables import S2Tables, check_precision
 
 __all__ = ["erp_analysis", "resample_erp"]
-
-
-EXACT = jax.lax.Precision.HIGHEST
 
 
 def resample_erp(
@@ -97,6 +95,7 @@ def _tent(
     return taps, weight / weight.sum(axis=1, keepdims=True)
 
 
+@jax.jit
 def erp_analysis(image: Float[Array, "*batch h w"], tables: S2Tables) -> S2Spectrum:
     """Spectrum of a panorama, by the quadrature of its rows.
 
@@ -131,8 +130,7 @@ def erp_analysis(image: Float[Array, "*batch h w"], tables: S2Tables) -> S2Spect
     check_shape("image", image, ("...", tables.shape[0], "w"))
     width, dtype = image.shape[-1], tables.d.dtype
     require(width >= 2 * tables.L - 1, "image", image, f"a width of 2L - 1 = {2 * tables.L - 1}")
-    fits = jnp.promote_types(image.dtype, dtype) == dtype
-    require(fits, "image", image, f"at most the precision of tables, {dtype}")
+    check_precision("image", image, dtype)
     # pixels begin half a step from the first meridian, and there are w of them, not 2b
     turn = np.exp(-1j * np.pi / width * np.arange(tables.L)) * (2 * tables.b / width)
     bins = jnp.fft.rfft(image.astype(dtype), axis=-1)[..., : tables.L]

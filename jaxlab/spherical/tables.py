@@ -26,7 +26,8 @@ Upsample: TypeAlias = Literal["refuse", "aliased"]
 class S2Tables:
     """What the transform on the sphere needs.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         d: ``d^l_{m0}(β)`` at ``[m, l, β]``.
@@ -52,7 +53,8 @@ class S2Tables:
 class SO3Tables:
     """What the transform on the rotation group needs.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         d: ``d^l_{mn}(β)`` at ``[n + n_max − 1, m, l, β]``, ``m ≥ 0``.
@@ -223,6 +225,12 @@ def check_table_dtype(dtype: Any) -> np.dtype:
         enabled = jnp.result_type(float) == np.float64
         require(enabled, "dtype", dtype.name, "x64 to be enabled")
     return dtype
+
+
+def check_precision(argument: str, signal: Any, dtype: Any) -> None:
+    """Refuse a floating ``signal`` that tables of ``dtype`` would round."""
+    fits = jnp.promote_types(signal.dtype, dtype) == dtype
+    require(fits, argument, signal, f"at most the precision of tables, {dtype}")
 
 
 def _limit(size: int, most: int) -> str:

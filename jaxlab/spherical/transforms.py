@@ -27,7 +27,7 @@ from jaxlab.spherical._real_transforms import (
 )
 from jaxlab.spherical.grids import Grid, quadrature_weights
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, check_spectrum
-from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.tables import S2Tables, SO3Tables, check_precision
 
 __all__ = [
     "Dft",
@@ -241,8 +241,7 @@ def _check_signal(argument: str, f: Any, tables: S2Tables | SO3Tables) -> None:
     require(not jnp.iscomplexobj(f), argument, f, "a real signal")
     check_dtype(argument, f, "floating")
     check_shape(argument, f, ("...", *tables.shape))
-    fits = jnp.promote_types(f.dtype, tables.d.dtype) == tables.d.dtype
-    require(fits, argument, f, f"at most the precision of tables, {tables.d.dtype}")
+    check_precision(argument, f, tables.d.dtype)
 
 
 def _check_degrees(F: S2Spectrum | SO3Spectrum, tables: S2Tables | SO3Tables) -> None:

@@ -86,6 +86,27 @@ def test_analysis_of_healpy():
                 np.testing.assert_allclose(found.coeffs[degree, order], expected, atol=1e-6)
 
 
+def test_a_second_call_of_equal_shapes_compiles_nothing(caplog):
+    tables = make_healpix_tables(2, 3)
+    f = jnp.asarray(RNG.normal(size=(5, 48)), jnp.float32)
+    for function, first, *options in (
+        (healpix_analysis, f, 2),
+        (healpix_synthesis, healpix_analysis(f, tables)),
+    ):
+        with jax.log_compiles():
+            for compiled in (True, False):
+                caplog.clear()
+                function(first, tables, *options)
+                found = any("Compiling" in record.getMessage() for record in caplog.records)
+                assert found == compiled
+
+
+@pytest.mark.usefixtures("x64", "bad_input")
+def test_maps_that_the_tables_would_round_are_refused():
+    with pytest.raises(ValueError, match="f: expected at most the precision of tables, float32"):
+        healpix_analysis(jnp.ones(48, jnp.float64), make_healpix_tables(2, 3))
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
     tables = make_healpix_tables(2, 3)
@@ -102,5 +123,7 @@ def test_what_is_refused():
     ]:
         with pytest.raises(ValueError, match=f"^{named}: expected"):
             call()
+    with pytest.raises(ValueError, match="dtype: expected x64 to be enabled"):
+        make_healpix_tables(2, 2, jnp.float64)
     with pytest.raises(ValueError, match=r"nside: expected a table of at most .* s2fft"):
         make_healpix_tables(512, 1024)

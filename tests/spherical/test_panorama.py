@@ -97,6 +97,26 @@ def test_analysis_recovers_bandlimited_fields():
     np.testing.assert_allclose(single.coeffs, coeffs, atol=1e-6)
 
 
+def test_a_second_analysis_of_equal_shapes_compiles_nothing(caplog):
+    tables = make_s2_tables(3, 2)
+    image = jnp.asarray(RNG.normal(size=(5, 6, 12)), jnp.float32)
+    with jax.log_compiles():
+        for compiled in (True, False):
+            caplog.clear()
+            erp_analysis(image, tables)
+            messages = [record.getMessage() for record in caplog.records]
+            programs = [message for message in messages if message.startswith("Compiling")]
+            assert len(programs) == compiled, programs  # all of it is one program
+
+
+@pytest.mark.usefixtures("x64", "bad_input")
+def test_panoramas_that_the_tables_would_round_are_refused():
+    with pytest.raises(
+        ValueError, match="image: expected at most the precision of tables, float32"
+    ):
+        erp_analysis(jnp.ones((8, 16), jnp.float64), make_s2_tables(4, 4))
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
     tables = make_s2_tables(4, 4)
