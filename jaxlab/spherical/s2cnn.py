@@ -287,8 +287,8 @@ def apply_s2cnn(
             or tables are those of another architecture.
 
     Cost:
-        Of the transforms, O(n C b³ log b + n C b L³) a layer, and of the products,
-        O(n C_in C_out L³).
+        Of the transforms, O(n C b³ log b + n C b L³) a layer, and of the products on the group,
+        O(n C_in C_out L⁴); L³ for the first layer and the one back to the sphere.
 
     Source:
         Gerken et al. 2022; Cohen et al. 2018 for classification.
@@ -366,9 +366,24 @@ def _check(params: Any, state: Any, x: Any, tables: Any, cfg: S2CNNConfig) -> No
     segments = cfg.task == "segmentation"
     fits = (params.output is not None) == segments
     require(fits, "params", params.output, f"those of a network for {cfg.task}")
+    linear = 0 if segments else len(cfg.hidden) + 1
+    found = len(params.readout)
+    require(found == linear, "params", found, f"{linear} linear layers, as cfg")
     sizes = (cfg.bandwidth, *cfg.bandlimits) + (cfg.bandwidth,) * segments
     made = tuple((one.tables_in.b, one.tables_out.b) for one in tables.layers)
     wanted = tuple(itertools.pairwise(sizes))
     require(made == wanted, "tables", made, f"bandwidths {wanted}, as cfg")
+    # grids of as many colatitudes, and too few activations, would pass in silence
+    used = [one for of_layer in tables.layers for one in (of_layer.tables_in, of_layer.tables_out)]
+    pairs = [None if one is None else (one.signal, one.fine) for one in tables.activations]
+    used += itertools.chain.from_iterable(pair for pair in pairs if pair is not None)
+    grids = sorted({one.grid for one in used})
+    require(grids == [cfg.grid], "tables", grids, f"grid {cfg.grid!r}, as cfg")
+    fine = tuple(None if pair is None else (pair[0].b, pair[1].b) for pair in pairs)
+    oversampled = tuple(
+        None if cfg.oversample == 1 else (b, math.ceil(cfg.oversample * b)) for b in cfg.bandlimits
+    )
+    expected = f"activations on bandwidths {oversampled}, as cfg"
+    require(fine == oversampled, "tables", fine, expected)
     norms = sum(one.norm is not None for one in (*params.layers, *params.readout))
     require(len(state) == norms, "state", len(state), f"statistics of {norms} layers")

@@ -91,6 +91,11 @@ class S2CNNConfig:
         check_choice("output", self.output, MODES)
         check_choice("upsample", self.upsample, ("zero_pad", "aliased"))
         check_choice("grid", self.grid, GRIDS)
+        check_choice("gamma_grid", self.gamma_grid, ("endpoint", "uniform"))
+        if self.fft is not None:
+            check_choice("fft", self.fft, ("xla", "matmul"))
+        if self.num_buckets is not None:
+            check_integer("num_buckets", self.num_buckets, minimum=1)
         check_number("oversample", self.oversample, minimum=1)
         for name in ("bandwidth", "num_classes", "in_channels", "n_beta", "n_alpha"):
             check_integer(name, getattr(self, name), minimum=1)
@@ -104,8 +109,10 @@ class S2CNNConfig:
         fits = len(self.bandlimits) == depth
         require(fits, "bandlimits", self.bandlimits, f"{depth} entries, as channels")
         segments = self.task == "segmentation"
-        fits = not segments or not (self.hidden or self.features_norm)
-        require(fits, "hidden", self.hidden, "no linear layers for segmentation")
+        if segments:
+            require(not self.hidden, "hidden", self.hidden, "no linear layers for segmentation")
+            fits = not self.features_norm
+            require(fits, "features_norm", self.features_norm, "False for segmentation")
         if self.max_beta != "auto":
             kernels = depth + segments
             fits = isinstance(self.max_beta, tuple) and len(self.max_beta) == kernels

@@ -173,6 +173,11 @@ def test_layers_computed_again_change_nothing():
         ({"max_beta": (0.5,)}, "max_beta: expected 'auto' or 3 angles"),
         ({"max_beta": (0.5, 0.5, 4.0)}, "max_beta: expected a finite number"),
         ({"hidden": (4,)}, "hidden: expected no linear layers for segmentation"),
+        ({"features_norm": True}, "features_norm: expected False for segmentation"),
+        ({"gamma_grid": "end"}, "gamma_grid: expected one of 'endpoint', 'uniform'"),
+        ({"fft": "fftw"}, "fft: expected one of 'xla', 'matmul'"),
+        ({"num_buckets": 0}, "num_buckets: expected an integer >= 1"),
+        ({"num_buckets": 1.5}, "num_buckets: expected an integer >= 1"),
         ({"n_max": 5}, "n_max: expected at most the bandlimits, 4"),
         ({"channels": ()}, "channels: expected at least one layer"),
     ],
@@ -191,5 +196,31 @@ def test_what_belongs_to_another_network_is_refused():
         apply_s2cnn(network("classify")[1], state, images(), tables, cfg, train=False)
     with pytest.raises(ValueError, match="tables: expected bandwidths"):
         apply_s2cnn(params, state, images(), network("classify")[3], cfg, train=False)
+    for change, message in (
+        (
+            {"grid": "driscoll_healy"},
+            r"tables: expected grid 'soft', as cfg, got \['driscoll_healy'",
+        ),
+        ({"oversample": 1.5}, r"tables: expected activations on bandwidths \(None, None\), as cfg"),
+    ):
+        other = make_s2cnn_tables(dataclasses.replace(cfg, **change))
+        with pytest.raises(ValueError, match=message):
+            apply_s2cnn(params, state, images(), other, cfg, train=False)
+    finer = dataclasses.replace(cfg, oversample=2.0)
+    with pytest.raises(
+        ValueError, match=r"activations on bandwidths \(\(4, 8\), \(3, 6\)\), as cfg"
+    ):
+        apply_s2cnn(params, state, images(), other, finer, train=False)
+    mixed = tables._replace(activations=make_s2cnn_tables(finer)[1])
+    with pytest.raises(ValueError, match=r"\(None, None\), as cfg, got \(\(4, 8\), \(3, 6\)\)"):
+        apply_s2cnn(params, state, images(), mixed, cfg, train=False)
+    few = tables._replace(activations=tables.activations[:1])
+    with pytest.raises(ValueError, match=r"as cfg, got \(None,\)"):
+        apply_s2cnn(params, state, images(), few, cfg, train=False)
+    cfg, params, state, tables = network("classify")
+    few = params._replace(readout=params.readout[:1])
+    with pytest.raises(ValueError, match="params: expected 2 linear layers, as cfg, got 1"):
+        apply_s2cnn(few, state, images(), tables, cfg, train=False)
+    cfg, params, state, tables = network("segment")
     with pytest.raises(ValueError, match="state: expected statistics of 0 layers"):
         apply_s2cnn(params, network("normalised")[2], images(), tables, cfg, train=False)
