@@ -110,6 +110,8 @@ def load_official_state_dict(
     """
     require(not cfg.batch_norm, "cfg", cfg, "no batch-norm on the group")
     require(cfg.output == "sum", "cfg", cfg, "output='sum'")
+    endpoint = cfg.gamma_grid == "endpoint"  # other grids have as many points, elsewhere
+    require(endpoint, "cfg", cfg, "gamma_grid='endpoint'")
     shapes, _ = jax.eval_shape(functools.partial(init_s2cnn, cfg=cfg), jax.random.key(0))
     left = {
         name: np.asarray(value, np.float32)

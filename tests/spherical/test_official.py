@@ -1,5 +1,7 @@
 """Names, shapes and layouts of the published PyTorch code."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,5 +91,8 @@ def test_what_does_not_fit_is_refused():
         load_official_state_dict(arrays, S2CNNConfig(6, (2, 3), (4, 3), 5, task="classification"))
     with pytest.raises(ValueError, match="cfg: expected no batch-norm on the group"):
         load_official_state_dict({}, S2CNNConfig(6, (2,), (4,), 5, batch_norm=True))
+    uniform = dataclasses.replace(SEGMENTATION, gamma_grid="uniform")
+    with pytest.raises(ValueError, match="cfg: expected gamma_grid='endpoint', got"):
+        load_official_state_dict(published(SEGMENTATION)[0], uniform)
     with pytest.raises(ValueError, match=r"f: expected shape \[..., β, γ, α\]"):
         to_official_layout(jnp.ones((4, 4)))
