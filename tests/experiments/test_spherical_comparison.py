@@ -31,6 +31,8 @@ from jaxlab.spherical.cnn_config import CNNConfig
 from jaxlab.spherical.grids import quadrature_weights, sphere_points
 from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.spherical_images import make_spherical_batch
+from jaxlab.spherical.tables import make_s2_tables
+from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
 from jaxlab.training import TrainState
 from tests.helpers import finished
 
@@ -321,6 +323,18 @@ def test_power_spectra_do_not_change_with_longitude():
     assert features.shape == (2, 4)
     np.testing.assert_allclose(power_features(np.roll(x, 3, axis=-1), DATA), features, atol=1e-4)
     assert np.abs(features[0] - features[1]).max() > 0.01
+
+
+def test_power_spectra_are_of_the_grid_of_the_images():
+    F = s2_analysis(jax.random.uniform(jax.random.key(1), (2, 8, 8)), make_s2_tables(4, 4))
+    soft, published = (
+        255 * np.asarray(s2_synthesis(F, make_s2_tables(4, 4, grid)))
+        for grid in ("soft", "driscoll_healy")
+    )
+    mismatch = dataclasses.replace(DATA, official_mismatch=True)
+    np.testing.assert_allclose(
+        power_features(published, mismatch), power_features(soft, DATA), atol=1e-3
+    )
 
 
 TUNING = Tuning(

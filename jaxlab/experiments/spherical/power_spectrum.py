@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from jaxlab.experiments.spherical.inputs import SphereData, Splits
-from jaxlab.experiments.spherical.spheres import Part, project, spheres
+from jaxlab.experiments.spherical.spheres import Part, images_grid, project, spheres
 from jaxlab.spherical.spectra import s2_power_spectrum
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis
@@ -18,7 +18,7 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation, chosen on validat
 
 def power_features(x: np.ndarray, data: SphereData) -> np.ndarray:
     """Logarithm of the power in each degree: ``[n, L]`` of images ``[n, β, α]``."""
-    tables = make_s2_tables(data.bandwidth, data.bandwidth, grid=data.grid)
+    tables = make_s2_tables(data.bandwidth, data.bandwidth, grid=images_grid(data))
     power = s2_power_spectrum(s2_analysis(jnp.asarray(x) / 255, tables))
     return np.log(np.asarray(power, np.float64) + 1e-9)
 
