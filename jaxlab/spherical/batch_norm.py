@@ -8,7 +8,7 @@ Source: Ioffe and Szegedy, *Batch normalization*, 2015; the Haar measure takes t
 over pixels.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -124,6 +124,7 @@ def batch_norm_apply(
         ([-1.0, 1.0], [0.2...])
     """
     x_dtype, axis = _check(params, state, x, channel_axis)
+    _check_counts(x, weights, mask, axis)
     check_number("momentum", momentum, minimum=0, maximum=1)
     check_number("epsilon", epsilon, minimum=0)
     x = x.astype(jnp.promote_types(x_dtype, jnp.float32))
@@ -179,15 +180,15 @@ def _sample_weights(
     """What an entry counts, as an array that broadcasts to ``x``."""
     sample = jnp.ones((x.shape[0],) + (1,) * (x.ndim - 1), x.dtype)
     if mask is not None:
-        check_dtype("mask", mask, "bool")
-        check_shape("mask", mask, (x.shape[0],))
         sample = sample * _along(mask, x, 0)
     if weights is not None:
-        require(x.ndim > 2, "weights", weights, f"None for an input of {x.ndim} axes")
-        first = next(index for index in range(1, x.ndim) if index != axis)
-        check_shape("weights", weights, (x.shape[first],))
-        sample = sample * _along(jnp.asarray(weights, x.dtype), x, first)
+        sample = sample * _along(jnp.asarray(weights, x.dtype), x, _first_of_grid(axis))
     return sample
+
+
+def _first_of_grid(axis: int) -> int:
+    """The first axis that is neither that of the batch nor that of channels."""
+    return 2 if axis == 1 else 1
 
 
 def _along(values: Array, x: Array, axis: int) -> Array:
@@ -206,3 +207,13 @@ def _check(
     for name, value in (*params._asdict().items(), *state._asdict().items()):
         require(value.shape == (channels,), "x", x, f"{value.size} channels, as in {name}")
     return x.dtype, axis
+
+
+def _check_counts(x: Array, weights: Any, mask: Any, axis: int) -> None:
+    """Refuse weights and a mask that do not fit, also where only training would use them."""
+    if mask is not None:
+        check_dtype("mask", mask, "bool")
+        check_shape("mask", mask, (x.shape[0],))
+    if weights is not None:
+        require(x.ndim > 2, "weights", weights, f"None for an input of {x.ndim} axes")
+        check_shape("weights", weights, (x.shape[_first_of_grid(axis)],))

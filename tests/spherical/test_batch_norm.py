@@ -154,6 +154,20 @@ def test_gradients_and_precisions():
 
 
 @pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("train", [True, False])
+def test_weights_and_masks_that_do_not_fit_are_refused_in_both_uses(train):
+    x = draw(2, CHANNELS, 4, 4)
+    for given, options, message in (
+        (x, {"weights": quadrature_weights(3)}, r"weights: expected shape \[4\]"),
+        (x[..., 0, 0], {"weights": quadrature_weights(2)}, "weights: expected None"),
+        (x, {"mask": jnp.ones(3, bool)}, r"mask: expected shape \[2\]"),
+        (x, {"mask": jnp.ones(2)}, "mask: expected dtype bool"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            batch_norm_apply(PARAMS, STATE, given, train=train, **options)
+
+
+@pytest.mark.usefixtures("bad_input")
 def test_bad_arguments_are_named():
     x = draw(2, CHANNELS, 4, 4)
     for argument, call in {
