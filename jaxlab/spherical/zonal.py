@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables
 from jaxlab.spherical.transforms import Dft, s2_analysis, s2_synthesis
@@ -115,16 +116,17 @@ def s2_zonal_conv_apply(
         >>> s2_zonal_conv_apply(params, jnp.ones((5, 1, 8, 8)), *tables).shape
         (5, 3, 6, 6)
     """
-    channels = params.knots.shape[0]
+    check_shape("params.knots", params.knots, ("C_in", "C_out", "knots"))
+    channels, channels_out, num_knots = params.knots.shape
+    check_shape("params.bias", params.bias, (channels_out,))
     check_shape("x", x, ("...", channels, *tables_in.shape))
     L = tables_in.L
     require(tables_out.L == L, "tables_out", tables_out.L, f"L = {L}, as tables_in")
     X = s2_analysis(x, tables_in, fft=fft).coeffs
-    mix = jnp.asarray(_interpolation(params.knots.shape[-1], L), X.real.dtype)
-    exact = jax.lax.Precision.HIGHEST
-    h = math.sqrt(3 / channels) * jnp.einsum("ioq,ql->iol", params.knots, mix, precision=exact)
+    mix = jnp.asarray(_interpolation(num_knots, L), X.real.dtype)
+    h = math.sqrt(3 / channels) * jnp.einsum("ioq,ql->iol", params.knots, mix, precision=EXACT)
     parts = jnp.stack([X.real, X.imag])
-    Z = jnp.einsum("z...ilm,iol->z...olm", parts, h.astype(parts.dtype), precision=exact)
+    Z = jnp.einsum("z...ilm,iol->z...olm", parts, h.astype(parts.dtype), precision=EXACT)
     y = s2_synthesis(S2Spectrum(jax.lax.complex(Z[0], Z[1])), tables_out, fft=fft)
     return (y + params.bias.astype(y.dtype)[:, None, None]).astype(x.dtype)
 

@@ -61,5 +61,11 @@ def test_bad_arguments_are_refused():
         s2_zonal_conv_init(jax.random.key(0), 2, 3, num_knots=0)
     with pytest.raises(ValueError, match=r"x: expected shape \[..., 2, 10, 10\]"):
         s2_zonal_conv_apply(params, jnp.ones((1, 10, 10)), *TABLES)
+    for name, shape, value in (
+        ("knots", "C_in, C_out, knots", params.knots[0]),
+        ("bias", "3", params.bias[:1]),  # one bias would be broadcast
+    ):
+        with pytest.raises(ValueError, match=rf"params.{name}: expected shape \[{shape}\]"):
+            s2_zonal_conv_apply(params._replace(**{name: value}), jnp.ones((2, 10, 10)), *TABLES)
     with pytest.raises(ValueError, match="tables_out: expected L = 4, as tables_in"):
         s2_zonal_conv_apply(params, jnp.ones((2, 10, 10)), TABLES[0], make_s2_tables(4, 3))
