@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_integer, check_shape, require
 from jaxlab.spherical._azimuths import Dft
@@ -37,7 +37,7 @@ class ConvParams(NamedTuple):
 
 
 def conv_init(
-    key: PRNGKeyArray, channels_in: int, channels_out: int, n_points: int, dtype: Any
+    key: Key[Array, ""], channels_in: int, channels_out: int, n_points: int, dtype: Any
 ) -> ConvParams:
     """``κ ~ U(−1, 1)`` at ``n_points`` points, no bias."""
     check_integer("channels_in", channels_in, minimum=1)

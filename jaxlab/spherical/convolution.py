@@ -2,7 +2,7 @@
 
 With values ``κ_g`` at the points ``g`` of the kernel and a scale ``s``, for bandlimited signals,
 
-    lifting        z_o(R) = s·2L Σ_{i,g} κ_{io,g} f_i(R x_g) + bias_o,    x_g = g·(north pole)
+    lifting        z_o(R) = s·2b_out Σ_{i,g} κ_{io,g} f_i(R x_g) + bias_o,    x_g = g·(north pole)
     on SO(3)       z_o(R) = s Σ_{i,g} κ_{io,g} f_i(R g) + bias_o
 
 so that turning the input, ``f(x) → f(Q⁻¹x)``, turns the output. All of it is computed on spectra,
@@ -19,7 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import require
 from jaxlab.spherical._azimuths import Dft
@@ -48,7 +48,7 @@ __all__ = [
 
 
 def s2_conv_init(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     channels_in: int,
     channels_out: int,
     kgrid: KernelGrid,
@@ -90,8 +90,10 @@ def s2_conv_apply(
 ) -> Float[Array, "*batch o l i m"]:
     """Lifting: correlation on the sphere, a signal on the rotation group.
 
-    ``Z^l_{mn,o} = s Σ_i X^l_{m,i} conj(Y^l_{n,io})``,
-    ``s = 1/√(n_points · C_in · b_out⁴/b_in²)``.
+    ``Z^l_{mn,o} = s·2b_out Σ_{i,g} κ_{io,g} X^l_{m,i} conj(D^l_{n0}(g))``,
+    ``s = 1/√(n_points · C_in · b_out⁴/b_in²)``: the spectrum of
+    :func:`~jaxlab.spherical.s2_kernel_spectrum` has ``2L`` in place of ``2b_out``, which is as much
+    unless ``b_out > b_in``.
 
     Args:
         params: from :func:`s2_conv_init`.
@@ -125,7 +127,7 @@ def s2_conv_apply(
     """
     check_layer(params, x, tables_in, tables_out, kernel_tables, (S2Tables, SO3Tables))
     X, batch = channels_last(s2_forward, x, tables_in, fft)
-    # the kernel's spectrum has a factor 2L, which counts the degrees of the output's grid
+    # as published: the degrees of the output's grid count, also those that the input has not
     scale = 2 * tables_out.b * layer_scale(params, tables_in.b**2 / tables_out.b**4)
     Y = kernel_parts(scale * params.kernel.swapaxes(0, 1), kernel_tables)[:, 0]
     Z = lifting_product(X, Y, n_max=tables_out.n_max)
@@ -134,7 +136,7 @@ def s2_conv_apply(
 
 
 def so3_conv_init(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     channels_in: int,
     channels_out: int,
     kgrid: KernelGrid,

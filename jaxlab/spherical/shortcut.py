@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_integer, check_shape
 from jaxlab.spherical._azimuths import EXACT, Dft
@@ -31,7 +31,7 @@ __all__ = ["so3_shortcut_apply", "so3_shortcut_init"]
 
 
 def so3_shortcut_init(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     channels_in: int,
     channels_out: int,
     b_in: int,

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_choice, check_integer, check_shape, require
 from jaxlab.spherical._azimuths import EXACT, Dft
@@ -63,7 +63,7 @@ class SO3ToS2Params(NamedTuple):
 
 
 def so3_to_s2_init(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     channels_in: int,
     channels_out: int,
     kgrid: KernelGrid,
