@@ -116,7 +116,8 @@ def best_rotation(f: Float[Array, "*batch k i j"], grid: Grid = "soft") -> Align
 
     Returns:
         The rotation and the value: of the first maximum, if there are several. It is as near as the
-        grid is fine, ``π/b`` in each angle; :func:`refine_rotation` goes on from there.
+        grid is fine: ``π/b`` in α, about half of that in β (on ``"gauss_legendre"`` as much),
+        ``π/n_max`` in γ; :func:`refine_rotation` goes on from there.
 
     Raises:
         ValueError: if the three last axes are no grid of that kind.

@@ -36,7 +36,8 @@ __all__ = ["KernelTables", "make_kernel_tables", "s2_kernel_spectrum", "so3_kern
 class KernelTables:
     """What the spectrum of a kernel needs.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         d: ``d^l_{mn}(β)`` at ``[n + n_max − 1, m, l, β]``, ``m ≥ 0``; ``n = 0`` alone on the
@@ -50,8 +51,8 @@ class KernelTables:
     """
 
     d: Any  # Float[Array, "n m l k"]
-    turn_alpha: Any  # Float[Array, "n m j 2 2"]
-    turn_gamma: Any  # Float[Array, "n i 2"]
+    turn_alpha: Any  # Float[Array, "n m 2 2 j"]
+    turn_gamma: Any  # Float[Array, "n 2 i"]
     kgrid: KernelGrid = flax.struct.field(pytree_node=False)
     L: int = flax.struct.field(pytree_node=False)
     n_max: int = flax.struct.field(pytree_node=False)

@@ -71,7 +71,7 @@ def change_bandlimit(spectrum: Spectrum, L: int, n_max: int | None = None) -> Sp
         spectrum: of either kind, any leading axes.
         L: number of degrees of the result.
         n_max: azimuthal bandlimit of the result, on the rotation group only; None takes
-            ``min(L, spectrum.n_max)`` going down, and ``L`` where the spectrum has all orders.
+            ``L`` where the spectrum has all orders, else ``min(L, spectrum.n_max)``.
 
     Returns:
         A spectrum of the kind that was given.
