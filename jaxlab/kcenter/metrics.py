@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
-from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.checks import check_choice, check_integer, check_shape, require
 
 __all__ = ["METRICS", "Metric", "distance_matrix", "distances_to", "safe_sqrt"]
 
@@ -38,8 +38,8 @@ def safe_sqrt(square: Num[Array, "..."]) -> Float[Array, "..."]:
         >>> float(jax.grad(safe_sqrt)(0.0))
         0.0
     """
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+    zero = square == 0  # compared so, a NaN stays one
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
 
 
 @functools.partial(jax.jit, static_argnames=("metric",))
@@ -185,9 +185,8 @@ def from_comparable(value: Array, metric: Metric) -> Array:
 def check_metric(metric: Metric, *, coordinates: bool = False) -> None:
     """Refuse what is neither a function nor one of the names."""
     names = METRICS[:-1] if coordinates else METRICS
-    listed = ", ".join(repr(name) for name in names)
-    known = callable(metric) or metric in names
-    require(known, "metric", metric, f"a function or one of {listed} (unknown metric)")
+    if not callable(metric):
+        check_choice("metric", metric, names)
 
 
 def _total(term: Callable[..., Array], *operands: Array) -> Array:

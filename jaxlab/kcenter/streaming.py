@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, concrete, require
 from jaxlab.kcenter.metrics import comparable_to, safe_sqrt
 from jaxlab.kcenter.types import Coreset, StreamState
 
@@ -30,7 +30,7 @@ def stream_init(
         No representatives, ``delta = 0``.
 
     Raises:
-        ValueError: a size, dimension or number of groups below 1.
+        ValueError: a size, dimension or number of groups below 1; a dtype that is not floating.
 
     Cost:
         Memory for ``num_groups (size + 1)`` points.
@@ -42,6 +42,7 @@ def stream_init(
     check_integer("size", size, minimum=1)
     check_integer("dimension", dimension, minimum=1)
     check_integer("num_groups", num_groups, minimum=1)
+    require(jnp.issubdtype(dtype, jnp.floating), "dtype", dtype, "a floating dtype")
     slots = num_groups, size + 1
     return StreamState(
         jnp.zeros((*slots, dimension), dtype),
@@ -78,7 +79,8 @@ def stream_update(
         The stream with the batch.
 
     Raises:
-        ValueError: shapes that do not fit the state; group labels that it does not have.
+        ValueError: shapes that do not fit the state; a batch that is not finite; group labels that
+            the state does not have.
 
     Cost:
         O(b size d), and O(size² d) whenever there is one too many.
@@ -95,6 +97,7 @@ def stream_update(
     num_groups, _, d = state.representatives.shape
     check_shape("batch", batch, ("b", d))
     check_dtype("batch", batch, "floating")
+    check_finite("batch", batch)
     b = batch.shape[0]
     if groups is not None:
         check_shape("groups", groups, (b,))
@@ -207,7 +210,8 @@ def _make_room(group: _Group) -> _Group:
 
         def keep(kept: _Group, slot: Array) -> tuple[_Group, None]:
             distance = _distances(kept, kept.representatives[slot])
-            dropped = jnp.min(distance) <= delta
+            # a NaN is dropped, or else there would never be room
+            dropped = ~(jnp.min(distance) > delta)
             target = jnp.where(dropped, jnp.argmin(distance), slot)
             return kept._replace(
                 mask=kept.mask.at[slot].set(~dropped),

@@ -64,6 +64,13 @@ def test_gradient_is_zero_at_distance_zero():
     assert root.tolist() == 0
 
 
+def test_a_root_hides_no_nan():
+    slope = jax.grad(safe_sqrt)
+    given = jnp.array([np.nan, 0, 4])
+    np.testing.assert_array_equal(safe_sqrt(given), [np.nan, 0, 2])
+    np.testing.assert_array_equal(jax.vmap(slope)(given), [np.nan, 0, 0.25])
+
+
 def test_near_points_keep_their_digits():
     x = np.array([[1000.0, 1000.0], [1000.0, 1000.001]], np.float32)
     expected = np.float64(x[1, 1]) - np.float64(x[0, 1])

@@ -90,10 +90,19 @@ def test_batches_change_nothing():
         np.testing.assert_array_equal(one, other[-1])
 
 
+def test_a_traced_nan_ends_and_shows():
+    batch = np.zeros((2 * Q, 2), np.float32) + np.arange(2 * Q, dtype=np.float32)[:, None]
+    batch[1] = np.nan
+    state = jax.jit(lambda batch: kcenter.stream_update(kcenter.stream_init(Q, 2), batch))(batch)
+    assert np.isnan(kcenter.stream_finalize(state).radius)
+
+
 def test_bad_input(bad_input):
     state, batch = kcenter.stream_init(Q, 2, num_groups=2), np.zeros((2, 2), np.float32)
     for match, call in {
         "size": lambda: kcenter.stream_init(0, 2),
+        "dtype: expected a floating dtype": lambda: kcenter.stream_init(2, 2, dtype="int32"),
+        "batch: expected finite": lambda: kcenter.stream_update(state, batch + np.nan),
         "batch: expected shape": lambda: kcenter.stream_update(state, batch[:, :1]),
         "group labels": lambda: kcenter.stream_update(state, batch, np.array([0, 2])),
         "mask: expected dtype": lambda: kcenter.stream_update(state, batch, None, np.ones(2)),
