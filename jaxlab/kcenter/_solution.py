@@ -25,6 +25,7 @@ __all__ = [
     "nearest_labels",
     "nearest_solution",
     "paired_distances",
+    "within",
 ]
 
 
@@ -52,6 +53,12 @@ def group_counts(groups: Array, centers: Array, m: int) -> Array:
     """Centers of each group; −1 is no center."""
     color = jnp.where(centers >= 0, groups[jnp.maximum(centers, 0)], m)
     return jnp.zeros(m, jnp.int32).at[color].add(1, mode="drop")
+
+
+def within(groups: Array, centers: Array, lower: Array, upper: Array) -> Array:
+    """Whether the centers of each group are as many as asked for."""
+    number = group_counts(groups, centers, lower.shape[0])
+    return jnp.all((number >= lower) & (number <= upper))
 
 
 def nearest_labels(points: Array, centers: Array, metric: Metric) -> Array:
@@ -99,9 +106,9 @@ def make_solution(
     )
 
 
-@functools.partial(jax.jit, static_argnames=("m", "metric"))
+@functools.partial(jax.jit, static_argnames=("metric",))
 def nearest_solution(
-    points: Array, groups: Array, centers: Array, first: Any, *, m: int, metric: Metric
+    points: Array, groups: Array, centers: Array, quota: Array, first: Any, *, metric: Metric
 ) -> Solution:
     """Every point to its nearest center, whatever the sizes; −1 is a center that was not found."""
     fixed = jax.lax.stop_gradient(points)
@@ -110,8 +117,8 @@ def nearest_solution(
         groups,
         centers,
         nearest_labels(fixed, centers, metric),
-        m=m,
-        feasible=jnp.all(centers >= 0),
+        m=quota.shape[0],
+        feasible=jnp.all(centers >= 0) & within(groups, centers, quota, quota),
         lower_bound=lower_bound(fixed, centers.shape[0], 0, first=first, metric=metric),
         metric=metric,
     )

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice
 from jaxlab.kcenter._quota import open_more
-from jaxlab.kcenter._solution import make_solution, nearest_labels
+from jaxlab.kcenter._solution import make_solution, nearest_labels, within
 from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.color_flow import Flow, Nodes, group_arcs, saturate
@@ -145,7 +145,7 @@ def _fair(
     order = gonzalez(fixed, k, first=first, metric=metric)
     dist = distance_matrix(fixed, order.indices, metric=metric)
     sizes = jnp.zeros(m, jnp.int32).at[groups].add(1)
-    upper = jnp.minimum(upper, sizes)
+    most = jnp.minimum(upper, sizes)
 
     def nearest_of_group(c: Array) -> Array:
         return jnp.min(jnp.where((groups == c)[:, None], dist, jnp.inf), axis=0)
@@ -158,7 +158,7 @@ def _fair(
     # a pick's distance to those before; the first one has none
     apart = jnp.concatenate([jnp.full(1, jnp.inf, dist.dtype), order.radii[:-1]])
     beyond = k - jnp.sum(lower, dtype=jnp.int32)
-    arcs = group_arcs(at, lower, upper, beyond).at[at.z, at.sink].set(beyond)
+    arcs = group_arcs(at, lower, most, beyond).at[at.z, at.sink].set(beyond)
 
     def match(_: None, prefix: Array) -> tuple[None, Flow]:
         active = picks <= prefix
@@ -181,7 +181,7 @@ def _fair(
 
     _, centers = jax.lax.scan(replace, jnp.zeros(n, bool), picks)
     centers = open_more(
-        fixed, groups, centers, lower, upper, farthest=fill == "farthest", first=0, metric=metric
+        fixed, groups, centers, lower, most, farthest=fill == "farthest", first=0, metric=metric
     )
     nothing = jnp.full(k, jnp.inf, dist.dtype)
     matching_radii = jnp.where(flows.feasible, flows.radius, jnp.inf)
@@ -191,7 +191,7 @@ def _fair(
         centers,
         nearest_labels(fixed, centers, metric),
         m=m,
-        feasible=prefix >= 0,
+        feasible=(prefix >= 0) & within(groups, centers, lower, upper),
         lower_bound=lower_bound(fixed, k, 0, first=first, metric=metric),
         metric=metric,
         prefix=prefix,

@@ -120,12 +120,14 @@ def _greedy_per_group(
         p = jnp.argmax(jnp.where(own, distance, -2)).astype(jnp.int32)
         starts = (groups[first] == group) & (distance[first] == jnp.inf)
         p = jnp.where(starts, jnp.asarray(first, jnp.int32), p)
+        free = own[p] & (distance[p] >= 0)  # a traced group may have fewer points than places
         new = distance_matrix(fixed, p[None], metric=metric)[:, 0]
-        distance = jnp.where(own, jnp.minimum(distance, new), distance)
-        return distance.at[p].set(-1), p
+        distance = jnp.where(own & free, jnp.minimum(distance, new), distance)
+        distance = distance.at[jnp.where(free, p, n)].set(-1, mode="drop")
+        return distance, jnp.where(free, p, -1)
 
     _, centers = jax.lax.scan(pick, infinity, jnp.arange(k))
-    return nearest_solution(points, groups, centers, first, m=quota.shape[0], metric=metric)
+    return nearest_solution(points, groups, centers, quota, first, metric=metric)
 
 
 @functools.partial(jax.jit, static_argnames=("k", "metric"))
@@ -137,4 +139,4 @@ def _greedy_capped(
     centers = open_more(
         fixed, groups, centers, quota, quota, farthest=True, first=first, metric=metric
     )
-    return nearest_solution(points, groups, centers, first, m=quota.shape[0], metric=metric)
+    return nearest_solution(points, groups, centers, quota, first, metric=metric)

@@ -70,7 +70,7 @@ def fair_kcenter_swap(
     fixed = np.full(members.size, np.inf)
     chosen = _solve(column, members, np.arange(members.size), numbers, fixed, first)
     centers = jnp.array(chosen, jnp.int32)
-    return nearest_solution(points, groups, centers, first, m=numbers.size, metric=metric)
+    return nearest_solution(points, groups, centers, jnp.asarray(numbers), first, metric=metric)
 
 
 def _solve(

@@ -80,6 +80,45 @@ def test_greedy_per_group_is_farthest_first_inside_of_groups():
         assert found.centers.tolist() == expected
 
 
+@pytest.mark.parametrize(
+    "method",
+    ["fair_kcenter", "fair_range_kcenter", "greedy_per_group", "greedy_capped", "sequential"],
+)
+def test_a_traced_quota_that_cannot_be_met_is_infeasible(method):
+    points = random_points(np.random.default_rng(0), 6)
+    quota = np.array([2, 2], np.int32)
+
+    def solve(points, groups, quota):
+        if method == "fair_range_kcenter":
+            return kcenter.fair_range_kcenter(points, groups, k=4, lower=quota, upper=quota)
+        if method == "sequential":
+            problem = {"k": 4, "min_size": 1, "lower": quota, "upper": quota}
+            base = "greedy_per_group"
+            return kcenter.sequential_fair_private(points, groups, base=base, **problem)
+        return getattr(kcenter, method)(points, groups, quota, k=4)
+
+    # group 1 has two points, one, or none; traced, that cannot be seen
+    groups = np.array([[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0], [0] * 6], np.int32)
+    found = jax.jit(jax.vmap(solve, (None, 0, None)))(*jax.device_put((points, groups, quota)))
+    assert found.feasible.tolist() == [True, False, False]
+    assert found.group_counts[0].tolist() == [2, 2]
+    for centers in np.asarray(found.centers):
+        there = centers[centers >= 0]
+        assert np.unique(there).size == there.size
+
+
+def test_greedy_of_an_empty_group_takes_nothing():
+    line = np.array([[0], [1], [5]], np.float32)
+    quota, groups = np.array([1, 3], np.int32), np.ones(3, np.int32)
+    greedy = jax.jit(lambda *given: kcenter.greedy_per_group(*given, k=4))
+    with pytest.raises(ValueError, match="fewer points than k"):
+        greedy(line, groups, quota)
+    greedy = jax.jit(lambda *given: kcenter.greedy_per_group(*given, k=3))
+    found = greedy(*jax.device_put((line, groups, quota - [0, 1])))
+    assert found.centers.tolist() == [-1, 0, 2]
+    assert not found.feasible
+
+
 def test_the_oracles_agree():
     for one in random_instances(6):
         few = (one.points[:11], one.groups[:11], K, min(one.min_size, 2), [0] * M, one.upper)
