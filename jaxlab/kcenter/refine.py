@@ -47,7 +47,8 @@ def refine_minimax(
         metric: as of :func:`~jaxlab.kcenter.distance_matrix`; static.
 
     Returns:
-        A solution with as many centers of each group, and a radius that is not larger.
+        A solution with as many centers of each group, and a radius that is not larger; not feasible
+        where the start was not, or where it had clusters that are too small and they remain.
 
     Raises:
         ValueError: shapes that disagree; numbers below 1.
@@ -89,12 +90,17 @@ def refine_minimax(
         shortlist=shortlist,
         metric=metric,
     )
+    # a start that had no regard to sizes may be as good as it gets
+    counts = (
+        jnp.zeros(k, jnp.int32).at[jnp.where(best.labels >= 0, best.labels, k)].add(1, mode="drop")
+    )
+    large = jnp.all((best.centers < 0) | (counts >= min_size))
     radii = Radii(solution.prefix_radii, solution.forest_radii, solution.assignment_radii)
     return finished(
         points,
         groups,
         best,
-        solution.feasible,
+        solution.feasible & large,
         solution.lower_bound,
         radii,
         m=m,

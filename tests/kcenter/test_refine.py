@@ -56,6 +56,16 @@ def test_centers_move_and_change_groups(ends, middles, radius):
     np.testing.assert_array_equal(stays.centers, found.centers)
 
 
+def test_clusters_that_stay_too_small_are_not_feasible():
+    line = np.array([[0], [1], [2], [9]], np.float32)
+    arrays = jax.device_put((line, np.array([0, 0, 0, 1], np.int32)))
+    start = kcenter.fair_kcenter(*arrays, [1, 1], k=2)
+    assert start.feasible
+    for min_size, feasible in ((1, True), (2, False)):
+        found = kcenter.refine_minimax(*arrays, start, min_size=min_size)
+        assert bool(found.feasible) is feasible is bool(found.counts.min() >= min_size)
+
+
 def test_bad_input(bad_input):
     points, groups, centers, labels = on_a_line([0, 0, 1, 2], [0, 0, 1, 2])
     start = start_from(points, groups, centers, labels)
