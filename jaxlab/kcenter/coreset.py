@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
 from jaxlab.kcenter._checks import check_centers, check_points
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric
@@ -50,10 +50,12 @@ def kcenter_coreset(
 ) -> Coreset:
     """The first ``size`` picks of the farthest-first order, of each group or of all points.
 
-    Each stands for the points nearest to it (of its own group). A private solution of the coreset
-    of radius ``r``, carried back by :func:`lift_assignment`, is one of all points of radius at most
-    ``r + ρ``, where ``ρ`` is the radius of the coreset; and where the optimal centers have distinct
-    representatives of their groups, the optimum of the coreset is at most ``OPT + 2 ρ``.
+    Each stands for the points nearest to it (of its own group). Where the coreset has a private
+    solution of radius ``r``, its centers, found again among the points by ``source_index``, have
+    one of all points of radius at most ``r + ρ``, where ``ρ`` is the radius of the coreset:
+    :func:`~jaxlab.kcenter.private_assignment.private_assignment` of all points finds it. Where the
+    optimal centers have distinct representatives of their groups, the optimum of the coreset is at
+    most ``OPT + 2 ρ``.
 
     Args:
         points: coordinates.
@@ -71,7 +73,8 @@ def kcenter_coreset(
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez` with ``size`` in place of ``k``;
             groups and points that are not of the same length; group labels outside of
-            ``[0, num_groups)``; traced groups without ``num_groups``.
+            ``[0, num_groups)``; traced groups without ``num_groups``; negative weights;
+            "sqeuclidean", which is no metric.
 
     Cost:
         O(n size d), times the number of groups if ``per_group``.
@@ -128,15 +131,21 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
     """Give every point to a center as the weight of its unit was given.
 
     The first points of a unit go to the first of its centers, as many as ``flow`` says, and so on.
+    This carries a solution of :func:`distributed_summary` back, which returns the units;
+    :func:`kcenter_coreset` keeps none.
 
     Args:
-        units: representative of each point, a position in the coreset.
+        units: representative of each point, a position in the coreset, as in :class:`Summary`; −1
+            for padding.
         flow: how much of each unit each center holds, such as
             :func:`~jaxlab.kcenter.private_assignment.private_assignment` with weights returns; a
             row adds up to the number of points of the unit.
 
     Returns:
-        Center of each point, a column of ``flow``.
+        Center of each point, a column of ``flow``; −1 for padding.
+
+    Raises:
+        ValueError: units or a flow of other shapes, or that are not integers.
 
     Cost:
         O(n log n + n k).
@@ -145,6 +154,10 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
         >>> lift_assignment(jnp.array([0, 1, 0, 0]), jnp.array([[2, 1], [0, 1]])).tolist()
         [0, 1, 0, 1]
     """
+    check_shape("units", units, ("n",))
+    check_dtype("units", units, "integer")
+    check_shape("flow", flow, ("q", "k"))
+    check_dtype("flow", flow, "integer")
     n = units.shape[0]
     position = jnp.arange(n, dtype=jnp.int32)
     sorted_units, order = jax.lax.sort((units.astype(jnp.int32), position), num_keys=1)
@@ -152,7 +165,7 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
     rank = jnp.zeros(n, jnp.int32).at[order].set(position - starts)
     ends = jnp.cumsum(flow, axis=1)[units]
     center = jnp.sum(ends <= rank[:, None], axis=1, dtype=jnp.int32)
-    return jnp.minimum(center, flow.shape[1] - 1)
+    return jnp.where(units >= 0, jnp.minimum(center, flow.shape[1] - 1), -1)
 
 
 def distributed_summary(
@@ -227,6 +240,7 @@ def check_sources(
     """Refuse points, groups or sizes that make no coreset; the number of groups."""
     check_points(points, metric)
     require(metric != "precomputed", "metric", metric, "one of coordinates")
+    require(metric != "sqeuclidean", "metric", metric, "one with a triangle inequality")
     n = points.shape[0]
     check_centers(size, n, name="size")
     fits = np.shape(groups) == (n,)
@@ -242,6 +256,7 @@ def check_sources(
     if weights is not None:
         check_shape("weights", weights, (n,))
         check_dtype("weights", weights, "integer")
+        check_number("weights", weights, minimum=0)
     return int(num_groups)
 
 

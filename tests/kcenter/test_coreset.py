@@ -121,6 +121,12 @@ def test_summaries_of_devices_solve_the_whole(devices):
     assert far <= assignment.radius + coreset.radius + 1e-5
 
 
+def test_padding_is_lifted_to_no_center():
+    units, flow = np.array([0, -1, 1, -1, 0]), np.array([[1, 1], [0, 1]])
+    found = kcenter.lift_assignment(*jax.device_put((units, flow)))
+    assert found.tolist() == [0, -1, 1, -1, 1]
+
+
 def test_bad_input(bad_input):
     points, groups = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
     for match, call in {
@@ -130,6 +136,16 @@ def test_bad_input(bad_input):
         "coordinates": lambda: kcenter.kcenter_coreset(
             np.zeros((4, 4), np.float32), groups, 2, metric="precomputed"
         ),
+        "triangle inequality": lambda: kcenter.kcenter_coreset(
+            points, groups, 2, metric="sqeuclidean"
+        ),
+        "weights: expected a finite number >= 0": lambda: kcenter.kcenter_coreset(
+            points, groups, 2, weights=np.array([1, 1, 1, -1])
+        ),
+        "units: expected dtype integer": lambda: kcenter.lift_assignment(
+            points[:, 0], groups[:, None]
+        ),
+        "flow: expected shape": lambda: kcenter.lift_assignment(groups, groups),
         "num_groups": lambda: jax.jit(lambda g: kcenter.kcenter_coreset(points, g, 2))(groups),
         "at least one": lambda: kcenter.merge_coresets([]),
         "one per coreset": lambda: kcenter.merge_coresets([None], sizes=[4, 4]),

@@ -294,6 +294,9 @@ def test_bad_input(bad_input):
         "weights: expected shape": lambda: kcenter.private_assignment(
             dist, 1, weights=np.ones(3, int)
         ),
+        "weights: expected a finite number >= 0": lambda: kcenter.private_assignment(
+            dist, 1, weights=np.array([1, 1, 1, -1])
+        ),
         "weight 0 says the same": lambda: kcenter.private_assignment(
             dist, 1, weights=np.ones(4, int), mask=np.ones(4, bool)
         ),
