@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from jaxtyping import Array
 
 from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, concrete, require
@@ -57,5 +56,5 @@ def check_table(dist: Array, *, name: str = "dist") -> None:
     require(dist.shape[0] > 0, name, dist, "a row for at least one point (no points)")
     require(dist.shape[1] > 0, name, dist, "a column for each center (k must be at least 1)")
     known = concrete(dist)
-    fits = known is None or not np.any(np.isnan(known) | (known < 0))
+    fits = known is None or bool(known.min() >= 0)  # not so for NaN
     require(fits, name, dist, "distances >= 0, infinite or finite, not NaN")

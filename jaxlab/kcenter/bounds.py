@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_dtype, check_shape, concrete, require
 from jaxlab.kcenter._checks import check_centers, check_first, check_min_size, check_points
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, distance_matrix
@@ -37,7 +37,7 @@ def lower_bound(
         points: coordinates.
         k: largest number of centers; static.
         min_size: points that each center needs; may be traced.
-        probes: the points ``S``; by default the first ``k`` picks.
+        probes: the points ``S``, −1 for none; by default the first ``k`` picks.
         first: the first pick.
         metric: one that satisfies the triangle inequality; static.
 
@@ -46,6 +46,7 @@ def lower_bound(
 
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez`; a negative ``min_size``;
+            probes that are no points;
             "sqeuclidean", which is no metric.
 
     Cost:
@@ -69,6 +70,9 @@ def lower_bound(
     if probes is not None:
         check_shape("probes", probes, ("s",))
         check_dtype("probes", probes, "integer")
+        known, n = concrete(probes), points.shape[0]
+        inside = known is None or bool(((known >= -1) & (known < n)).all())
+        require(inside, "probes", probes, f"points, 0 <= probe < {n}, or -1 for none")
     return _lower_bound(points, k, min_size, probes, first, metric)
 
 
@@ -79,6 +83,7 @@ def _lower_bound(
     order = gonzalez(points, k, first=first, metric=metric)
     chosen = order.indices if probes is None else probes
     dist = distance_matrix(points, chosen, metric=metric)
+    dist = jnp.where(chosen >= 0, dist, 0)  # no probe bounds nothing
     return bound_of(order.radii[-1], jax.lax.stop_gradient(dist), min_size)
 
 

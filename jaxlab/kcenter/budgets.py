@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from jaxlab.checks import check_dtype, check_number, check_shape
+from jaxlab.checks import check_dtype, check_shape
+from jaxlab.kcenter._checks import check_min_size
 from jaxlab.kcenter.types import Budgets, Forest
 
 __all__ = ["opening_budgets"]
@@ -27,7 +28,7 @@ def opening_budgets(
         The thresholds, 0 and the lengths of edges, and the budgets at each of them.
 
     Raises:
-        ValueError: shapes that disagree; a negative ``min_size``.
+        ValueError: shapes that disagree; a ``min_size`` that is negative or no integer.
 
     Cost:
         O(k³) time and memory.
@@ -46,7 +47,7 @@ def opening_budgets(
     """
     check_shape("counts", counts, forest.parent.shape)
     check_dtype("counts", counts, "integer")
-    check_number("min_size", min_size, minimum=0)
+    check_min_size(min_size)
     return _opening_budgets(counts, forest, min_size)
 
 

@@ -112,9 +112,13 @@ def fair_private_kcenter(
         check_choice("prefixes", prefixes, ("all",))
         chosen = tuple(range(k))
     else:
+        expected = f"'all' or positions from 0 to {k - 1}"
+        require(np.ndim(prefixes) == 1, "prefixes", prefixes, expected)
+        for i in prefixes:
+            check_integer("prefixes", i)
         chosen = tuple(int(i) for i in prefixes)
         inside = len(chosen) > 0 and all(0 <= i < k for i in chosen)
-        require(inside, "prefixes", prefixes, f"'all' or positions from 0 to {k - 1}")
+        require(inside, "prefixes", prefixes, expected)
     fixed, m = jax.lax.stop_gradient(points), lower.shape[0]
     competing = np.isin(np.arange(k), chosen)
     pushed = spread or selection == "paper"

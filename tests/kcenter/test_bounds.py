@@ -48,6 +48,9 @@ def test_the_bounds_are_what_they_are():
     line = jnp.array([[0.0], [1.0], [2.0], [9.0]])
     bounds = [kcenter.lower_bound(line, 2, size).tolist() for size in (0, 2, 4, 5)]
     assert bounds == [1.0, 3.5, 4.5, np.inf]
+    for probes, bound in (([3, -1], 3.5), ([-1], 1.0)):
+        found = kcenter.lower_bound(line, 2, 2, probes=jnp.array(probes))
+        assert float(found) == bound
 
 
 def test_bad_input(bad_input):
@@ -58,3 +61,6 @@ def test_bad_input(bad_input):
         kcenter.lower_bound(points, 2, -1)
     with pytest.raises(ValueError, match="probes"):
         kcenter.lower_bound(points, 2, 1, probes=np.zeros(2))
+    for probe in (-2, 4):
+        with pytest.raises(ValueError, match="probes: expected points, 0 <= probe < 4"):
+            kcenter.lower_bound(points, 2, 1, probes=np.array([probe]))

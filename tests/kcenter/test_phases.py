@@ -131,3 +131,11 @@ def test_a_contested_point_is_opened_once():
     opened = kcenter.open_representatives(cands, *state, *bounds, K)
     assert sorted(opened.centers.tolist()) == list(range(K))
     assert float(opened.radius) == 5 + K - 1
+
+
+def test_bad_input(bad_input):
+    dist, counts = square(np.random.default_rng(0)), np.ones((K, K), np.int32)
+    forest = kcenter.prefix_spanning_trees(jax.device_put(dist))
+    for min_size in (2.5, -1):
+        with pytest.raises(ValueError, match="min_size: expected"):
+            kcenter.opening_budgets(counts, forest, min_size)

@@ -189,6 +189,8 @@ def test_gradient_of_the_radius():
         ({"metric": "sqeuclidean"}, "triangle inequality"),
         ({"selection": "best"}, "selection: expected one of"),
         ({"prefixes": (2,)}, "positions from 0 to 1"),
+        ({"prefixes": (1.7,)}, "prefixes: expected an integer"),
+        ({"prefixes": 1}, "positions from 0 to 1"),
         ({"spread": 1}, "spread: expected True or False"),
         ({"refine_steps": -1}, "refine_steps"),
     ],
