@@ -45,7 +45,8 @@ def gonzalez(
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances.
         k: number of picks; static.
-        first: the first pick.
+        first: the first pick. Where it is traced and masked away, its place stays empty, with pick
+            −1 and an infinite radius, and the lowest index of the others follows.
         mask: which points are there; all of them by default.
         metric: a name of :data:`~jaxlab.kcenter.metrics.METRICS` or a function; static.
         use_pallas: compute by a kernel that reads the points once for every pick ("euclidean" and

@@ -110,6 +110,18 @@ def test_masked_clouds():
     assert orders()["padded", 3].radii[3:].tolist() == [0.0] * (K - 3)
 
 
+def test_a_traced_first_that_is_masked_away_leaves_its_place_empty():
+    line = np.array([[0], [1], [5], [9]], np.float32)
+
+    def picks(line, first, mask):
+        return kcenter.gonzalez(line, 3, first=first, mask=mask)
+
+    given = line, np.int32(0), np.array([False, True, True, True])
+    order = jax.jit(picks)(*jax.device_put(given))
+    assert order.indices.tolist() == [-1, 1, 3]
+    assert order.radii.tolist() == [np.inf, 8, 4]
+
+
 def test_duplicates_are_never_picked_twice():
     order = orders()["copies", 0]
     assert len(set(order.indices.tolist())) == K
