@@ -26,6 +26,7 @@ __all__ = [
     "largest_sine",
     "mask_of",
     "outcome",
+    "spectral_limit",
     "sum_limit",
     "target_subset",
     "target_weights",
@@ -73,14 +74,15 @@ class Spectrum(NamedTuple):
     Attributes:
         s: singular values of ``A``, 0 beyond the rank.
         vt: right singular vectors in rows, 0 beyond the rank.
-        root: ``A`` up to an orthogonal map from the left.
-        complete: whether there are all ``min(m, n)`` vectors.
+        root: ``A`` up to an orthogonal map from the left, or what makes no vector shorter than
+            ``A`` does.
+        beyond: no singular value that is not in ``s`` is above this.
     """
 
     s: Float[Array, " r"]
     vt: Float[Array, "r n"]
     root: Float[Array, "*rows n"]
-    complete: bool = True
+    beyond: Any = 0.0
 
 
 def target_subset(s: Float[Array, " r"], z: Float[Array, "r p"], k: int) -> Int32[Array, " k"]:
@@ -150,13 +152,12 @@ def largest_sine(
     chosen: Bool[Array, " n"],
 ) -> Float[Array, ""]:
     """P2 and P3: no singular vector of the subset is further from the span of the columns."""
-    s, vt, root, complete = spectrum
+    s, vt, root, beyond = spectrum
     directions = jnp.where(there[:, None], vt[subset], 0)
     values = jnp.where(there, s[subset], jnp.inf)
     linear = error_norm(root, (directions / values[:, None]).T, chosen)
     others = s.at[subset].set(jnp.where(there, 0, s[subset]))
-    # of what a truncated decomposition left out, no singular value is above the last
-    largest = jnp.max(others) if complete else jnp.maximum(jnp.max(others), s[-1])
+    largest = jnp.maximum(jnp.max(others), beyond)
     inside = jnp.where(chosen, directions, 0)
     absent = jnp.diag(jnp.where(there, 0, jnp.ones_like(values)))
     smallest = jnp.linalg.eigvalsh(matmul(inside, inside.T) + absent)[0]
@@ -198,7 +199,12 @@ def certified(
 def sum_limit(z: Float[Array, "r p"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
     """The least ``‖B − P_C B‖_F`` for any ``c`` columns: ``‖P_C B‖_F² ≤ Σ_{i≤c} σ_i(Z)²``."""
     small = matmul(z, z.T) if z.shape[0] <= z.shape[1] else matmul(z.T, z)
-    captured = jnp.sum(jnp.maximum(jnp.linalg.eigvalsh(small)[::-1][:c], 0))
+    return spectral_limit(small, energy, c)
+
+
+def spectral_limit(gram: Float[Array, "q q"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
+    """:func:`sum_limit` from ``ZᵀZ`` or ``BᵀB``, the latter where ``Z`` is not known in full."""
+    captured = jnp.sum(jnp.maximum(jnp.linalg.eigvalsh(gram)[::-1][:c], 0))
     return jnp.sqrt(jnp.maximum(energy - captured, 0))
 
 

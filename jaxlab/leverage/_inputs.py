@@ -21,13 +21,13 @@ def check_matrix(argument: str, a: Any) -> None:
     check_finite(argument, a)
 
 
-def check_columns(argument: str, c: int, n: int) -> None:
-    """Refuse a number of columns outside of 1 to ``n``."""
+def check_columns(argument: str, c: int, n: int, *, what: str = "columns") -> None:
+    """Refuse a number of columns, or of something else, outside of 1 to ``n``."""
     fits = isinstance(c, int | np.integer) and not isinstance(c, bool) and 1 <= c <= n
-    require(fits, argument, c, f"a number of columns from 1 to {n}")
+    require(fits, argument, c, f"a number of {what} from 1 to {n}")
 
 
-def check_rank(mask: Array, rank: Array) -> None:
+def check_rank(mask: Array, rank: Array, *, name: str = "subset") -> None:
     """Refuse a subset of singular vectors beyond the rank, where both have values."""
     chosen, known = concrete(mask), concrete(rank)
     if chosen is None or known is None or chosen.ndim > 1:
@@ -35,29 +35,32 @@ def check_rank(mask: Array, rank: Array) -> None:
     largest = int(np.flatnonzero(chosen)[-1]) if chosen.any() else -1
     require(
         largest < int(known),
-        "subset",
+        name,
         largest,
         f"indices below {int(known)}: the index exceeds numerical rank",
     )
 
 
-def subset_mask(subset: Any, size: int) -> Array:
+def subset_mask(subset: Any, size: int, *, name: str = "subset") -> Array:
     """Mask of ``size`` singular vectors from indices, static or not, or from a mask."""
-    if isinstance(subset, Sequence):
-        subset = np.asarray(subset, np.int32 if len(subset) == 0 else None)
-    if subset.dtype == np.bool_:
-        require(subset.shape == (size,), "subset", subset, f"a mask of {size} singular vectors")
-        return jnp.asarray(subset)
-    check_dtype("subset", subset, "integer")
-    require(subset.ndim == 1, "subset", subset, "indices of shape [k]")
-    require(subset.shape[0] >= 1, "subset", subset, "at least one singular vector")
+    if not hasattr(subset, "dtype"):
+        empty = isinstance(subset, Sequence) and len(subset) == 0
+        subset = np.asarray(subset, np.int32 if empty else None)
     known = concrete(subset)
+    if subset.dtype == np.bool_:
+        require(subset.shape == (size,), name, subset, f"a mask of {size} singular vectors")
+        some = known is None or bool(known.any())
+        require(some, name, subset, "at least one singular vector")
+        return jnp.asarray(subset)
+    check_dtype(name, subset, "integer")
+    require(subset.ndim == 1, name, subset, "indices of shape [k]")
+    require(subset.shape[0] >= 1, name, subset, "at least one singular vector")
     if known is not None:
         fits = bool((known >= 0).all() and (known < size).all())
         expected = f"indices from 0 to {size - 1}: an index exceeds numerical rank"
-        require(fits, "subset", known.tolist(), expected)
+        require(fits, name, known.tolist(), expected)
         distinct = np.unique(known).size == known.size
-        require(distinct, "subset", known.tolist(), "no duplicate indices")
+        require(distinct, name, known.tolist(), "no duplicate indices")
         mask = np.zeros(size, bool)
         mask[known] = True
         return jax.device_put(mask)

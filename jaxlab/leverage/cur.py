@@ -61,8 +61,7 @@ def cur(
     check_matrix("a", a)
     m, n = a.shape
     check_columns("c", c, n)
-    fits = isinstance(r, int) and not isinstance(r, bool) and 1 <= r <= m
-    require(fits, "r", r, f"a number of rows from 1 to {m}")
+    check_columns("r", r, m, what="rows")
     k = min(c, r, m, n) if k is None else k
     check_integer("k", k, minimum=1)
     for name, scores, size in (("column", column_scores, n), ("row", row_scores, m)):

@@ -12,14 +12,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, check_scalar, check_shape, require
-from jaxlab.leverage._choice import Spectrum, View, choose, outcome, sum_limit, target_subset
+from jaxlab.leverage._choice import (
+    Spectrum,
+    View,
+    choose,
+    outcome,
+    spectral_limit,
+    sum_limit,
+    target_subset,
+)
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import matmul, whiten_gram
 from jaxlab.leverage.cca import cca_on_gram
-from jaxlab.leverage.decomposition import default_rtol
 from jaxlab.leverage.gcss import check_method, check_subset
 from jaxlab.leverage.greedy import greedy_on_gram
-from jaxlab.leverage.sparse_cca import Views, check_choice_of_columns, choose_columns
+from jaxlab.leverage.sparse_cca import Views, check_choice_of_columns, check_ranks, choose_columns
 from jaxlab.leverage.types import SVD, Gcss, Moments, SparseCca
 
 __all__ = ["gcss_from_moments", "sparse_cca_from_moments"]
@@ -41,7 +48,8 @@ def gcss_from_moments(
     """:func:`~jaxlab.leverage.gcss` of centred data, from their moments.
 
     ``‖B − P_C B‖_F² = tr BᵀB − tr H_Sᵀ G_SS⁺ H_S`` with ``G = AᵀA`` and ``H = AᵀB``. Singular
-    vectors with ``σ ≤ √(n eps) σ_0`` are lost in the squares and count as zero.
+    vectors with ``σ ≤ √(n eps) σ_0`` are lost in the squares: they are not among those to choose
+    from, and the bounds allow for them, whatever part of ``B`` they carry.
 
     Args:
         moments: of both views.
@@ -62,7 +70,8 @@ def gcss_from_moments(
         ValueError: as :func:`~jaxlab.leverage.gcss`; moments that do not fit together.
 
     Cost:
-        ``O(n³ + n² p)`` time, ``O(n (n + p))`` memory, whatever the number of rows.
+        ``O(n³ + n² p)`` time, and ``O(p³)`` where singular vectors are lost;
+        ``O(n (n + p) + p²)`` memory, whatever the number of rows.
 
     Example:
         >>> moments = Moments(
@@ -80,9 +89,9 @@ def gcss_from_moments(
     check_integer("factor", factor, minimum=1)
     check_integer("rounds", rounds, minimum=1)
     require(isinstance(replace, bool), "replace", replace, "True or False")
-    s, vt, rank = _decomposed(moments.caa)
-    k, subset = check_subset(k, subset, c, SVD(vt, s, vt, rank))
-    return _gcss(moments, s, vt, subset, key, lam, c, k, method, factor, rounds, replace)
+    spectrum, rank = _decomposed(moments.caa)
+    k, subset = check_subset(k, subset, c, SVD(spectrum.vt, spectrum.s, spectrum.vt, rank))
+    return _gcss(moments, spectrum, rank, subset, key, lam, c, k, method, factor, rounds, replace)
 
 
 def sparse_cca_from_moments(
@@ -134,7 +143,9 @@ def sparse_cca_from_moments(
     )
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("ridge", ridge, minimum=0)
-    return _sparse_cca(moments, subset_a, subset_b, rtol, ridge, ca, cb, k, method)
+    (of_a, rank_a), (of_b, rank_b) = _decomposed(moments.caa), _decomposed(moments.cbb)
+    check_ranks((subset_a, subset_b), (n, p), (rank_a, rank_b))
+    return _sparse_cca(moments, of_a, of_b, subset_a, subset_b, rtol, ridge, ca, cb, k, method)
 
 
 def _check_moments(moments: Moments) -> tuple[int, int]:
@@ -145,13 +156,17 @@ def _check_moments(moments: Moments) -> tuple[int, int]:
 
 
 @jax.jit
-def _decomposed(gram: Array) -> tuple[Array, Array, Array]:
-    """Singular values, right singular vectors in rows, and rank, zero beyond it."""
+def _decomposed(gram: Array) -> tuple[Spectrum, Array]:
+    """What is known of ``A`` from ``AᵀA``, zero beyond the rank, and the rank."""
     squares, vectors = jnp.linalg.eigh(gram)
-    s = jnp.sqrt(jnp.maximum(squares[::-1], 0))
-    kept = s > default_rtol(gram.shape, gram.dtype, "gram") * s[0]
-    vt = jnp.where(kept[:, None], vectors[:, ::-1].T, 0)
-    return jnp.where(kept, s, 0), vt, jnp.sum(kept, dtype=jnp.int32)
+    squares, rows = jnp.maximum(squares[::-1], 0), vectors[:, ::-1].T
+    cut = gram.shape[0] * jnp.finfo(gram.dtype).eps * squares[0]
+    kept = squares > cut
+    s, rank = jnp.where(kept, jnp.sqrt(squares), 0), jnp.sum(kept, dtype=jnp.int32)
+    # a direction that is lost may be as long as that, which bounds must not forget
+    root = jnp.where(kept, s, jnp.sqrt(cut))[:, None] * rows
+    beyond = jnp.where(rank < gram.shape[0], jnp.sqrt(cut), 0)
+    return Spectrum(s, jnp.where(kept[:, None], rows, 0), root, beyond), rank
 
 
 def _coordinates(s: Array, vt: Array, cross: Array) -> Array:
@@ -162,8 +177,8 @@ def _coordinates(s: Array, vt: Array, cross: Array) -> Array:
 @functools.partial(jax.jit, static_argnames=("c", "k", "method", "factor", "rounds", "replace"))
 def _gcss(
     moments: Moments,
-    s: Array,
-    vt: Array,
+    spectrum: Spectrum,
+    rank: Array,
     subset: Array | None,
     key: Array | None,
     lam: Any,
@@ -175,15 +190,15 @@ def _gcss(
     replace: bool,
 ) -> Gcss:
     gram, cross = moments.caa, moments.cab
+    s, vt = spectrum.s, spectrum.vt
     z = _coordinates(s, vt, cross)
     energy = jnp.trace(moments.cbb)
-    root = s[:, None] * vt
     view = View(
         s,
         vt,
         z,
         energy,
-        root,
+        s[:, None] * vt,
         lambda columns: gram if columns is None else gram[columns][:, columns],
         lambda columns: cross if columns is None else cross[columns],
         lambda c: greedy_on_gram(gram, cross, c=c),
@@ -202,13 +217,21 @@ def _gcss(
     )
     white = whiten_gram(gram[columns][:, columns])
     captured = jnp.sum(matmul(white.weights.T, cross[columns]) ** 2)
-    left, limit = jnp.maximum(energy - captured, 0), sum_limit(z, energy, c)
-    return outcome(Spectrum(s, vt, root), z, energy, subset, columns, count, left, limit)
+    # columns may reach what the target has in directions that are lost
+    limit = jax.lax.cond(
+        rank < gram.shape[0],
+        lambda: spectral_limit(moments.cbb, energy, c),
+        lambda: sum_limit(z, energy, c),
+    )
+    left = jnp.maximum(energy - captured, 0)
+    return outcome(spectrum, z, energy, subset, columns, count, left, limit)
 
 
 @functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method"))
 def _sparse_cca(
     moments: Moments,
+    of_a: Spectrum,
+    of_b: Spectrum,
     subset_a: Array | None,
     subset_b: Array | None,
     rtol: Any,
@@ -219,10 +242,8 @@ def _sparse_cca(
     method: str,
 ) -> SparseCca:
     caa, cbb, cab = moments.caa, moments.cbb, moments.cab
-    s_a, vt_a, _ = _decomposed(caa)
-    s_b, vt_b, _ = _decomposed(cbb)
-    product = _coordinates(s_b, vt_b, _coordinates(s_a, vt_a, cab).T).T
-    views = Views(s_a, vt_a, s_b, vt_b, product, lambda: (caa, cbb, cab))
+    product = _coordinates(of_b.s, of_b.vt, _coordinates(of_a.s, of_a.vt, cab).T).T
+    views = Views(of_a, of_b, product, lambda: (caa, cbb, cab))
     chosen = choose_columns(views, subset_a, subset_b, rtol, ca=ca, cb=cb, k=k, method=method)
     columns_a, columns_b = chosen.columns_a, chosen.columns_b
     found = cca_on_gram(

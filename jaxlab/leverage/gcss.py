@@ -252,6 +252,8 @@ def _outcome(
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
     energy = jnp.sum(b * b)
-    spectrum = Spectrum(decomposition.s, decomposition.vt, a, complete)
+    # of what a truncated decomposition left out, no singular value is above the last
+    beyond = 0.0 if complete else decomposition.s[-1]
+    spectrum = Spectrum(decomposition.s, decomposition.vt, a, beyond)
     limit = sum_limit(z if complete else b, energy, columns.shape[0])
     return outcome(spectrum, z, energy, subset, columns, count, jnp.sum(left * left), limit)

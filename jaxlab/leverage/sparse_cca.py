@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int32
 from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of
 from jaxlab.leverage._forward import forward_columns
-from jaxlab.leverage._inputs import check_columns, subset_mask
+from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
 from jaxlab.leverage._pairs import check_pair, matmul, top
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
@@ -21,6 +21,8 @@ __all__ = ["sparse_cca"]
 
 METHODS = ("leverage", "subspace", "forward", "threshold")
 
+SUBSETS = ("subset_a", "subset_b")
+
 #: rounds of the alternating choice of singular vectors
 ALTERNATIONS = 50
 
@@ -29,18 +31,14 @@ class Views(NamedTuple):
     """Two centred views, as far as a choice of columns needs to know them.
 
     Attributes:
-        s_a: singular values of A, 0 beyond the rank.
-        vt_a: right singular vectors of A in rows.
-        s_b: singular values of B.
-        vt_b: right singular vectors of B in rows.
+        a: decomposition of A.
+        b: decomposition of B.
         product: ``UᵀW``, of the left singular vectors of both.
         grams: makes ``AᵀA``, ``BᵀB`` and ``AᵀB``.
     """
 
-    s_a: Float[Array, " ra"]
-    vt_a: Float[Array, "ra n"]
-    s_b: Float[Array, " rb"]
-    vt_b: Float[Array, "rb p"]
+    a: Spectrum
+    b: Spectrum
     product: Float[Array, "ra rb"]
     grams: Callable[[], tuple[Array, Array, Array]]
 
@@ -93,7 +91,9 @@ def sparse_cca(
         cb: number of columns of the second view; static.
         k: number of singular vectors or canonical pairs; static.
         method: one of the table; static.
-        subset_a: ``R_a`` itself, ``k`` indices, static or an array; with ``subset_b``.
+        subset_a: ``R_a`` itself, ``k`` indices, static or an array; with ``subset_b``. Not for
+            "subspace", which has none; "forward" and "threshold" choose columns without it, and it
+            only changes their bound.
         subset_b: ``R_b`` itself.
         center: subtract the mean of every column; static.
         rtol: singular vectors with ``σ ≤ rtol σ_0`` are taken for noise.
@@ -106,7 +106,8 @@ def sparse_cca(
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
             ``ca``, ``cb`` or ``k`` out of range; an unknown method; negative ``rtol`` or ``ridge``;
-            one subset without the other, or with duplicates.
+            one subset without the other, with duplicates, that exceeds the numerical rank, or for
+            "subspace".
 
     Cost:
         Two decompositions and ``O(ra rb)`` a round; "forward" ``O(m (n + p)²)`` and
@@ -130,6 +131,7 @@ def sparse_cca(
     check_scalar("ridge", ridge, minimum=0)
     require(isinstance(center, bool), "center", center, "True or False")
     a, b, of_a, of_b = _decomposed(a, b, center=center)
+    check_ranks((subset_a, subset_b), sizes, (of_a.rank, of_b.rank))
     chosen = _choose(a, b, of_a, of_b, subset_a, subset_b, rtol, ca, cb, k, method)
     return _analysed(a, b, chosen, ridge)
 
@@ -154,14 +156,25 @@ def check_choice_of_columns(
     require(both, "subset_a, subset_b", (subset_a, subset_b), "both or neither")
     if subset_a is None:
         return None, None
+    allowed = method != "subspace"
+    require(allowed, "subset_a, subset_b", (subset_a, subset_b), 'None with method="subspace"')
     subsets = []
-    for name, subset, size in (("a", subset_a, sizes[0]), ("b", subset_b, sizes[1])):
+    for name, subset, size in zip(SUBSETS, (subset_a, subset_b), sizes, strict=True):
         subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
-        subset_mask(subset, size)
+        subset_mask(subset, size, name=name)
         fits = subset.dtype != bool and subset.shape == (k,)
-        require(fits, f"subset_{name}", subset, f"k = {k} indices")
+        require(fits, name, subset, f"k = {k} indices")
         subsets.append(subset.astype(jnp.int32))
     return subsets[0], subsets[1]
+
+
+def check_ranks(
+    subsets: tuple[Array | None, Array | None], sizes: tuple[int, int], ranks: tuple[Array, Array]
+) -> None:
+    """Refuse subsets of either view that exceed its numerical rank."""
+    for name, subset, size, rank in zip(SUBSETS, subsets, sizes, ranks, strict=True):
+        if subset is not None:
+            check_rank(subset_mask(subset, size, name=name), rank, name=name)
 
 
 # The decompositions, the choice and the analysis are three programs: methods share two of them.
@@ -190,10 +203,8 @@ def _choose(
 ) -> Chosen:
     a, b = jax.lax.stop_gradient((a, b))
     views = Views(
-        of_a.s,
-        of_a.vt,
-        of_b.s,
-        of_b.vt,
+        Spectrum(of_a.s, of_a.vt, of_a.s[:, None] * of_a.vt),
+        Spectrum(of_b.s, of_b.vt, of_b.s[:, None] * of_b.vt),
         matmul(of_a.u.T, of_b.u),
         lambda: (matmul(a.T, a), matmul(b.T, b), matmul(a.T, b)),
     )
@@ -220,14 +231,13 @@ def choose_columns(
     method: str,
 ) -> Chosen:
     """Columns of both views, and the bound on what angles they can have."""
-    allowed_a = views.s_a > rtol * views.s_a[0]
-    allowed_b = views.s_b > rtol * views.s_b[0]
+    (s_a, vt_a, root_a, _), (s_b, vt_b, root_b, _) = views.a, views.b
+    allowed_a, allowed_b = s_a > rtol * s_a[0], s_b > rtol * s_b[0]
     product = jnp.where(allowed_a[:, None] & allowed_b, views.product, 0)
     if method in ("subspace", "threshold"):
         p, cosines, qt = jnp.linalg.svd(product, full_matrices=False)
-        weights_a = matmul(_inverse_rows(views.s_a, views.vt_a, allowed_a), p[:, :k])
-        weights_b = matmul(_inverse_rows(views.s_b, views.vt_b, allowed_b), qt[:k].T)
-    root_a, root_b = views.s_a[:, None] * views.vt_a, views.s_b[:, None] * views.vt_b
+        weights_a = matmul(_inverse_rows(s_a, vt_a, allowed_a), p[:, :k])
+        weights_b = matmul(_inverse_rows(s_b, vt_b, allowed_b), qt[:k].T)
     if method == "subspace":
         columns_a = top(jnp.sum(orthonormal_basis(weights_a)[0] ** 2, axis=1), ca)
         columns_b = top(jnp.sum(orthonormal_basis(weights_b)[0] ** 2, axis=1), cb)
@@ -244,17 +254,17 @@ def choose_columns(
             product[subset_a][:, subset_b], full_matrices=False, compute_uv=False
         )
         if method == "leverage":
-            columns_a = top(jnp.sum(jnp.where(mask_a[:, None], views.vt_a**2, 0), axis=0), ca)
-            columns_b = top(jnp.sum(jnp.where(mask_b[:, None], views.vt_b**2, 0), axis=0), cb)
+            columns_a = top(jnp.sum(jnp.where(mask_a[:, None], vt_a**2, 0), axis=0), ca)
+            columns_b = top(jnp.sum(jnp.where(mask_b[:, None], vt_b**2, 0), axis=0), cb)
         elif method == "threshold":
-            columns_a = top(jnp.sum(root_a**2, axis=0) * jnp.sum(weights_a**2, axis=1), ca)
-            columns_b = top(jnp.sum(root_b**2, axis=0) * jnp.sum(weights_b**2, axis=1), cb)
+            columns_a = top(_squares(s_a, vt_a) * jnp.sum(weights_a**2, axis=1), ca)
+            columns_b = top(_squares(s_b, vt_b) * jnp.sum(weights_b**2, axis=1), cb)
         else:
             columns_a, columns_b = forward_columns(*views.grams(), ca=ca, cb=cb)
         chosen_a = mask_of(columns_a, root_a.shape[1])
         chosen_b = mask_of(columns_b, root_b.shape[1])
-        sine_a = largest_sine(Spectrum(views.s_a, views.vt_a, root_a), subset_a, there_a, chosen_a)
-        sine_b = largest_sine(Spectrum(views.s_b, views.vt_b, root_b), subset_b, there_b, chosen_b)
+        sine_a = largest_sine(views.a, subset_a, there_a, chosen_a)
+        sine_b = largest_sine(views.b, subset_b, there_b, chosen_b)
     angles = jnp.arccos(jnp.clip(cosines, 0, 1))
     angles += jnp.arcsin(jnp.minimum(sine_a, 1)) + jnp.arcsin(jnp.minimum(sine_b, 1))
     q = min(ca, cb)
@@ -298,6 +308,11 @@ def alternating_subsets(
     state = (rows_of(columns), columns, jnp.bool_(False), jnp.int32(0))
     rows, columns, _, _ = jax.lax.while_loop(more, once, state)
     return rows, columns
+
+
+def _squares(s: Array, vt: Array) -> Array:
+    """Squared lengths of the columns."""
+    return jnp.sum((s[:, None] * vt) ** 2, axis=0)
 
 
 def _inverse_rows(s: Array, vt: Array, allowed: Array) -> Array:

@@ -32,6 +32,11 @@ def test_given_scores_and_exactness_at_the_rank(x64):
     np.testing.assert_allclose(found.c @ found.u @ found.r, a, atol=1e-10)
 
 
+def test_numbers_of_numpy(bad_input):
+    found = cur(jnp.eye(3), np.int64(2), np.int64(1))
+    assert (found.columns.size, found.rows.size) == (2, 1)
+
+
 def test_bad_input(bad_input):
     a = jnp.ones((3, 2))
     with pytest.raises(ValueError, match="c: expected a number of columns from 1 to 2"):

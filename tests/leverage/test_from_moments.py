@@ -55,6 +55,41 @@ def test_sparse_cca(x64, method):
     agree(sparse_cca_from_moments(moments_of(a, b), **options), sparse_cca(*put(a, b), **options))
 
 
+@pytest.mark.parametrize("sine", [0.1, 0.5**0.5])
+def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
+    """Of ``σ = 1, 2e-3, 3e-4, 1e-4`` the squares tell the first two."""
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(9, 4)))[0]
+    turn = np.eye(4)
+    cosine = np.sqrt(1 - sine**2)
+    turn[1:3, 1:3] = [[cosine, sine], [sine, -cosine]]
+    a = frame * np.array([1, 2e-3, 3e-4, 1e-4]) @ turn
+    exact = moments_of(a, frame)
+
+    def single(*kept):
+        target = frame[:, list(kept)]
+        of = jax.tree.map(lambda part: part.astype(jnp.float32), exact)
+        cbb, cab = target.T @ target, a.T @ target
+        return target, of._replace(cbb=jnp.float32(cbb), cab=jnp.float32(cab))
+
+    # the last column is one of the lost directions, and the whole target
+    target, moments = single(3)
+    for method in ("greedy", "leverage"):
+        found = gcss_from_moments(moments, c=1, method=method)
+        left = targets.residual(a, target, found.columns)
+        assert found.lower_bound <= left + 1e-3
+        assert left <= found.certificate + 1e-3
+    assert gcss_from_moments(moments, c=1, method="greedy").columns.tolist() == [3]
+    # the columns chosen are tilted towards the other
+    target, moments = single(0, 1)
+    found = gcss_from_moments(moments, c=2, subset=(0, 1))
+    left = targets.residual(a, target, found.columns)
+    np.testing.assert_allclose(left, np.sin(np.arctan(0.15 * sine / cosine)), rtol=1e-6)
+    assert found.lower_bound - 1e-3 <= left <= found.certificate < 4 * left
+    options = {"ca": 2, "cb": 2, "k": 2, "subset_a": (0, 1), "subset_b": (0, 1)}
+    found = sparse_cca_from_moments(moments, **options)
+    assert jnp.all(jnp.arccos(found.correlations) <= found.bound + 1e-3)
+
+
 def test_bad_input(bad_input):
     moments = moments_init(3, 2)
     with pytest.raises(ValueError, match="number of columns"):
@@ -63,5 +98,8 @@ def test_bad_input(bad_input):
         gcss_from_moments(moments, c=1, method="svd")
     with pytest.raises(ValueError, match=r"moments\.cbb: expected shape"):
         gcss_from_moments(moments._replace(cbb=jnp.zeros((3, 3))), c=1)
+    flat = moments._replace(caa=jnp.diag(jnp.array([1.0, 1.0, 0.0])), cbb=jnp.eye(2))
+    with pytest.raises(ValueError, match=r"subset_a: .* exceeds numerical rank"):
+        sparse_cca_from_moments(flat, ca=1, cb=1, subset_a=(2,), subset_b=(0,))
     with pytest.raises(ValueError, match="cb: expected a number of columns from 1 to 2"):
         sparse_cca_from_moments(moments, ca=1, cb=3)

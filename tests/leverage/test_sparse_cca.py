@@ -153,5 +153,12 @@ def test_bad_input(bad_input):
         sparse_cca(a, a, ca=1, cb=1, k=4)
     with pytest.raises(ValueError, match="both or neither"):
         sparse_cca(a, a, ca=1, cb=1, subset_a=(0,))
+    for index in (2, 3):  # centred, the identity has rank 2
+        with pytest.raises(ValueError, match=r"subset_b: .* exceeds numerical rank"):
+            sparse_cca(jnp.eye(3), jnp.eye(3), ca=1, cb=1, subset_a=(0,), subset_b=(index,))
+    with pytest.raises(ValueError, match="subset_a: expected no duplicate indices"):
+        sparse_cca(a, a, ca=1, cb=1, k=2, subset_a=(0, 0), subset_b=(0, 1))
+    with pytest.raises(ValueError, match='None with method="subspace"'):
+        sparse_cca(a, a, ca=1, cb=1, method="subspace", subset_a=(0,), subset_b=(0,))
     with pytest.raises(ValueError, match="rtol"):
         sparse_cca(a, a, ca=1, cb=1, rtol=-1.0)
