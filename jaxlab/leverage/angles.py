@@ -35,7 +35,8 @@ def principal_angles(
         on others.
 
     Raises:
-        ValueError: ``x`` or ``y`` not 2-D, empty or not finite; not the same number of rows.
+        ValueError: ``x`` or ``y`` not 2-D, empty or not finite; not the same number of rows; a
+            negative ``rtol``.
 
     Cost:
         O(m (p + q)²).

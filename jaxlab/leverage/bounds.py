@@ -33,7 +33,7 @@ def leverage_deficit(
         The deficit in [0, k].
 
     Raises:
-        ValueError: shapes that differ; ``k`` that is negative.
+        ValueError: shapes that differ; scores that are not floating; ``k`` that is negative.
 
     Cost:
         O(n).
@@ -43,6 +43,7 @@ def leverage_deficit(
         0.25
     """
     check_shape("scores", scores, ("n",))
+    check_dtype("scores", scores, "floating")
     check_shape("columns_mask", columns_mask, scores.shape)
     check_dtype("columns_mask", columns_mask, "bool")
     check_scalar("k", k, minimum=0)

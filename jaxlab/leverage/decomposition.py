@@ -15,7 +15,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, require
-from jaxlab.leverage._inputs import check_matrix, subset_mask
+from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
 from jaxlab.leverage.types import SVD
 
 __all__ = ["METHODS", "orthonormal_basis", "randomized_svd", "relative_gap", "svd"]
@@ -164,7 +164,9 @@ def relative_gap(decomposition: SVD, subset: Any) -> Float[Array, ""]:
         >>> float(relative_gap(svd(jnp.diag(jnp.array([4.0, 3.0, 1.0]))), (1,)))
         0.25
     """
-    return _relative_gap(decomposition, subset_mask(subset, decomposition.s.shape[-1]))
+    mask = subset_mask(subset, decomposition.s.shape[-1])
+    check_rank(mask, decomposition.rank)
+    return _relative_gap(decomposition, mask)
 
 
 def orthonormal_basis(
@@ -184,7 +186,7 @@ def orthonormal_basis(
         The basis, ``[m, min(m, k)]`` with zero columns beyond the rank, and the rank.
 
     Raises:
-        ValueError: ``x`` not 2-D, empty or not finite.
+        ValueError: ``x`` not 2-D, empty or not finite; a negative ``rtol``.
 
     Cost:
         O(m k²).
@@ -197,6 +199,8 @@ def orthonormal_basis(
     check_matrix("x", x)
     if rtol is None:
         rtol = default_rtol(x.shape, x.dtype, "qr")
+    else:
+        check_scalar("rtol", rtol, minimum=0)
     return _basis(x, rtol)
 
 

@@ -8,7 +8,7 @@ from jax.lax import Precision
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from jaxlab.checks import require
+from jaxlab.checks import check_choice, require
 from jaxlab.leverage._inputs import check_matrix
 
 __all__ = ["gram", "gram_sharded", "tsqr"]
@@ -76,7 +76,7 @@ def gram_sharded(
         >>> gram_sharded(jnp.array([[1.0, 2.0], [0.0, 1.0]]), mesh=mesh).tolist()
         [[1.0, 2.0], [2.0, 5.0]]
     """
-    _check_axis(mesh, axis_name)
+    check_choice("axis_name", axis_name, mesh.axis_names)
     check_matrix("a", a)
     if b is not None:
         check_matrix("b", b)
@@ -126,12 +126,8 @@ def tsqr(
     if mesh is None:
         return _tsqr(a, None)
     axis_name = "data" if axis_name is None else axis_name
-    _check_axis(mesh, axis_name)
+    check_choice("axis_name", axis_name, mesh.axis_names)
     return _tsqr_over(a, mesh, axis_name)
-
-
-def _check_axis(mesh: Mesh, axis_name: str) -> None:
-    require(axis_name in mesh.axis_names, "axis_name", axis_name, f"an axis of {mesh.axis_names}")
 
 
 def _spread(a: Array, mesh: Mesh, axis_name: str) -> Array:

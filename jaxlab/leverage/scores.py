@@ -17,7 +17,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_choice, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
 from jaxlab.leverage.decomposition import (
     METHODS,
@@ -111,7 +111,7 @@ def generalized_leverage_scores(
 
     Raises:
         ValueError: a subset that is empty, has duplicates or exceeds the numerical rank; ``a`` not
-            2-D, empty or not finite; an unknown ``axis`` or method.
+            2-D, empty or not finite; an unknown ``axis`` or method; a negative ``rtol``.
 
     Cost:
         The decomposition, and O(n r) for each subset.
@@ -203,9 +203,7 @@ def ridge_leverage_scores(
         [0.9 0.5]
     """
     check_matrix("a", a)
-    check_shape("lam", lam, ())
-    known = concrete(lam)
-    require(known is None or bool(0 <= known < jnp.inf), "lam", lam, "lam finite and >= 0")
+    check_scalar("lam", lam, minimum=0)
     check_choice("axis", axis, AXES)
     _check_method(method)
     return _ridge_scores(a, jnp.asarray(lam, a.dtype), axis, method)
@@ -237,6 +235,8 @@ def _of_matrix(
     """Scores and rank, differentiated through the projector."""
     check_choice("axis", axis, AXES)
     _check_method(method)
+    if rtol is not None:
+        check_scalar("rtol", rtol, minimum=0)
     method = resolved(method, a.shape)
     rtol = default_rtol(a.shape, a.dtype, method) if rtol is None else rtol
     return _projector_scores(a, mask, rtol, axis, method)

@@ -9,7 +9,15 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
-from jaxlab.checks import check_finite, check_integer, check_scalar, check_shape, concrete, require
+from jaxlab.checks import (
+    check_dtype,
+    check_finite,
+    check_integer,
+    check_scalar,
+    check_shape,
+    concrete,
+    require,
+)
 from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage.types import SVD, Selection
 
@@ -39,8 +47,8 @@ def select_columns(
         ``count``.
 
     Raises:
-        ValueError: not exactly one of ``c`` and ``epsilon``; a number of columns outside of 1 to
-            ``n``; ``epsilon`` outside of (0, k).
+        ValueError: scores that are not floating; not exactly one of ``c`` and ``epsilon``; a
+            number of columns outside of 1 to ``n``; ``epsilon`` outside of (0, k).
 
     Cost:
         O(n log n).
@@ -57,6 +65,7 @@ def select_columns(
         [1, 3, -1, -1]
     """
     check_shape("scores", scores, ("n",))
+    check_dtype("scores", scores, "floating")
     check_finite("scores", scores)
     given = (c is not None) + (epsilon is not None)
     require(given == 1, "c, epsilon", (c, epsilon), "exactly one of c and epsilon")
@@ -91,8 +100,8 @@ def sample_columns(
         when there are too few others; its scale is 0.
 
     Raises:
-        ValueError: scores that are negative or sum to 0; a number of columns below 1 or, without
-            replacement, above ``n``.
+        ValueError: scores that are not floating, negative or sum to 0; a number of columns below
+            1 or, without replacement, above ``n``.
 
     Cost:
         O(n + c log n); without replacement O(n log n).
@@ -107,6 +116,7 @@ def sample_columns(
         [1 1] [0.70710677 0.70710677]
     """
     check_shape("scores", scores, ("n",))
+    check_dtype("scores", scores, "floating")
     require(isinstance(replace, bool), "replace", replace, "True or False")
     if replace:
         check_integer("c", c, minimum=1)

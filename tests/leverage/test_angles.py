@@ -78,6 +78,8 @@ def test_bad_input(bad_input):
             principal_angles(x, bad)
     with pytest.raises(ValueError, match="the same number of rows as x, 3"):
         principal_angles(x, jnp.ones((4, 2)))
+    with pytest.raises(ValueError, match="rtol: expected a finite number >= 0"):
+        principal_angles(x, x, rtol=-1.0)
 
 
 def test_memory_grows_with_the_columns_not_with_the_square_of_the_rows():

@@ -192,3 +192,5 @@ def test_bad_input(bad_input):
         columns_needed(2, 1.0, 0.0)
     with pytest.raises(ValueError, match="k: expected"):
         leverage_deficit(jnp.ones(3), some, -1)
+    with pytest.raises(ValueError, match="scores: expected dtype floating"):
+        leverage_deficit(jnp.ones(3, int), some, 1)

@@ -125,5 +125,12 @@ def test_bad_input(bad_input):
         svd(a, rank=4)
     with pytest.raises(ValueError, match="floating"):
         svd(jnp.eye(3, dtype=int))
-    with pytest.raises(ValueError, match="rtol"):
-        svd(a, rtol=-1.0)
+    for function in (svd, orthonormal_basis):
+        with pytest.raises(ValueError, match="rtol"):
+            function(a, rtol=-1.0)
+    low = svd(jnp.diag(jnp.array([4.0, 3.0, 0.0])))
+    for subset in ((2,), jnp.array([True, False, True])):
+        with pytest.raises(ValueError, match="exceeds numerical rank"):
+            relative_gap(low, subset)
+    with pytest.raises(ValueError, match="at least one singular vector"):
+        relative_gap(low, jnp.zeros(3, bool))

@@ -239,6 +239,10 @@ def test_bad_input(bad_input):
             generalized_leverage_scores(given, (1, 1))
         with pytest.raises(ValueError, match="at least one singular vector"):
             generalized_leverage_scores(given, ())
+        with pytest.raises(ValueError, match="at least one singular vector"):
+            generalized_leverage_scores(given, jnp.zeros(3, bool))
+        with pytest.raises(ValueError, match=r"subset: expected indices of shape \[k\]"):
+            generalized_leverage_scores(given, 1)
         with pytest.raises(ValueError, match="axis: expected one of 'columns', 'rows'"):
             generalized_leverage_scores(given, (0,), axis="row")
         with pytest.raises(ValueError, match="at most 3, the number of vectors"):
@@ -254,6 +258,9 @@ def test_bad_input(bad_input):
             generalized_leverage_scores(bad, (0,))
         with pytest.raises(ValueError, match=words):
             subspace_leverage_scores(bad)
-    with pytest.raises(ValueError, match="lam finite and >= 0"):
+    for rtol in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="rtol: expected a finite number >= 0"):
+            generalized_leverage_scores(a, (0,), rtol=rtol)
+    with pytest.raises(ValueError, match="lam: expected a finite number >= 0"):
         ridge_leverage_scores(a, -1.0)
     assert isinstance(decomposition, SVD)

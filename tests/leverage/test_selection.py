@@ -147,6 +147,9 @@ def test_bad_input(bad_input):
             select_columns(scores, epsilon=epsilon)
     with pytest.raises(ValueError, match="finite"):
         select_columns(scores * jnp.nan, c=1)
+    for function in (select_columns, functools.partial(sample_columns, jax.random.key(0))):
+        with pytest.raises(ValueError, match="scores: expected dtype floating"):
+            function(jnp.arange(3), c=1)
     for bad in (-scores, scores * 0, scores * jnp.inf):
         with pytest.raises(ValueError, match="scores"):
             sample_columns(jax.random.key(0), bad, 1)
