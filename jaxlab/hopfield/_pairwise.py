@@ -36,11 +36,12 @@ def pairwise(
     Args:
         query: the query patterns.
         memories: the stored patterns.
-        term: elementwise function of two broadcasting arrays.
+        term: elementwise function of two broadcasting arrays, which it gets in float32 or wider;
+            of two integer arrays in their common integer dtype, so that large ones stay apart.
         combine: ``jnp.add`` or ``jnp.maximum``.
 
     Returns:
-        One number per pair, accumulated in float32 or wider.
+        One number per pair, accumulated in the dtype of ``term``'s result.
 
     Cost:
         ``Q n d`` terms; ``O(QUERY_TILE * tile + d * tile)`` memory beside the result. Reverse-mode
@@ -48,6 +49,8 @@ def pairwise(
     """
     *batch, features = query.shape
     dtype = float_dtype(query, memories)
+    common = jnp.promote_types(query.dtype, memories.dtype)
+    operands = dtype if jnp.issubdtype(common, jnp.floating) else common
     if query.size == 0:
         return jnp.zeros((*batch, memories.shape[0]), dtype)
     rows = query.reshape(-1, features)
@@ -55,7 +58,7 @@ def pairwise(
     width = max(min(TILE_ENTRIES // height, BLOCK_ENTRIES // features), CHUNK)
 
     def tile(queries: Array, block: Array) -> Array:
-        return _accumulate(queries.astype(dtype).T, block.astype(dtype).T, term, combine)
+        return _accumulate(queries.astype(operands).T, block.astype(operands).T, term, combine)
 
     tile = jax.checkpoint(tile)
 

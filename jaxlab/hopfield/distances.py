@@ -9,7 +9,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxlab.checks import check_number
+from jaxlab.checks import check_scalar
 from jaxlab.hopfield._declare import (
     NONPOSITIVE,
     cached,
@@ -72,7 +72,7 @@ def smooth_manhattan(delta: Number) -> Similarity:
         A similarity with scores at most 0.
 
     Raises:
-        ValueError: ``delta`` is known and not a finite number > 0.
+        ValueError: ``delta`` is not one number, or known and not finite or not > 0.
 
     Cost:
         ``Q n d`` square roots in tiles.
@@ -81,7 +81,7 @@ def smooth_manhattan(delta: Number) -> Similarity:
         >>> smooth_manhattan(4.0)(jnp.array([3.0]), jnp.array([[0.0], [3.0]]))
         Array([-5., -4.], dtype=float32)
     """
-    check_number("delta", delta, above=0)
+    check_scalar("delta", delta, above=0)
 
     @similarity_function(NONPOSITIVE)
     def smooth_manhattan_similarity(
@@ -107,7 +107,7 @@ def minkowski(p: Number) -> Similarity:
         A similarity with scores at most 0.
 
     Raises:
-        ValueError: ``p`` is known and not a finite number >= 1.
+        ValueError: ``p`` is not one number, or known and not finite or below 1.
 
     Cost:
         ``Q n d`` powers in tiles.
@@ -116,7 +116,7 @@ def minkowski(p: Number) -> Similarity:
         >>> minkowski(3.0)(jnp.array([0.0, 0.0]), jnp.array([[1.0, 2.0]])).round(4)
         Array([-2.0801], dtype=float32)
     """
-    check_number("p", p, minimum=1)
+    check_scalar("p", p, minimum=1)
 
     @similarity_function(NONPOSITIVE)
     def minkowski_similarity(

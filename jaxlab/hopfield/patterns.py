@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jaxlab.checks import check_integer, check_number
+from jaxlab.checks import check_integer, check_scalar
 from jaxlab.hopfield.types import Number
 
 __all__ = ["CorrelatedPatterns", "correlated_bipolar", "random_bipolar", "spherical_gaussian"]
@@ -80,7 +80,7 @@ def correlated_bipolar(
         A :class:`CorrelatedPatterns`.
 
     Raises:
-        ValueError: a size below 1, ``p`` outside ``[0, 1]``.
+        ValueError: a size below 1, ``p`` not one number in ``[0, 1]``.
 
     Cost: O((n + k) d).
 
@@ -92,7 +92,7 @@ def correlated_bipolar(
         >>> bool((made.patterns[:2] == made.prototypes).all()), made.prototype_index
         (True, Array([0, 1, 0, 1], dtype=int32))
     """
-    check_number("flip_probability", flip_probability, minimum=0, maximum=1)
+    check_scalar("flip_probability", flip_probability, minimum=0, maximum=1)
     return _correlated(key, flip_probability, n=n, d=d, num_prototypes=num_prototypes)
 
 
@@ -127,7 +127,7 @@ def spherical_gaussian(
         Patterns ``[n, d]`` in the default float dtype.
 
     Raises:
-        ValueError: a size below 1, a negative scale.
+        ValueError: a size below 1, a scale that is not one number >= 0.
 
     Cost: O(n d).
 
@@ -139,7 +139,7 @@ def spherical_gaussian(
     """
     check_integer("n", n, minimum=1)
     check_integer("d", d, minimum=1)
-    check_number("scale", scale, minimum=0)
+    check_scalar("scale", scale, minimum=0)
     return _gaussian(key, scale, n=n, d=d)
 
 

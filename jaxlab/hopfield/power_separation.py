@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_number, concrete
+from jaxlab.checks import check_scalar, concrete
 from jaxlab.hopfield._declare import cached, separation_function
 from jaxlab.hopfield.types import Number, Separation
 
@@ -33,7 +33,7 @@ def polynomial(power: Number, signed: bool = False) -> Separation:
         A separation with mask value 0.
 
     Raises:
-        ValueError: ``power`` is known and not a finite number > 0.
+        ValueError: ``power`` is not one number, or known and not finite or not > 0.
 
     Cost:
         ``n`` powers per query.
@@ -47,7 +47,7 @@ def polynomial(power: Number, signed: bool = False) -> Separation:
         >>> polynomial(2, signed=True)(jnp.array([3.0, -2.0]))
         Array([ 9., -4.], dtype=float32)
     """
-    check_number("power", power, above=0)
+    check_scalar("power", power, above=0)
     whole = _whole(power)
 
     @separation_function(mask_value=0.0, nonnegative_scores=whole is None and not signed)
@@ -70,7 +70,7 @@ def rectified_polynomial(power: Number) -> Separation:
         A separation with mask value 0.
 
     Raises:
-        ValueError: ``power`` is known and not a finite number > 0.
+        ValueError: ``power`` is not one number, or known and not finite or not > 0.
 
     Cost:
         ``n`` powers per query.
@@ -82,7 +82,7 @@ def rectified_polynomial(power: Number) -> Separation:
         >>> rectified_polynomial(3)(jnp.array([2.0, -2.0]))
         Array([8., 0.], dtype=float32)
     """
-    check_number("power", power, above=0)
+    check_scalar("power", power, above=0)
 
     @separation_function(mask_value=0.0)
     def rectified_polynomial_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:

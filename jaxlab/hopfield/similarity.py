@@ -284,7 +284,15 @@ def mahalanobis(factor: Float[Array, "d r"]) -> Similarity:
     ) -> Float[Array, "*b n"]:
         rows = factor.shape[0]
         require(rows == memories.shape[1], "factor", factor, f"{memories.shape[1]} rows")
-        codes = (jnp.matmul(patterns, factor, precision=EXACT) for patterns in (query, memories))
+        codes = (
+            jnp.matmul(
+                patterns,
+                factor,
+                precision=EXACT,
+                preferred_element_type=float_dtype(patterns, factor),
+            )
+            for patterns in (query, memories)
+        )
         return -_squared_distance(*codes)
 
     return mahalanobis_similarity

@@ -62,3 +62,7 @@ def test_bad_input():
         patterns.correlated_bipolar(KEY, 3, 3, num_prototypes=0, flip_probability=0.1)
     with pytest.raises(ValueError, match="flip_probability: expected a finite number"):
         patterns.correlated_bipolar(KEY, 3, 3, num_prototypes=1, flip_probability=1.1)
+    with pytest.raises(ValueError, match=r"scale: expected shape \[\]"):
+        patterns.spherical_gaussian(KEY, 3, 3, scale=np.ones(3))
+    with pytest.raises(ValueError, match=r"flip_probability: expected shape \[\]"):
+        patterns.correlated_bipolar(KEY, 3, 3, num_prototypes=1, flip_probability=np.zeros(3))

@@ -324,6 +324,11 @@ class TestErrors:
         with pytest.raises(ValueError, match="power: expected a finite number > 0"):
             factory(power)
 
+    @pytest.mark.parametrize("factory", [s.polynomial, s.rectified_polynomial])
+    def test_powers(self, factory):
+        with pytest.raises(ValueError, match=r"power: expected shape \[\]"):
+            factory(np.float32([1.0, 2.0]))
+
     @pytest.mark.parametrize("theta", [INF, float("nan")])
     def test_theta(self, theta):
         with pytest.raises(ValueError, match="theta: expected a finite number"):

@@ -258,6 +258,21 @@ def test_boolean_and_integer_patterns():
     np.testing.assert_allclose(s.hamming(letters, letters), expected, atol=1e-5)
 
 
+def test_hamming_tells_integers_apart_that_float32_does_not():
+    query = np.int32([2**24 + 1, -5])
+    memories = np.int32([[2**24, -5], [2**24 + 1, -5]])
+    np.testing.assert_array_equal(s.hamming(query, memories), [-1, 0])
+    small = np.int8([[0, -5], [1, -5]])
+    np.testing.assert_array_equal(s.hamming(query, small), [-1, -1])
+
+
+def test_mahalanobis_codes_of_half_precision_are_not_rounded():
+    q, m, factor = (to_device(x, jnp.bfloat16) for x in (QUERY, MEMORIES, FACTOR))
+    codes = [np.asarray(x, float) @ np.asarray(factor, float) for x in (q, m)]
+    expected = -distance.cdist(*codes, "sqeuclidean")
+    np.testing.assert_allclose(s.mahalanobis(factor)(q, m), expected, rtol=3e-5, atol=3e-5)
+
+
 def test_zero_patterns():
     zero, bank = np.float32([0, 0, 0]), np.float32([[0, 0, 0], [1, 2, 1]])
     np.testing.assert_array_equal(s.cosine(zero, bank), [0, 0])
@@ -463,8 +478,12 @@ class TestErrors:
         for value in (0.5, float("inf"), float("nan")):
             with pytest.raises(ValueError, match="p: expected"):
                 s.minkowski(value)
+        with pytest.raises(ValueError, match=r"p: expected shape \[\]"):
+            s.minkowski(np.float32([2.0, 3.0]))
         with pytest.raises(ValueError, match="delta: expected"):
             s.smooth_manhattan(0.0)
+        with pytest.raises(ValueError, match=r"delta: expected shape \[\]"):
+            s.smooth_manhattan(np.float32([1.0, 2.0]))
         with pytest.raises(ValueError, match="factor: expected"):
             s.mahalanobis(jnp.ones(3))
         with pytest.raises(ValueError, match="factor: expected 2 rows"):
