@@ -12,7 +12,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Real
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
+from jaxlab.checks import (
+    check_dtype,
+    check_integer,
+    check_number,
+    check_scalar,
+    check_shape,
+    concrete,
+    require,
+)
+from jaxlab.hopfield._declare import float_dtype
 from jaxlab.hopfield.types import Number
 
 __all__ = [
@@ -27,7 +36,7 @@ __all__ = [
 
 
 @jax.jit
-def squared_error(output: Real[Array, "*b d"], target: Real[Array, "*b d"]) -> Real[Array, "*b"]:
+def squared_error(output: Real[Array, "*b d"], target: Real[Array, "*b d"]) -> Float[Array, "*b"]:
     """Squared error of each pattern, summed over its entries: ``Σ_i (output_i − target_i)²``.
 
     Args:
@@ -35,7 +44,7 @@ def squared_error(output: Real[Array, "*b d"], target: Real[Array, "*b d"]) -> R
         target: true patterns, ``[*b, d]``.
 
     Returns:
-        Errors ``[*b]``, in squared units of the patterns.
+        Errors ``[*b]``, in squared units of the patterns, float32 or wider.
 
     Raises:
         ValueError: the shapes differ.
@@ -50,7 +59,8 @@ def squared_error(output: Real[Array, "*b d"], target: Real[Array, "*b d"]) -> R
     """
     check_shape("output", output, ("...", "d"))
     check_shape("target", target, output.shape)
-    return jnp.sum(jnp.square(output - target), axis=-1)
+    dtype = float_dtype(output, target)  # the difference of small integers would wrap around
+    return jnp.sum(jnp.square(output.astype(dtype) - target.astype(dtype)), axis=-1)
 
 
 @jax.jit
@@ -149,7 +159,7 @@ def scaled_threshold(base: float = 50.0, reference_dim: int = 784, *, dim: int) 
         >>> round(scaled_threshold(60.0, 3072, dim=784), 2)
         15.31
     """
-    check_number("base", base, minimum=0)
+    check_scalar("base", base, minimum=0)
     check_integer("reference_dim", reference_dim, minimum=1)
     check_integer("dim", dim, minimum=1)
     return base * dim / reference_dim
@@ -237,7 +247,7 @@ def basin_radius(
         Array(0.04, dtype=float32)
     """
     check_number("levels", levels)
-    check_number("required", required, minimum=0, maximum=1)
+    check_scalar("required", required, minimum=0, maximum=1)
     grid = jnp.asarray(levels, dtype=jnp.result_type(float))
     check_shape("levels", grid, ("levels",))
     require(grid.shape[0] >= 1, "levels", grid, "at least one level")

@@ -33,6 +33,14 @@ def test_an_error_at_the_threshold_is_correct_and_nan_is_not():
     assert float(metrics.fraction_correct(output, jnp.zeros((2, 2)), 1.0)) == 0.5
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_errors_of_small_integers_do_not_wrap_around(dtype):
+    output, target = np.array([[0, 100]], dtype), np.array([[100, 0]], dtype)
+    error = metrics.squared_error(output, target)
+    assert error.dtype == jnp.float32
+    assert error.tolist() == [20000.0]
+
+
 def test_no_valid_pattern_gives_zero():
     output, target = patterns()
     none = jnp.zeros((2, 3), bool)
@@ -160,3 +168,7 @@ def test_bad_input():
         metrics.basin_radius(lambda level: level, [0.2, 0.1])
     with pytest.raises(ValueError, match="required: expected a finite number >= 0 and <= 1"):
         metrics.basin_radius(lambda level: level, [0.1], required=2.0)
+    with pytest.raises(ValueError, match=r"required: expected shape \[\]"):
+        metrics.basin_radius(lambda level: level, [0.1], required=np.float32([0.5, 0.6]))
+    with pytest.raises(ValueError, match=r"base: expected shape \[\]"):
+        metrics.scaled_threshold(np.float32([50.0, 60.0]), dim=784)
