@@ -25,12 +25,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_integer, check_number, check_shape, require
-from jaxlab.hopfield._declare import check_mask
+from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, require
+from jaxlab.hopfield._declare import check_mask, output_dtype
 from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import softmax
 from jaxlab.hopfield.similarity import dot_product
-from jaxlab.hopfield.types import Separation, Similarity
+from jaxlab.hopfield.types import Number, Separation, Similarity
 
 __all__ = ["Hopfield", "HopfieldLookup", "HopfieldPooling"]
 
@@ -66,7 +66,7 @@ class Hopfield(nn.Module):
     num_heads: int = 1
     head_dim: int | None = None
     features: int | None = None
-    beta: float | None = None
+    beta: Number | None = None
     learn_beta: bool = False
     update_steps: int = 0
     similarity: Similarity = dot_product
@@ -144,8 +144,8 @@ class Hopfield(nn.Module):
         check_integer("num_heads", self.num_heads, minimum=1)
         check_integer("update_steps", self.update_steps, minimum=0)
         if self.beta is not None:
-            check_number("beta", self.beta, minimum=0)
-            positive = not self.learn_beta or self.beta > 0
+            check_scalar("beta", self.beta, minimum=0)
+            positive = not self.learn_beta or bool(self.beta > 0)
             require(positive, "beta", self.beta, "a number > 0 to start learning from")
         check_number("dropout_rate", self.dropout_rate, minimum=0, maximum=1)
         if not self.projections:
@@ -245,7 +245,7 @@ def association_weights(
     query: Float[Array, "*b q h k"],
     memories: Float[Array, "*b n h k"],
     mask: Bool[Array, "*b n"] | None,
-    beta: float | Float[Array, " h"],
+    beta: Number | Float[Array, " h"],
     *,
     similarity: Similarity,
     separation: Callable[[Any], Separation],
@@ -259,11 +259,13 @@ def association_weights(
         def update(state: Array, _: None) -> tuple[Array, None]:
             return retrieve(state, memories, mask=mask, **options).output, None
 
+        if jnp.issubdtype(query.dtype, jnp.floating):  # what a step returns, if dtypes are mixed
+            query = query.astype(output_dtype(query, memories))
         state, _ = jax.lax.scan(update, query, length=update_steps)
         return retrieve(state, memories, mask=mask, **options).weights
 
     def one_sample(query: Array, memories: Array, mask: Array | None) -> Array:
-        per_head = None if isinstance(beta, float | int) else 0
+        per_head = 0 if jnp.ndim(beta) else None
         return jax.vmap(one_head, (-2, -2, None, per_head))(query, memories, mask, beta)
 
     batch = query.shape[:-3]

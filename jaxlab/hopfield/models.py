@@ -26,6 +26,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_integer, check_shape
+from jaxlab.hopfield._declare import check_patterns, output_dtype
 from jaxlab.hopfield.bipolar import (
     bipolar_sign,
     dense_associative_memory,
@@ -128,6 +129,9 @@ def modern_hopfield(
         return found.output
 
     if steps > 1:
+        check_patterns(query, memories, discrete=False)
+        # what a step returns, so that mixed dtypes do not change the type of the carry
+        query = query.astype(output_dtype(query, memories))
         query = jax.lax.fori_loop(0, steps - 1, step, query)
     return retrieve(
         query, memories, projection, similarity=dot_product, separation=separation, mask=mask

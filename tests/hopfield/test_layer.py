@@ -164,6 +164,23 @@ def test_plain_layer_is_retrieval(separation):
         np.testing.assert_allclose(output[index], alone.output, atol=1e-6)
 
 
+@pytest.mark.parametrize("low", [0, 1])
+def test_updates_take_mixed_dtypes(low):
+    arrays = [x.astype(jnp.bfloat16) for x in data()]
+    layer = Hopfield(beta=2.0, update_steps=2, normalize=False, projections=False)
+    expected = layer.apply({}, *(x.astype(jnp.float32) for x in arrays))
+    mixed = [x if place == low else x.astype(jnp.float32) for place, x in enumerate(arrays)]
+    np.testing.assert_allclose(layer.apply({}, *mixed), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [np.float32, jnp.float32])
+def test_beta_may_be_any_scalar(number):
+    options = {"normalize": False, "projections": False}
+    expected = Hopfield(beta=2.0, **options).apply({}, *data())
+    got = Hopfield(beta=number(2), **options).apply({}, *data())
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_masked_memories_do_not_matter():
     query, memories = data()
     layer = Hopfield(num_heads=2, update_steps=1)

@@ -62,6 +62,16 @@ def test_modern_hopfield_steps_equal_a_loop():
     np.testing.assert_allclose(iterated.output, state, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("low", [0, 1])
+def test_modern_hopfield_steps_take_mixed_dtypes(low):
+    arrays = [x.astype(jnp.bfloat16) for x in bank()[:2]]
+    expected = models.modern_hopfield(*(x.astype(jnp.float32) for x in arrays), beta=2.0, steps=3)
+    mixed = [x if place == low else x.astype(jnp.float32) for place, x in enumerate(arrays)]
+    got = models.modern_hopfield(*mixed, beta=2.0, steps=3)
+    assert got.output.dtype == jnp.float32
+    np.testing.assert_allclose(got.output, expected.output, rtol=1e-5, atol=1e-6)
+
+
 def test_modern_hopfield_descends_its_energy(x64):
     query, memories, _ = bank()
     energies, state = [energy.modern_hopfield_energy(query, memories, beta=4.0)], query
