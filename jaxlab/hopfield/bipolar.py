@@ -15,7 +15,7 @@ from jaxlab.checks import (
     check_scalar,
     require,
 )
-from jaxlab.hopfield._declare import check_patterns, float_dtype
+from jaxlab.hopfield._declare import EXACT, check_patterns, float_dtype
 from jaxlab.hopfield.retrieval import Retrieval, retrieve
 from jaxlab.hopfield.separation import identity, polynomial, rectified_polynomial, threshold
 from jaxlab.hopfield.similarity import bipolar_hamming, dot_product
@@ -85,7 +85,14 @@ def hopfield_network(
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
     query, memories = _bipolar("query", query), _bipolar("memories", memories)
-    found = retrieve(query, memories, similarity=dot_product, separation=identity, mask=mask)
+    found = retrieve(
+        query,
+        memories,
+        similarity=dot_product,
+        separation=identity,
+        mask=mask,
+        precision=EXACT,
+    )
     field = found.output
     if zero_diagonal:
         present = memories if mask is None else jnp.where(mask[:, None], memories, 0)
@@ -144,7 +151,12 @@ def dense_associative_memory(
     # changes no digit of them, so ties stay ties.
     scale = 2.0 ** math.ceil(math.log2(query.shape[-1]))
     found = retrieve(
-        query / scale, memories, similarity=dot_product, separation=separation, mask=mask
+        query / scale,
+        memories,
+        similarity=dot_product,
+        separation=separation,
+        mask=mask,
+        precision=EXACT,
     )
     output = bipolar_sign(found.output)
     return Retrieval(output, found.weights, found.scores * scale)
@@ -200,6 +212,7 @@ def sparse_distributed_memory(
         similarity=bipolar_hamming,
         separation=threshold(-radius),
         mask=mask,
+        precision=EXACT,
     )
     return found._replace(output=bipolar_sign(found.output))
 

@@ -60,7 +60,13 @@ class Recall(NamedTuple):
 
 @functools.partial(
     jax.jit,
-    static_argnames=("similarity", "separation", "normalize_scores", "normalize_weights"),
+    static_argnames=(
+        "similarity",
+        "separation",
+        "normalize_scores",
+        "normalize_weights",
+        "precision",
+    ),
 )
 def retrieve(
     query: Shaped[Array, "*b d"],
@@ -72,6 +78,7 @@ def retrieve(
     mask: Bool[Array, " n"] | None = None,
     normalize_scores: bool = False,
     normalize_weights: bool = False,
+    precision: jax.lax.Precision | None = None,
 ) -> Retrieval:
     """Single-shot associative recall of each query.
 
@@ -94,6 +101,8 @@ def retrieve(
         mask: which memories are there; the others, padding with any finite content, change nothing.
         normalize_scores: divide each query's scores by their sum.
         normalize_weights: divide each query's weights by their sum.
+        precision: of the product of weights and projection; static. The default is the device's,
+            which on an accelerator may round whole numbers above 256.
 
     Returns:
         Output in the floating dtype common to query and projection; weights and scores in float32
@@ -139,7 +148,10 @@ def retrieve(
     if normalize_weights:
         weights = divide_by_sum(weights)
     output = jnp.matmul(
-        weights, projection.astype(float_dtype(projection)), preferred_element_type=weights.dtype
+        weights,
+        projection.astype(float_dtype(projection)),
+        precision=precision,
+        preferred_element_type=weights.dtype,
     )
     return Retrieval(output.astype(output_dtype(query, projection)), weights, scores)
 

@@ -136,6 +136,20 @@ def test_transformations_agree(name, x64):
     assert half.output.dtype == jnp.bfloat16
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_whole_numbers_are_summed_exactly_on_every_device(name):
+    memories, query = bank()
+    program = jax.jit(MODELS[name]).lower(query, memories).as_text()
+    # the sum over the memories is the one product of this shape
+    sums = [
+        line
+        for line in program.splitlines()
+        if "dot_general" in line and line.endswith("tensor<8x15xf32>")
+    ]
+    assert len(sums) == 1
+    assert "precision = [HIGHEST, HIGHEST]" in sums[0]
+
+
 def test_bipolar_sign_of_zero_and_nan():
     x = jnp.array([-0.0, 0.0, -1e-30, jnp.inf, jnp.nan])
     np.testing.assert_array_equal(models.bipolar_sign(x), [1, 1, -1, 1, np.nan])
