@@ -109,7 +109,7 @@ class AsynchronousRecall(NamedTuple):
     Attributes:
         output: final states, ``[*b, d]``.
         sweeps: sweeps over all neurons until one made no flip, that one included, ``[*b]`` int32.
-        converged: whether the last sweep made no flip, ``[*b]``.
+        converged: whether the last sweep made no flip and the energy is finite, ``[*b]``.
         energies: energy before the first and after every sweep, constant once converged,
             ``[*b, max_sweeps + 1]``.
     """
@@ -184,8 +184,10 @@ def _recall_one(key: Array, state: Array, *, weights: Array, max_sweeps: int) ->
         new, _ = jax.lax.fori_loop(0, dim, visit, (v, field))
         done = done + 1
         later = jnp.arange(max_sweeps + 1) >= done
-        energies = jnp.where(later, hopfield_energy(new, weights), energies)
-        return AsynchronousRecall(new, done, jnp.all(new == v), energies)
+        energy = hopfield_energy(new, weights)
+        # a field that is NaN flips no neuron either
+        converged = jnp.all(new == v) & jnp.isfinite(energy)
+        return AsynchronousRecall(new, done, converged, jnp.where(later, energy, energies))
 
     energies = jnp.full(max_sweeps + 1, hopfield_energy(state, weights))
     start = AsynchronousRecall(state, jnp.int32(0), jnp.bool_(False), energies)

@@ -77,7 +77,8 @@ def border_mask(
     Args:
         x: flattened images, ``[*b, d]``.
         fraction: share of the height that the two horizontal borders take, in ``[0, 1]``; may be
-            traced. An image of odd height keeps its middle row at 1.
+            traced. At 1, an image of odd height keeps what of its middle row lies inside the
+            border (of a square image, one pixel).
         image_shape: static, ``(H, W)`` or ``(H, W, C)`` with ``H·W·C = d``.
 
     Returns:

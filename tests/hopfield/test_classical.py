@@ -157,6 +157,15 @@ def test_a_neuron_without_field_keeps_its_state():
     assert end.converged.all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_energy_that_is_not_finite_is_not_convergence(bad):
+    start = patterns.random_bipolar(KEY, n=4, d=6)
+    weights = jnp.full((6, 6), bad)
+    end = classical.asynchronous_recall(KEY, start, weights, max_sweeps=3)
+    assert not end.converged.any()
+    assert end.sweeps.tolist() == [3, 3, 3, 3]
+
+
 def test_too_few_sweeps_are_reported():
     weights = random_network(30)
     start = patterns.random_bipolar(KEY, n=20, d=30)
