@@ -1,6 +1,8 @@
 """The capacity machinery against a loop over queries; every experiment of the room end to end."""
 
+import inspect
 import json
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from jaxlab.experiments.hopfield import study as studies
 from jaxlab.experiments.hopfield.capacity import Memory, baseline_scores, capacity_curve
 from jaxlab.hopfield import separation, similarity
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 
 N, DIM = 23, 12
 COUNTS = (1, 2, 9, 23)
@@ -146,6 +149,16 @@ def test_tile_changes_nothing(images, tile):
     np.testing.assert_allclose(tiled.recalled, reference.recalled, atol=1e-6)
 
 
+def test_weights_that_are_nan_recall_nothing(images):
+    patterns, queries = (jnp.asarray(array) for array in images)
+    memory = Memory(similarity.manhattan, lambda scores: jnp.nan * scores)
+    curve = capacity_curve(
+        queries, patterns, patterns, jnp.asarray(COUNTS), jnp.asarray([1e9]), memory=memory
+    )
+    assert curve.recalled.tolist() == [0.0] * len(COUNTS)
+    assert not curve.correct.any()
+
+
 def test_one_compilation_serves_all_counts(images):
     patterns, queries = (jnp.asarray(array) for array in images)
     traced = []
@@ -183,6 +196,9 @@ def test_bad_arguments_are_refused(images, bad_input):
         curve(projection=patterns[:5])
     with pytest.raises(ValueError, match="counts: expected dtype integer"):
         curve(counts=jnp.asarray([2.0]))
+    for count in (0, 24):
+        with pytest.raises(ValueError, match="counts: expected a finite number >= 1 and <= 23"):
+            curve(counts=jnp.asarray([count]))
     with pytest.raises(ValueError, match="tile"):
         curve(tile=0)
     relative = Memory(similarity.reciprocal(similarity.manhattan), separation.maximum())
@@ -262,6 +278,64 @@ def test_draws_are_paired_and_depend_on_the_seed_and_level_alone():
     ]
     noise = first.queries(0, how) - first.patterns(0)
     assert all(float(jnp.abs(noise - other).max()) > 0.1 for other in others)
+
+
+class Verdicts:
+    """A reporter that keeps verdicts alone."""
+
+    def __init__(self):
+        self.ours, self.holds = {}, {}
+
+    def verdict(self, claim, *, ours, holds):
+        self.ours[claim], self.holds[claim] = ours, holds
+
+
+# experiment -> claim, a value that its criterion does not name, what the verdict says is needed
+CRITERIA = {
+    "hopfield-separation-capacity": (
+        "sharp-separations-dominate",
+        "separation_parameter=10.0",
+        "softmax(1000)",
+    ),
+    "hopfield-natural-images": (
+        "manhattan-under-row-masks",
+        "published_threshold=50.0",
+        "published_threshold 60",
+    ),
+    "hopfield-heteroassociation": (
+        "classical-holds-few",
+        "classical.noise=0.3",
+        "classical.noise ≤ 1e-06",
+    ),
+}
+
+
+@pytest.mark.usefixtures("bad_input")  # stand-ins take the place of study and reporter
+@pytest.mark.parametrize("name", CRITERIA)
+def test_a_verdict_needs_what_its_criterion_names(name):
+    claim, change, needed = CRITERIA[name]
+    for sets in ([], [change]):
+        request = resolve(name, sets=sets)
+        config, module = request.config, inspect.getmodule(request.experiment.run)
+        counts = tuple(sorted({2, 50, 100, 500, *config.counts}))
+        study = types.SimpleNamespace(counts=counts, title="digits")
+        shape = (20, 10, 2, len(counts))
+        ones = studies.Measured(np.ones((*shape, 3)), np.ones(shape))
+        reporter = Verdicts()
+        if name == "hopfield-separation-capacity":
+            shape = (len(config.separations), *shape[1:])
+            result = studies.Measured(np.ones((*shape, 3)), np.ones(shape))
+            module._verdicts(reporter, study, config, {"manhattan": result})
+            assert reporter.holds["higher-powers-hold-more"] is True  # it has no softmax
+        elif name == "hopfield-natural-images":
+            module._verdicts(reporter, study, config, ones, None)
+        else:
+            module._verdicts(reporter, study, config, [*counts], [*counts], ones, ones, ones)
+        if sets:
+            assert reporter.holds[claim] is None
+            assert needed in reporter.ours[claim]
+        else:
+            assert reporter.holds[claim] is False
 
 
 def test_confusable_images():

@@ -8,8 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxlab.data
 from jaxlab.experiments.devices import on_devices
-from jaxlab.experiments.hopfield import autoencoder, classical_one_step, energy_networks, sharding
+from jaxlab.experiments.hopfield import (
+    autoencoder,
+    classical_one_step,
+    energy,
+    energy_networks,
+    feature_space,
+    sharding,
+)
+from jaxlab.experiments.hopfield import study as studies
 from jaxlab.experiments.hopfield.classical_theory import sdm_read_error
 from jaxlab.experiments.hopfield.comparison import compare
 from jaxlab.experiments.hopfield.recall_law import (
@@ -24,6 +33,7 @@ from jaxlab.experiments.hopfield.scale_measures import Config as ScaleConfig
 from jaxlab.experiments.hopfield.scale_measures import exactness
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from tests.helpers import finished
 
 
@@ -214,6 +224,39 @@ def test_networks_are_every_pair_and_the_power_goes_with_the_dot_product(tmp_pat
     results = finished(outcome)
     assert all(claim["holds"] for claim in results["claims"])
     assert results["scalars"]["largest identity"] < 1e-8
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ("memories=2000", "memories: expected at most the 1797 images of digits, got 2000"),
+        ("memories=3 queries=4", "queries: expected at most one for each of 3 memories, got 4"),
+    ],
+)
+def test_energy_refuses_more_than_there_is(sets, message, tmp_path):
+    config = resolve("hopfield-energy", sets=["data.name=digits", sets]).config
+    with pytest.raises(ValueError, match=message):
+        energy.run(config, tmp_path, None)
+
+
+def test_codes_are_never_learned_on_stored_images(monkeypatch):
+    images = np.full((12, 8, 8), 0.5, np.float32)
+    images += np.arange(12, dtype=np.float32)[:, None, None] / 100
+    images[[0, 1]] = 0  # black ones are not stored, so the stored ones come later
+    monkeypatch.setattr(jaxlab.data, "load", lambda name, **_: {"images": images})
+
+    def training(train_images):
+        sets = [f"seeds=2 count=3 train_images={train_images}"]
+        config = resolve("hopfield-feature-space", preset="smoke", sets=sets).config
+        study = studies.Study(config, [config.count])
+        return study, feature_space._training_images(config, study)
+
+    study, learned = training(4)
+    stored = np.concatenate([study.patterns(repetition) for repetition in range(2)])
+    np.testing.assert_array_equal(np.concatenate([stored, learned]), images[2:].reshape(10, 64))
+    with pytest.raises(ValueError, match="train_images: expected at most 4"):
+        training(5)
 
 
 def _values(outcome):

@@ -74,7 +74,6 @@ class BaselineScores(NamedTuple):
     pca: Float[Array, "levels thresholds"]
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "tile"))
 def capacity_curve(
     queries: Float[Array, "n d"],
     memories: Float[Array, "n d"],
@@ -128,12 +127,28 @@ def capacity_curve(
         Array([1., 1.], dtype=float32)
     """
     check_shape("memories", memories, ("n", "d"))
+    check_number("counts", counts, minimum=1, maximum=memories.shape[0])
+    return _capacity_curve(
+        queries, memories, projection, counts, thresholds, memory=memory, tile=tile
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "tile"))
+def _capacity_curve(
+    queries: Array,
+    memories: Array,
+    projection: Array,
+    counts: Array,
+    thresholds: Array,
+    *,
+    memory: Memory,
+    tile: int,
+) -> CapacityCurve:
     n, d = memories.shape
     check_shape("queries", queries, (n, d))
     check_shape("projection", projection, (n, "p"))
     check_shape("counts", counts, ("counts",))
     check_dtype("counts", counts, "integer")
-    check_number("counts", counts, minimum=1, maximum=n)
     check_shape("thresholds", thresholds, ("thresholds",))
     check_integer("tile", tile, minimum=1)
     # such a similarity sees all n memories, not the stored ones alone: only the common factor that
@@ -203,7 +218,8 @@ def _judge(
     stored = index < count
     output = found.output if activation is None else activation(found.output)
     close = metrics.squared_error(output, target)[:, None] <= thresholds
-    own = jnp.argmax(found.weights, axis=-1) == index
+    best = jnp.max(found.weights, axis=-1)
+    own = (jnp.argmax(found.weights, axis=-1) == index) & ~jnp.isnan(best)
     return _count(close & stored[:, None]), _count(own & stored)
 
 

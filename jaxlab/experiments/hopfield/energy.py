@@ -58,6 +58,16 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     image_shape = data.shape[1:3]
     if len(data.shape) != 3:
         raise ValueError(f"data.name: expected grey images, got {config.data.name!r}")
+    if config.memories > len(data):
+        raise ValueError(
+            f"memories: expected at most the {len(data)} images of {config.data.name}, "
+            f"got {config.memories}"
+        )
+    if config.queries > config.memories:
+        raise ValueError(
+            f"queries: expected at most one for each of {config.memories} memories, "
+            f"got {config.queries}"
+        )
     images = data[: config.memories].reshape(config.memories, -1)
     chosen = networks(config)
     reporter.plan(len(chosen))

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
-import jaxlab.data
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.autoencoder import (
     Encoder,
@@ -134,20 +133,20 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
 
 
 def _training_images(config: Config, study: Study) -> np.ndarray:
-    """The last images of the data set; none of them is ever stored."""
-    images = jaxlab.data.load(config.data.name)["images"]
-    if images.ndim != 3 or images.shape[1] % 4 or images.shape[2] % 4:
+    """The last images that the study could store; none of them is ever stored."""
+    images, shape = study.images, study.image_shape
+    if len(shape) != 2 or shape[0] % 4 or shape[1] % 4:
         raise ValueError(
             "data.name: expected grey images whose sides are multiples of 4, got "
-            f"{config.data.name!r} with images of {images.shape[1:]}"
+            f"{config.data.name!r} with images of {shape}"
         )
     stored = config.seeds * config.count
     if stored + config.train_images > len(images):
         raise ValueError(
             f"train_images: expected at most {len(images) - stored}, what {config.data.name} has "
-            f"beyond the {stored} stored images, got {config.train_images}"
+            f"beyond the {stored} stored images (black ones left out), got {config.train_images}"
         )
-    return images[-config.train_images :].reshape(config.train_images, study.dim)
+    return images[-config.train_images :]
 
 
 def _train(config: Config, study: Study, images: np.ndarray, folder: Path, name: str) -> Trained:

@@ -37,7 +37,7 @@ from jaxlab.hopfield.metrics import scaled_threshold
 __all__ = ["CLAIMS", "Config", "run"]
 
 # where the claims are judged
-_SIGMA, _ROWS, _STORED = 0.5, 0.3, (100, 500)
+_SIGMA, _ROWS, _STORED, _PUBLISHED = 0.5, 0.3, (100, 500), 60.0
 
 CLAIMS = (
     Claim(
@@ -172,11 +172,13 @@ def _verdicts(
     measured = (
         set(_STORED) <= set(study.counts)
         and (config.sigma, config.rows) == (_SIGMA, _ROWS)
+        and config.published_threshold == _PUBLISHED
         and {"manhattan", "dot_product"} <= set(names)
     )
     if not measured:
         for claim in CLAIMS:
-            ours = f"not measured: needs σ={_SIGMA:g}, rows {_ROWS:g}, N={_STORED}"
+            ours = f"not measured: needs σ={_SIGMA:g}, rows {_ROWS:g}, N={_STORED}, "
+            ours += f"published_threshold {_PUBLISHED:g}, Manhattan and the dot product"
             reporter.verdict(claim.id, ours=ours, holds=None)
         return
     means = compared.correct[..., 0].mean(axis=2)  # [similarity, corruption, count]

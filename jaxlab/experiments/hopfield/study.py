@@ -165,6 +165,7 @@ class Study:
         title: what the data are called in captions.
         image_shape: height, width and, in colour, channels.
         dim: pixels of an image.
+        images: all images that are not black, flattened, ``[available, dim]``; blocks are of these.
         counts: numbers of stored patterns, as many of the asked ones as the data set can serve.
         threshold: squared error up to which a recall is correct.
         repetitions: number of blocks.
@@ -192,7 +193,7 @@ class Study:
         self.repetitions = config.seeds
         self.notes = [_NOT_THE_PAPERS[name]] if name in _NOT_THE_PAPERS else []
         self._seed = config.seed
-        self._images = images.reshape(len(images), -1)
+        self.images = images.reshape(len(images), -1)
 
         size = self.counts[-1]
         self._blocks = select_blocks(len(images), size, config.seeds, config.seed)
@@ -210,7 +211,7 @@ class Study:
 
     def patterns(self, repetition: int) -> Float[Array, "n d"]:
         """The images of one block, flattened."""
-        return jnp.asarray(self._images[self._blocks[repetition]])
+        return jnp.asarray(self.images[self._blocks[repetition]])
 
     def queries(self, repetition: int, corruption: Corruption) -> Float[Array, "n d"]:
         """The corrupted images of one block: the same draw for every memory and count."""
@@ -326,8 +327,8 @@ def measure(
     task = functools.lru_cache(maxsize=1)(study.task if task is None else task)
 
     def cell(name: str, corruption: Corruption, repetition: int) -> dict[str, Any]:
-        arrays = [array[: max(steps)] for array in task(repetition, corruption)]
-        curve = capacity_curve(*arrays, jnp.asarray(steps), limits, memory=memories[name])
+        asked = Task(*(array[: max(steps)] for array in task(repetition, corruption)))
+        curve = capacity_curve(*asked, jnp.asarray(steps), limits, memory=memories[name])
         return {
             f"index recall of {max(steps)}": float(curve.recalled[-1]),  # for the progress bar
             "correct": curve.correct.tolist(),
