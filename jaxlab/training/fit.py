@@ -94,8 +94,9 @@ def fit(
         evaluate: ``evaluate(state) -> metrics``, called every ``evaluate_every`` steps and at the
             end; must not use up the state.
         evaluate_every: steps between evaluations.
-        metrics_path: JSON-lines file to which records are appended; when resuming, lines after the
-            resumed step are dropped first, so that no step is there twice.
+        metrics_path: JSON-lines file to which records are appended; lines after the step the run
+            starts from are dropped first, all of them when it starts anew, so that no step is there
+            twice.
         log_every: steps between records.
         title: what the progress line is headed with.
         progress: makes the :class:`jaxlab.progress.Progress` of the run, called as
@@ -107,8 +108,9 @@ def fit(
     Raises:
         TrainingInterrupted: after a signal, once the state is saved.
         CheckpointError: if a checkpoint cannot be written, or none of those there can be read.
-        ValueError: if an argument is out of range, a metric is not a scalar, or ``checkpoint_dir``
-            holds another run: other shapes, another PRNG key, or more than ``num_steps`` steps.
+        ValueError: if an argument is out of range, a metric is not a scalar or is called ``step``,
+            or ``checkpoint_dir`` holds another run: other shapes, another PRNG key, or more than
+            ``num_steps`` steps.
 
     Cost: that of the steps, and a copy of the state at the start.
 
@@ -160,6 +162,9 @@ def fit(
             if logging or stopping:
                 fetched = [(at, _numbers(values)) for at, values in jax.device_get(pending)]
                 pending.clear()
+                for _, values in fetched:
+                    expected = "no metric of this name, it is the record's own"
+                    require("step" not in values, "metrics", "step", expected)
                 if nonfinite_step is None and (found := _first_nonfinite(fetched)) is not None:
                     nonfinite_step, what = found
                     bar.message(f"step {nonfinite_step}: {what}; training goes on")

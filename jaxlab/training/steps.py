@@ -174,7 +174,7 @@ def _checked(loss_fn: LossFunction) -> Callable[..., tuple[Array, tuple[PyTree, 
         require(jnp.shape(loss) == () and floating, "loss_fn", loss, "a real scalar loss")
         before, after = _signature(model_state), _signature(new_state)
         require(before == after, "loss_fn", after, f"a model_state like the one it got, {before}")
-        for name in ("loss", "grad_norm"):
+        for name in ("loss", "grad_norm", "step"):  # fit records the step number
             require(
                 name not in metrics, "loss_fn", name, "no metric of this name, the step adds it"
             )

@@ -286,7 +286,7 @@ def test_bad_arguments_are_refused(options, message):
 
 
 @pytest.mark.usefixtures("bad_input")
-def test_states_and_metrics_that_are_not_scalar_are_refused(devices):
+def test_unfit_states_and_metrics_are_refused(devices):
     def vector_fn(params, model_state, batch, key):
         return jnp.sum(params), (model_state, {"all": params})
 
@@ -295,5 +295,11 @@ def test_states_and_metrics_that_are_not_scalar_are_refused(devices):
     step = jax.jit(make_train_step(vector_fn, optimizer))
     with pytest.raises(ValueError, match=r"metrics\['all'\]: expected a scalar"):
         fit(state, step, BATCHES, num_steps=1)
+
+    def counting(state, batch):
+        return state, {"step": jnp.float32(0)}
+
+    with pytest.raises(ValueError, match=r"metrics: expected no metric of this name.*'step'"):
+        fit(state, counting, BATCHES, num_steps=1)
     with pytest.raises(ValueError, match=r"state: expected a scalar step.*pmap_replicate"):
         fit(pmap_replicate(state, devices), step, BATCHES, num_steps=1)

@@ -189,6 +189,7 @@ def returns(change):
             "a model_state like the one it got",
         ),
         (returns(lambda loss, aux: (loss, (aux[0], {"loss": loss}))), "no metric of this name"),
+        (returns(lambda loss, aux: (loss, (aux[0], {"step": loss}))), "no metric of this name"),
     ],
 )
 def test_refuses_a_loss_function_that_breaks_its_promise(function, message):
