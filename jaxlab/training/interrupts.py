@@ -6,8 +6,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 __all__ = ["StopRequest", "TrainingInterrupted", "stop_signals"]
+
+
+_AT_ONCE: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -50,12 +57,12 @@ def stop_signals() -> Iterator[StopRequest]:
         'SIGINT'
     """
     stop = StopRequest()
-    previous = {}
+    previous: dict[signal.Signals, Any] = {}
 
     def request(number: int, frame: FrameType | None) -> None:
         stop.signal = signal.Signals(number).name
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in previous:
+            signal.signal(each, _AT_ONCE[each])
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

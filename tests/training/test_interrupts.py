@@ -31,6 +31,27 @@ def test_a_second_ctrl_c_acts_at_once():
     assert [signal.getsignal(each) for each in NUMBERS] == before
 
 
+def test_a_handler_that_was_not_set_from_python_stays(monkeypatch):
+    before = [signal.getsignal(each) for each in NUMBERS]
+    ask = signal.getsignal
+
+    def foreign(number):
+        return None if number == signal.SIGTERM else ask(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(signal, "getsignal", foreign)
+        kept = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            with stop_signals() as stop:
+                signal.raise_signal(signal.SIGINT)
+                assert stop.signal == "SIGINT"
+                assert ask(signal.SIGINT) is signal.default_int_handler
+                assert ask(signal.SIGTERM) is signal.SIG_IGN
+        finally:
+            signal.signal(signal.SIGTERM, kept)
+    assert [signal.getsignal(each) for each in NUMBERS] == before
+
+
 def test_another_thread_leaves_the_handlers_alone():
     before = [signal.getsignal(each) for each in NUMBERS]
     seen = []
