@@ -39,6 +39,7 @@ __all__ = [
 _PREFIX = "step-"
 _UNFINISHED, _DISCARDED = ".writing-", ".deleting-"
 _SUMS = "SHA256SUMS"
+_NONE, _UNREADABLE = -1, -2  # in place of a step
 
 
 class CheckpointError(RuntimeError):
@@ -120,7 +121,8 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
         A :class:`Restored`, bit for bit the state that was saved, or ``None``.
 
     Raises:
-        CheckpointError: if there are checkpoints and not one is readable.
+        CheckpointError: if there are checkpoints and not one is readable; on every process, if they
+            did not all choose the same one.
         ValueError: if the newest readable one belongs to another model or optimizer, naming the
             leaves that differ.
 
@@ -128,13 +130,19 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
     """
     root = Path(directory).absolute()
     skipped: list[str] = []
+    found: tuple[int, dict[str, Any], dict[str, Any]] | None = None
     for step in reversed(checkpoint_steps(root)):
         path = checkpoint_path(root, step)
         try:
-            arrays, leaves = _read(path)
+            found = (step, *_read(path))
+            break
         except Exception as error:  # whatever damage does to the reader, the next one may be whole
             skipped.append(f"checkpoint {path} is unreadable: {_reason(error)}")
-            continue
+    # before anything is raised, so that no process waits for another
+    _require_same_on_all(found[0] if found is not None else _UNREADABLE if skipped else _NONE)
+    if found is not None:
+        step, arrays, leaves = found
+        path = checkpoint_path(root, step)
         return Restored(_from_host(arrays, leaves, like, path), path, tuple(skipped))
     if skipped:
         raise CheckpointError(
@@ -270,6 +278,19 @@ def _on_any_process(flag: bool) -> bool:
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def _require_same_on_all(step: int) -> None:
+    """Refuse, on every process, that they go on from different steps."""
+    if jax.process_count() == 1:
+        return
+    chosen = multihost_utils.process_allgather(np.array(step, np.int32)).tolist()
+    if len(set(chosen)) > 1:
+        words = {_NONE: "no checkpoint", _UNREADABLE: "no readable one"}
+        listed = ", ".join(
+            f"process {process}: {words.get(at, f'step {at}')}" for process, at in enumerate(chosen)
+        )
+        raise CheckpointError(f"the processes found different newest checkpoints: {listed}")
 
 
 def _discard(path: Path) -> None:

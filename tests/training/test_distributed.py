@@ -5,9 +5,17 @@ import json
 import socket
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.training import checkpoint_steps, epoch_batches, fit, make_train_step
+from jaxlab.training import (
+    checkpoint_path,
+    checkpoint_steps,
+    epoch_batches,
+    fit,
+    make_train_step,
+    save_checkpoint,
+)
 from tests.training.problem import OPTIMIZERS, data, initial_state, loss_fn
 from tests.training.test_resume import TIMEOUT, start
 
@@ -18,10 +26,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_two_processes_train_like_one(tmp_path):
+def both(role, directory):
+    """What two processes of one role print, and that neither failed."""
     port = free_port()
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    processes = [start("distributed", tmp_path, port, number, **flags) for number in (0, 1)]
+    processes = [start(role, directory, port, number, **flags) for number in (0, 1)]
     try:
         outputs = [process.communicate(timeout=TIMEOUT) for process in processes]
     finally:
@@ -29,6 +38,11 @@ def test_two_processes_train_like_one(tmp_path):
             process.kill()
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors
+    return outputs
+
+
+def test_two_processes_train_like_one(tmp_path):
+    outputs = both("distributed", tmp_path)
 
     # process 1 was told to stop during step 3; both agreed on it at step 4, the next logged one
     assert "stopped by a signal to another process after step 4 of 8" in outputs[0][0]
@@ -54,3 +68,21 @@ def test_two_processes_train_like_one(tmp_path):
     np.testing.assert_allclose(
         [line["loss"] for line in lines], [record["loss"] for record in one.history], rtol=1e-5
     )
+
+
+def test_processes_that_would_go_on_from_different_steps_are_all_stopped(tmp_path):
+    state = initial_state()
+    saved = {"same": ((1, 2), (1, 2)), "older": ((1, 2), (1,)), "damaged": ((), (1,))}
+    for case, of_process in saved.items():
+        for process, steps in enumerate(of_process):
+            for step in steps:
+                save_checkpoint(tmp_path / case / str(process), state.replace(step=jnp.int32(step)))
+    (checkpoint_path(tmp_path / "damaged" / "1", 1) / "leaves.json").write_text("{}")
+    start = "the processes found different newest checkpoints: process 0: "
+    for output, _ in both("restoring", tmp_path):
+        lines = [line for line in output.splitlines() if not line.startswith("[Gloo]")]
+        assert lines == [
+            "same 2",
+            f"older {start}step 2, process 1: step 1",
+            f"damaged {start}no checkpoint, process 1: no readable one",
+        ]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.training import (
+    CheckpointError,
     create_train_state,
     data_parallel,
     epoch_batches,
@@ -118,6 +119,18 @@ def distributed(directory, port, process):
     np.savez(directory / f"{process}.npz", params=result.state.params["out"], **out)
 
 
+def restoring(directory, port, process):
+    """One of two hosts that look at directories of their own; each says how it ended."""
+    initialize_distributed(f"localhost:{port}", 2, int(process), timeout=60)
+    for case in ("same", "older", "damaged"):
+        try:
+            found = restore_checkpoint(Path(directory) / case / process, initial_state())
+            print(case, "none" if found is None else int(found.state.step), flush=True)
+        except CheckpointError as error:
+            print(case, error, flush=True)
+
+
 if __name__ == "__main__":
-    role = {function.__name__: function for function in (killed, interrupted, saving, distributed)}
+    ROLES = (killed, interrupted, saving, distributed, restoring)
+    role = {function.__name__: function for function in ROLES}
     role[sys.argv[1]](*sys.argv[2:])
