@@ -112,6 +112,8 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
 def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> Restored | None:
     """The newest readable checkpoint in ``directory``; ``None`` if there is none at all.
 
+    With several processes all must call this.
+
     Args:
         directory: where :func:`save_checkpoint` wrote.
         like: a state of the same structure, shapes and dtypes, whose values do not matter: the

@@ -176,7 +176,7 @@ def _checked(loss_fn: LossFunction) -> Callable[..., tuple[Array, tuple[PyTree, 
         require(before == after, "loss_fn", after, f"a model_state like the one it got, {before}")
         for name in ("loss", "grad_norm", "step"):  # fit records the step number
             require(
-                name not in metrics, "loss_fn", name, "no metric of this name, the step adds it"
+                name not in metrics, "loss_fn", name, "no metric of this name, step or fit adds it"
             )
         return loss, (new_state, _as_floats(metrics))
 
