@@ -149,7 +149,8 @@ def _logdet(
         krylov = tridiagonalize(operator, probe, lanczos_steps)
         values, vectors, there = krylov.eigenpairs()
         shifted = jnp.where(there, values + ridge, 1)
-        positive = jnp.all(shifted > jnp.finfo(shifted.dtype).eps * jnp.max(shifted))
+        largest = jnp.max(jnp.where(there, shifted, 0))
+        positive = jnp.all(~there | (shifted > jnp.finfo(shifted.dtype).eps * largest))
         logarithms = jnp.log(jnp.where(shifted > 0, shifted, 1))
         weights = jnp.where(there, jnp.square(vectors[0]), 0)
         return operator.size * jnp.sum(weights * logarithms), positive, krylov.finite
