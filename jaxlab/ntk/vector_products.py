@@ -135,18 +135,21 @@ def ntk_vp(
         >>> matvec(jnp.array([[1.0], [1.0]])).tolist()  # the kernel is [[5, 6], [6, 9]]
         [[11.0], [15.0]]
     """
+    axes = varying((params, x1, x2))
+    params, x1 = vary((params, x1), axes)
+    x2 = x1 if x2 is None else vary(x2, axes)
     leaves, _, merge = differentiable(params)
-    x2 = x1 if x2 is None else x2
     push = _push(lambda leaves: apply_fn(merge(leaves), x1), leaves)
     outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
     shapes = jax.tree.map(jnp.shape, outputs)
 
+    def cotangent(value: Any, like: Array) -> Array:
+        return vary(jnp.asarray(value, like.dtype), varying(like))
+
     def matvec(v: PyTree) -> PyTree:
         given = jax.tree.map(jnp.shape, v)
         require(given == shapes, "v", given, f"the shapes of the outputs on x2, {shapes}")
-        (product,) = push(
-            pull(jax.tree.map(lambda value, like: jnp.asarray(value, like.dtype), v, outputs))
-        )
+        (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
         return product
 
     return matvec

@@ -99,6 +99,39 @@ def test_product_of_several_outputs_has_their_cross_terms():
     assert got["b"].tolist() == [[18.0]]
 
 
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_rows_over_devices(devices, data, check_vma):
+    """Parameters that all devices share are not summed over them."""
+    params = [jnp.asarray(leaf, jnp.float32) for leaf in data[2]]
+    draw = np.random.default_rng(2)
+    x, v = draw.standard_normal((16, 3)), draw.standard_normal((3, 5))
+    x, v = jnp.asarray(x, jnp.float32), jnp.asarray(v, jnp.float32)
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+
+    def sharded(function, *specs):
+        return jax.jit(
+            jax.shard_map(
+                function, mesh=mesh, in_specs=specs, out_specs=split, check_vma=check_vma
+            )
+        )
+
+    def product(x1, x2, params, v):
+        return ntk_vp(network, x1, x2, params)(v)
+
+    got = sharded(product, split, whole, whole, whole)(x, x[:3], params, v)
+    np.testing.assert_allclose(got, product(x, x[:3], params, v), rtol=1e-4, atol=1e-4)
+
+    def own(x, params, v):
+        return ntk_vp(network, x, None, params)(v)
+
+    vector = jnp.asarray(draw.standard_normal((16, 5)), jnp.float32)
+    got = sharded(own, split, whole, split)(x, params, vector)
+    for rows in np.arange(16).reshape(8, 2):
+        expected = own(x[rows], params, vector[rows])
+        np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("v", [np.ones((2, 5)), np.ones(15), {"v": np.ones((3, 5))}])
 def test_vector_of_another_shape_is_refused(bad_input, data, v):
     matvec = ntk_vp(network, *data)
