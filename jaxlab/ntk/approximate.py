@@ -12,7 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
 from jaxlab.checks import check_integer
+from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import prepare
+from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
 
@@ -98,7 +100,7 @@ def sketched_ntk(
     """Unbiased estimate of the kernel from ``dim`` random projections of the Jacobians.
 
     ``Θ̃ = (1/dim) Σ_k (J₁ g_k)(J₂ g_k)ᵀ`` with independent random signs ``g_k ∈ {±1}^P``, each
-    projection one forward-mode derivative. ``E Θ̃ = Θ``, and an entry between gradients ``a`` and
+    projection one product with each Jacobian. ``E Θ̃ = Θ``, and an entry between gradients ``a`` and
     ``b`` has variance ``(‖a‖²‖b‖² + (a·b)² − 2 Σ_i a_i² b_i²) / dim``. The rank is at most
     ``dim``; with ``x2=None`` the estimate is positive semi-definite.
 
@@ -117,12 +119,12 @@ def sketched_ntk(
         Kernel ``[N₁, N₂, o₁, o₁, …]`` for each leaf of the output.
 
     Raises:
-        ValueError: ``dim < 1``; axes, parameters or outputs that :func:`jaxlab.ntk.kernel.ntk_fn`
-            refuses.
+        ValueError: ``dim < 1``; an unknown ``precision``; axes, parameters or outputs that
+            :func:`jaxlab.ntk.kernel.ntk_fn` refuses.
 
     Cost:
-        ``dim`` forward-mode passes over both batches and ``2 N² O² dim`` operations; memory for
-        the projections ``N O dim`` and the activations of the batches.
+        ``dim`` passes over both batches at the cost of forward mode and ``2 N² O² dim`` operations;
+        memory for the projections ``N O dim`` and the activations of the batches.
 
     Source:
         Johnson and Lindenstrauss 1984; Achlioptas 2003 (random signs). An approximation.
@@ -135,6 +137,7 @@ def sketched_ntk(
         [[9.0, 6.0], [6.0, 4.0]]
     """
     check_integer("dim", dim, minimum=1)
+    check_precision(precision)
     problems, structure = prepare(
         apply_fn,
         x1,
@@ -146,12 +149,12 @@ def sketched_ntk(
     )
     keys = jax.random.split(key, dim)
     kernels = []
-    with jax.default_matmul_precision(precision):
+    with at_precision(precision):
         for problem in problems:
 
             def project(x: PyTree, problem: Any = problem) -> Any:
-                _, push = jax.linearize(lambda leaves: problem.apply(leaves, x), problem.leaves)
-                return jax.lax.map(lambda k: push(_signs(k, problem.leaves)), keys)
+                push = push_forward(lambda leaves: problem.apply(leaves, x), problem.leaves)
+                return jax.lax.map(lambda k: push((_signs(k, problem.leaves),))[0], keys)
 
             left = project(problem.x1)
             right = left if problem.symmetric else project(problem.x2)

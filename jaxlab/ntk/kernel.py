@@ -5,7 +5,6 @@ outputs have shape ``(N, o₁, …)``, a kernel has shape ``(N₁, N₂, o₁, o
 sides zipped, first batch first. :func:`jaxlab.ntk.flatten_kernel` makes the matrix of it.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from jaxtyping import Array
 from jaxlab.checks import check_choice, require
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk.cost import cheapest, kernel_estimate
 from jaxlab.ntk.types import (
@@ -82,10 +82,10 @@ def ntk_fn(
         [[6.0, 3.0]]
     """
     check_choice("implementation", implementation, ("auto", *IMPLEMENTATIONS))
-    _check_precision(precision)
+    check_precision(precision)
 
     def kernel(x1: Any, x2: Any, params: Any) -> Any:
-        with _precision(precision):
+        with at_precision(precision):
             problems, structure = prepare(
                 apply_fn,
                 x1,
@@ -136,7 +136,7 @@ def nngp_fn(
         >>> nngp_fn(linear, trace_axes=(-1,))(x, None, jnp.ones((2, 5))).tolist()
         [[9.0, 9.0], [9.0, 9.0]]
     """
-    _check_precision(precision)
+    check_precision(precision)
 
     def outer(problem: Problem) -> Array:
         layout = problem.layout
@@ -149,7 +149,7 @@ def nngp_fn(
         return _symmetrised(product, layout) if problem.symmetric else product
 
     def kernel(x1: Any, x2: Any, params: Any) -> Any:
-        with _precision(precision):
+        with at_precision(precision):
             problems, structure = prepare(
                 apply_fn,
                 x1,
@@ -278,17 +278,3 @@ def _symmetrised(kernel: Array, layout: Layout) -> Array:
         for letter in letters
     ]
     return (kernel + jnp.transpose(kernel, order)) / 2
-
-
-def _check_precision(precision: str | None) -> None:
-    try:
-        with _precision(precision):
-            pass
-    except ValueError as error:
-        raise ValueError(f"precision: {error}") from error
-
-
-def _precision(precision: str | None) -> contextlib.AbstractContextManager[Any]:
-    return (
-        contextlib.nullcontext() if precision is None else jax.default_matmul_precision(precision)
-    )

@@ -3,7 +3,7 @@
 With the data cut into micro-batches ``b``, a product takes two passes over them::
 
     u  =  Σ_b J_bᵀ v_b            (reverse mode, one set of parameters)
-    (Θ v)_b  =  J_b u             (forward mode)
+    (Θ v)_b  =  J_b u             (its transpose, at the cost of forward mode)
 
 Nothing of the size of the kernel exists at any moment, and no activations are kept between passes.
 """
@@ -20,7 +20,9 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
+from jaxlab.ntk._push import push_forward
 from jaxlab.ntk._varying import vary_together
 from jaxlab.ntk.types import ApplyFn
 
@@ -114,11 +116,11 @@ class DatasetOperator(NTKOperator):
 
         def push(rows: Array, start: Array) -> tuple[Array, None]:
             function, first = network(start)
-            _, part = jax.jvp(function, (problem.leaves,), (direction,))
+            (part,) = push_forward(function, problem.leaves)((direction,))
             part = part.astype(rows.dtype)
             return jax.lax.dynamic_update_slice_in_dim(rows, part, first, 0), None
 
-        with jax.default_matmul_precision(self.precision):
+        with at_precision(self.precision):
             total = [jnp.zeros_like(leaf, dtype=self.dtype) for leaf in problem.leaves]
             total, _ = jax.lax.scan(accumulate, total, starts)
             if self.axis_name is not None:
@@ -151,7 +153,7 @@ class DatasetOperator(NTKOperator):
                 start=jnp.zeros((), self.dtype),
             )
 
-        with jax.default_matmul_precision(self.precision):
+        with at_precision(self.precision):
             entries = jax.lax.map(
                 entry, jnp.arange(math.prod(self.shape)), batch_size=self.micro_batch
             )
@@ -224,19 +226,19 @@ def dataset_operator(
         micro_batch: most examples looked at at once; static. Sizes that do not divide ``n`` are
             allowed: the last micro-batch then overlaps the one before, and counts no row twice.
         axis_name: mesh axis, or axes, over which the examples are sharded; static.
-        precision: of matrix products, as ``jax.default_matmul_precision`` takes it; static.
+        precision: of matrix products, as :func:`jaxlab.ntk.kernel.ntk_fn` takes it; static.
 
     Returns:
         The operator, on vectors of shape ``[n, o₁, …]``; a PyTree. Products accumulate in float32,
         or in float64 for float64 parameters.
 
     Raises:
-        ValueError: ``micro_batch < 1``; leaves of ``x`` or outputs without ``n`` rows; more than
-            one output; parameters without a leaf of floating dtype or with complex ones; in
-            ``matvec``, a vector of another shape.
+        ValueError: ``micro_batch < 1``; an unknown ``precision``; leaves of ``x`` or outputs
+            without ``n`` rows; more than one output; parameters without a leaf of floating dtype
+            or with complex ones; in ``matvec``, a vector of another shape.
 
     Cost:
-        A product: two forward, one backward and one forward-mode pass, ``O(n[FP])``; temporary
+        A product: two forward, one backward and one transposed backward pass, ``O(n[FP])``; temporary
         memory for two sets of parameters and the activations of one micro-batch. The diagonal:
         ``nO`` gradients.
 
@@ -252,6 +254,7 @@ def dataset_operator(
         [5.0, 9.0, 2.0]
     """
     check_integer("micro_batch", micro_batch, minimum=1)
+    check_precision(precision)
     problem = _problem(apply_fn, params, x)
     dtype = jnp.promote_types(problem.dtype, _output(problem).dtype)
     return DatasetOperator(

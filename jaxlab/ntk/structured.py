@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, axes_of_leaves, prepare
 from jaxlab.ntk._sides import (
     Factors,
@@ -110,6 +111,7 @@ def factors(
     *,
     vmap_axes: int | VmapAxes | None = None,
     like: Factors | None = None,
+    precision: str | None = "highest",
     options: StructuredOptions = StructuredOptions(),  # noqa: B008 (immutable)
 ) -> Factors:
     """Cotangents and operands of one batch, from which :func:`contract` makes kernels.
@@ -124,6 +126,7 @@ def factors(
         vmap_axes: axis of the examples in ``x`` and the output, when the network does not let them
             interact; None when it may.
         like: factors of another batch of the same network, whose form is taken over.
+        precision: of matrix products, as :func:`jaxlab.ntk.ntk_fn` takes it.
         options: see :class:`StructuredOptions`.
 
     Raises:
@@ -142,14 +145,16 @@ def factors(
         >>> contract(one, two).shape
         (2, 1, 1, 1)
     """
-    problems, _ = prepare(
-        apply_fn, x, None, params, trace_axes=(), diagonal_axes=(), vmap_axes=vmap_axes
-    )
-    require(len(problems) == 1, "apply_fn", len(problems), "a function that returns one array")
-    problem = problems[0]
-    choices = None if like is None else in_form_of(like, survey_of(problem, x, options))
-    limit = limit_of(options, problem.dtype)
-    return side_of(problem, x, problem.shape1, options, choices, limit, None)
+    check_precision(precision)
+    with at_precision(precision):
+        problems, _ = prepare(
+            apply_fn, x, None, params, trace_axes=(), diagonal_axes=(), vmap_axes=vmap_axes
+        )
+        require(len(problems) == 1, "apply_fn", len(problems), "a function that returns one array")
+        problem = problems[0]
+        choices = None if like is None else in_form_of(like, survey_of(problem, x, options))
+        limit = limit_of(options, problem.dtype)
+        return side_of(problem, x, problem.shape1, options, choices, limit, None)
 
 
 def contract(
@@ -158,6 +163,7 @@ def contract(
     *,
     trace_axes: tuple[int, ...] = (),
     diagonal_axes: tuple[int, ...] = (),
+    precision: str | None = "highest",
 ) -> Float[Array, "..."]:
     """The kernel between two batches of which the factors are known.
 
@@ -166,12 +172,14 @@ def contract(
         right: factors of the second batch.
         trace_axes: output axes that are averaged over.
         diagonal_axes: output axes that appear once.
+        precision: of matrix products, as :func:`jaxlab.ntk.ntk_fn` takes it.
 
     Returns:
         The kernel, axes zipped, as :func:`jaxlab.ntk.ntk_fn` returns it.
 
     Raises:
-        ValueError: the factors are not of one network in one form, or axes do not fit.
+        ValueError: the factors are not of one network in one form; axes do not fit, or are in both
+            tuples; an unknown ``precision``.
 
     Cost: the contraction alone, ``N² O² min(Y, P)``-like per leaf.
 
@@ -181,6 +189,7 @@ def contract(
         >>> contract(one, one, trace_axes=(-1,)).tolist()
         [[1.0, 3.0], [3.0, 13.0]]
     """
+    check_precision(precision)
     require(
         left.terms == right.terms and left.batch == right.batch,
         "right",
@@ -190,6 +199,8 @@ def contract(
     ndim = len(left.output_shape)
     trace = normalise_axes("trace_axes", trace_axes, ndim)
     diagonal = normalise_axes("diagonal_axes", diagonal_axes, ndim)
+    both = set(trace) & set(diagonal)
+    require(not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too")
     layout = Layout(ndim, trace, diagonal, left.batch)
     for axis in (*trace, *diagonal):
         require(
@@ -199,7 +210,8 @@ def contract(
             f"outputs of size {left.output_shape[axis]} along axis {axis}",
         )
     dtype = jnp.result_type(*jax.tree.leaves([pair[0] for pair in left.arrays]), jnp.float32)
-    kernel = contract_sides(left, right, layout, dtype, None)
+    with at_precision(precision):
+        kernel = contract_sides(left, right, layout, dtype, None)
     return kernel / layout.traced_size(left.output_shape)
 
 

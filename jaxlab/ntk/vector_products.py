@@ -17,7 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
+from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, differentiable
+from jaxlab.ntk._push import push_forward
 from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import ApplyFn
 
@@ -86,12 +88,12 @@ def ntk_vector_products(
             return columns(push, pull, every)
         partner = problem.example(problem.x1, index)
         return columns(
-            _push(lambda leaves: problem.one_example(leaves, partner), leaves), pull, axes
+            push_forward(lambda leaves: problem.one_example(leaves, partner), leaves), pull, axes
         )
 
     dtype = jax.eval_shape(problem.apply, leaves, problem.x2).dtype
     if batch not in shared:
-        push = _push(lambda leaves: problem.apply(leaves, problem.x1), leaves)
+        push = push_forward(lambda leaves: problem.apply(leaves, problem.x1), leaves)
     if batch is None:
         _, pull = jax.vjp(lambda leaves: problem.apply(leaves, problem.x2), leaves)
         found, leading = columns(push, pull, every), layout.right
@@ -105,7 +107,12 @@ def ntk_vector_products(
 
 
 def ntk_vp(
-    apply_fn: ApplyFn, x1: PyTree, x2: PyTree | None, params: PyTree
+    apply_fn: ApplyFn,
+    x1: PyTree,
+    x2: PyTree | None,
+    params: PyTree,
+    *,
+    precision: str | None = "highest",
 ) -> Callable[[PyTree], PyTree]:
     """The product of the kernel with a vector, ``v ↦ J₁ (J₂ᵀ v)``, linearised once.
 
@@ -114,6 +121,7 @@ def ntk_vp(
         x1: first batch.
         x2: second batch; None means ``x1``.
         params: parameters; leaves of floating dtype are differentiated.
+        precision: of matrix products, as :func:`jaxlab.ntk.kernel.ntk_fn` takes it.
 
     Returns:
         ``matvec(v)``: takes what has the shapes of ``apply_fn(params, x2)`` and returns what has
@@ -121,8 +129,8 @@ def ntk_vp(
         kernel of all of them together. The kernel is not divided by anything.
 
     Raises:
-        ValueError: parameters that cannot be differentiated; ``v`` of another structure or shape
-            than the outputs on ``x2``.
+        ValueError: parameters that cannot be differentiated; an unknown ``precision``; ``v`` of
+            another structure or shape than the outputs on ``x2``.
 
     Cost: each product is one reverse-mode and one forward-mode pass; memory for one set of
     parameters and the activations of both batches. Section 3.2 of the paper.
@@ -135,12 +143,14 @@ def ntk_vp(
         >>> matvec(jnp.array([[1.0], [1.0]])).tolist()  # the kernel is [[5, 6], [6, 9]]
         [[11.0], [15.0]]
     """
+    check_precision(precision)
     axes = varying((params, x1, x2))
     params, x1 = vary((params, x1), axes)
     x2 = x1 if x2 is None else vary(x2, axes)
     leaves, _, merge = differentiable(params)
-    push = _push(lambda leaves: apply_fn(merge(leaves), x1), leaves)
-    outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
+    with at_precision(precision):
+        push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
+        outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
     shapes = jax.tree.map(jnp.shape, outputs)
 
     def cotangent(value: Any, like: Array) -> Array:
@@ -149,19 +159,11 @@ def ntk_vp(
     def matvec(v: PyTree) -> PyTree:
         given = jax.tree.map(jnp.shape, v)
         require(given == shapes, "v", given, f"the shapes of the outputs on x2, {shapes}")
-        (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
+        with at_precision(precision):  # custom reverse-mode rules are traced here
+            (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
         return product
 
     return matvec
-
-
-def _push(function: Callable[..., Any], leaves: list[Array]) -> Callable[..., Any]:
-    """``J`` as the transpose of ``Jᵀ``: the cost of forward mode, also where that is not defined.
-
-    A function with a custom reverse-mode rule has no forward-mode one.
-    """
-    outputs, pull = jax.vjp(function, leaves)
-    return jax.linear_transpose(pull, outputs)
 
 
 def _map(function: Callable[[Array], Array], xs: Array, batch: int) -> Array:

@@ -7,6 +7,8 @@ import pytest
 
 from jaxlab.ntk.approximate import pseudo_ntk_fn, sketched_ntk
 from jaxlab.ntk.types import VmapAxes
+from tests.ntk.nets import NETS
+from tests.ntk.oracle import brute_force
 
 KEYS = jax.random.split(jax.random.key(1), 4)
 PARAMS = {"w": jax.random.normal(KEYS[0], (3, 4)), "v": jax.random.normal(KEYS[1], (4, 3))}
@@ -60,6 +62,32 @@ def test_sketch_of_one_batch_is_positive_semi_definite_and_axes_are_those_of_the
     np.testing.assert_allclose(both, full, rtol=1e-4, atol=1e-5)
 
 
+def test_sketch_without_forward_mode(x64):
+    net = NETS["custom_vjp"]
+    keys = jax.random.split(KEYS[3], 20)
+    sketch = jax.jit(
+        jax.vmap(lambda key: sketched_ntk(key, net.apply_fn, net.x1, net.x2, net.params, dim=400))
+    )(keys)
+    expected = brute_force(net.apply_fn, net.x1, net.x2, net.params)
+    error = np.abs(np.mean(sketch, axis=0) - expected).max()
+    assert error < 0.1 * np.abs(expected).max()
+
+
+def test_precision_reaches_every_product():
+    def precisions(precision):
+        def sketch(x1, x2, params):
+            return sketched_ntk(KEYS[0], network, x1, x2, params, dim=2, precision=precision)
+
+        text = jax.jit(sketch).lower(X1, X2, PARAMS).as_text()
+        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+
+    assert len(precisions("highest")) > 1
+    assert all(precisions("highest"))
+    assert not any(precisions(None))
+    with jax.default_matmul_precision("highest"):
+        assert all(precisions(None))
+
+
 def test_outputs_in_a_dictionary():
     def two(params, x):
         return {"all": network(params, x), "one": network(params, x)[:, 0]}
@@ -74,5 +102,7 @@ def test_outputs_in_a_dictionary():
 def test_refused(bad_input):
     with pytest.raises(ValueError, match="dim"):
         sketched_ntk(KEYS[0], network, X1, None, PARAMS, dim=0)
+    with pytest.raises(ValueError, match="precision"):
+        sketched_ntk(KEYS[0], network, X1, None, PARAMS, dim=1, precision="exact")
     with pytest.raises(ValueError, match="trace_axes"):
         sketched_ntk(KEYS[0], network, X1, None, PARAMS, dim=1, trace_axes=(2,))

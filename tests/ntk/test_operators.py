@@ -10,6 +10,9 @@ from scipy.sparse.linalg import aslinearoperator, cg
 
 from jaxlab.ntk.counting import count_flops
 from jaxlab.ntk.products import dataset_operator, dense_operator, ntk_vp, to_lineax, to_scipy
+from tests.ntk.nets import NETS
+from tests.ntk.oracle import brute_force as brute_force_of_nets
+from tests.ntk.oracle import to_matrix
 
 N = 11
 KEYS = jax.random.split(jax.random.key(0), 6)
@@ -142,6 +145,29 @@ def test_sharded_examples_equal_whole(devices):
     np.testing.assert_allclose(got.reshape(24, 2), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_network_without_forward_mode(x64):
+    net = NETS["custom_vjp"]
+    matrix = to_matrix(brute_force_of_nets(net.apply_fn, net.x1, net.x1, net.params))
+    operator = dataset_operator(net.apply_fn, net.params, net.x1, micro_batch=2)
+    vector = np.random.default_rng(0).normal(size=operator.shape)
+    got, diagonal = product(operator, vector)
+    np.testing.assert_allclose(got.ravel(), matrix @ vector.ravel(), rtol=1e-10)
+    np.testing.assert_allclose(diagonal.ravel(), np.diag(matrix), rtol=1e-10)
+
+
+def test_precision_reaches_every_product():
+    def precisions(precision):
+        operator = dataset_operator(network, PARAMS, X, micro_batch=4, precision=precision)
+        text = jax.jit(lambda v: (operator.matvec(v), operator.diagonal())).lower(V).as_text()
+        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+
+    assert len(precisions("highest")) > 1
+    assert all(precisions("highest"))
+    assert not any(precisions(None))
+    with jax.default_matmul_precision("highest"):
+        assert all(precisions(None))
+
+
 def test_memory_does_not_grow_with_the_data_and_work_is_linear():
     wide = {
         "w": jax.random.normal(KEYS[0], (16, 128)) / 4,
@@ -187,6 +213,8 @@ def test_scipy_and_lineax_take_the_operator():
 def test_refused(bad_input):
     with pytest.raises(ValueError, match="micro_batch"):
         dataset_operator(network, PARAMS, X, micro_batch=0)
+    with pytest.raises(ValueError, match="precision"):
+        dataset_operator(network, PARAMS, X, micro_batch=4, precision="exact")
     with pytest.raises(ValueError, match="vector"):
         dataset_operator(network, PARAMS, X, micro_batch=4).matvec(V[:3])
     with pytest.raises(ValueError, match="one array"):

@@ -124,6 +124,35 @@ def test_factors_are_kept_and_contracted(x64):
         contract(one, two, diagonal_axes=(0,))
 
 
+def test_precision_reaches_every_product(bad_input):
+    params, x = jax.tree.map(jnp.float32, (TWO_LAYERS, BATCH))
+
+    def precisions(precision):
+        def kernel(params, x):
+            one = factors(two_layers, params, x, vmap_axes=0, precision=precision)
+            return contract(one, one, precision=precision)
+
+        text = jax.jit(kernel).lower(params, x).as_text()
+        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+
+    assert len(precisions("highest")) > 1
+    assert all(precisions("highest"))
+    assert not any(precisions(None))
+    with jax.default_matmul_precision("highest"):
+        assert all(precisions(None))
+    one = factors(two_layers, params, x)
+    with pytest.raises(ValueError, match="precision"):
+        factors(two_layers, params, x, precision="exact")
+    with pytest.raises(ValueError, match="precision"):
+        contract(one, one, precision="exact")
+
+
+def test_axes_of_a_contraction_are_traced_or_kept(bad_input):
+    one = factors(two_layers, TWO_LAYERS, BATCH)
+    with pytest.raises(ValueError, match="diagonal_axes: expected no axis that is in trace_axes"):
+        contract(one, one, trace_axes=(1,), diagonal_axes=(-2, -1))
+
+
 def test_factors_refuse_each_other(bad_input):
     one = factors(two_layers, TWO_LAYERS, BATCH, vmap_axes=0)
     other = factors(two_layers, TWO_LAYERS, BATCH)

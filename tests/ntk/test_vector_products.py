@@ -99,6 +99,25 @@ def test_product_of_several_outputs_has_their_cross_terms():
     assert got["b"].tolist() == [[18.0]]
 
 
+def test_precision_reaches_every_product(bad_input, data):
+    x1, x2, params = jax.tree.map(jnp.float32, data)
+
+    def precisions(precision):
+        def product(x1, x2, params, v):
+            return ntk_vp(network, x1, x2, params, precision=precision)(v)
+
+        text = jax.jit(product).lower(x1, x2, params, jnp.ones((3, 5))).as_text()
+        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+
+    assert len(precisions("highest")) > 1
+    assert all(precisions("highest"))
+    assert not any(precisions(None))
+    with jax.default_matmul_precision("highest"):
+        assert all(precisions(None))
+    with pytest.raises(ValueError, match="precision"):
+        ntk_vp(network, x1, x2, params, precision="exact")
+
+
 @pytest.mark.parametrize("check_vma", [True, False])
 def test_rows_over_devices(devices, data, check_vma):
     """Parameters that all devices share are not summed over them."""
