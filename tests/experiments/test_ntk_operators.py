@@ -1,13 +1,15 @@
 """Kernels that are never formed and condition numbers: brute force, limits, and a run of each."""
 
 import math
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.experiments.ntk import condition_number, vector_products
+from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.ntk import condition_number, condition_number_claims, vector_products
 from jaxlab.experiments.ntk.inputs import load_images
 from jaxlab.ntk.analytic import fully_connected
 from jaxlab.runner.execute import run
@@ -101,6 +103,33 @@ def test_closed_forms_blow_up_in_order_and_fall_to_one_in_chaos():
     assert kappa[32][0] / kappa[16][0] == pytest.approx(chi**-16 / 2, rel=0.2)
     assert kappa[8][1] > kappa[16][1] > kappa[32][1]
     assert kappa[32][1] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(("reliable", "holds"), [(True, True), (False, False)])
+def test_a_condition_number_that_float64_cannot_tell_speaks_for_no_law(reliable, holds):
+    slope, variances = 0.5, (0.3, 0.5)
+    kappa = {depth: slope**-depth / depth for depth in (8, 16)}
+    closed = {
+        str(depth): {"kappa": [value] * 2, "reliable": [True, reliable or depth == 8]}
+        for depth, value in kappa.items()
+    }
+    results = condition_number_claims.Results(
+        variances=variances,
+        depths=(8, 16),
+        widths=(16, 64),
+        slopes={"erf": [slope] * 2},
+        infinite={"erf": closed},
+        finite={
+            ("erf", depth): {"kappa": [[value]] * 2, "reliable": [[True]] * 2}
+            for depth, value in kappa.items()
+        },
+        errors={("erf", width): {"kernel": [width**-0.5]} for width in (16, 64)},
+    )
+    reporter = mock.Mock(spec=Reporter)
+    condition_number_claims.judge(mock.Mock(width=512), results, reporter)
+    found = {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    assert found["ordered-blows-up"] is holds
+    assert found["square-root-of-width"] is True
 
 
 @pytest.mark.slow

@@ -116,7 +116,9 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
             )
             layers = deep - deep // 2
             law = slope ** (-layers / 2) if activation == "relu" else slope**-layers / 2
-            ratios.append(growth / law)
+            ratio = growth / law
+            # NaN, where float64 cannot tell, would drop out of min and max
+            ratios.append(ratio if ratio > 0 else math.inf)
     long_enough = bool(ratios) and deep >= 16
     reporter.verdict(
         "ordered-blows-up",
