@@ -34,7 +34,7 @@ class ConditionNumber(NamedTuple):
     """What :func:`condition_number` returns.
 
     Attributes:
-        value: ``λ_max/λ_min``; infinity where ``λ_min <= 0``.
+        value: ``λ_max/λ_min``; infinity where ``λ_min <= 0``, NaN where an eigenvalue is.
         reliable: whether ``λ_min`` stands out of the rounding errors, ``λ_min > n ε λ_max``.
             Without it the value is one of many that the kernel's precision allows.
         largest: ``λ_max``, in units of the kernel.
@@ -98,9 +98,9 @@ def condition_number(kernel: Float[Array, "..."]) -> ConditionNumber:
     values = eigenvalues(kernel)
     n = values.shape[0]
     require(n > 0, "kernel", kernel, "at least one example")
-    largest, smallest = values[0], values[-1]
-    positive = smallest > 0
-    value = jnp.where(positive, largest / jnp.where(positive, smallest, 1), jnp.inf)
+    largest, smallest = jnp.max(values), jnp.min(values)  # a NaN need not stand at an end
+    low = smallest <= 0
+    value = jnp.where(low, jnp.inf, largest / jnp.where(low, 1, smallest))
     reliable = smallest > n * jnp.finfo(values.dtype).eps * largest
     return ConditionNumber(value, reliable, largest, smallest)
 
@@ -215,14 +215,14 @@ def kernel_distance(kernel1: Float[Array, "..."], kernel2: Float[Array, "..."]) 
     Computed as ``½ ‖K/‖K‖ − K'/‖K'‖‖²``, which keeps small distances exact.
 
     Args:
-        kernel1: any array.
+        kernel1: ``[N1, N2, o, o, ...]``, floating.
         kernel2: one of the same shape.
 
     Returns:
         A number in [0, 2], at most 1 for positive semi-definite kernels; NaN if either is zero.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, the axes do not come in pairs, or a dtype is not floating.
 
     Cost:
         ``O(n²)``.

@@ -44,6 +44,13 @@ def test_condition_number_is_unreliable_where_rounding_decides():
     assert not zero.reliable
 
 
+def test_condition_number_of_a_kernel_with_nan_is_nan():
+    for broken in (jnp.eye(3).at[1, 1].set(jnp.nan), jnp.full((3, 3), jnp.nan)):
+        found = spectrum.condition_number(broken)
+        assert jnp.isnan(found.value)
+        assert not found.reliable
+
+
 def test_ranks_of_projections():
     for rank in (1, 3):
         basis = np.linalg.qr(RNG.standard_normal((6, rank)))[0]
