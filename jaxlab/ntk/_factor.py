@@ -21,7 +21,6 @@ __all__ = [
     "factorize",
     "forever",
     "gain",
-    "null_space",
     "project",
     "solve",
     "whiten",
@@ -137,7 +136,7 @@ def _factorize(k_train_train: Array, diag_reg: Any, *, absolute: bool, method: s
         bound = rounding * jnp.max(jnp.abs(eigenvalues))
         status = jnp.where(eigenvalues[0] > bound, OK, SINGULAR)
         status = jnp.where(eigenvalues[0] < -bound, INDEFINITE, status)
-    status = jnp.where(jnp.all(jnp.isfinite(kernel)), status, NOT_FINITE)
+    status = jnp.where(jnp.all(jnp.isfinite(kernel)), status, NOT_FINITE).astype(jnp.int32)
     return Factor(cholesky, eigenvalues, eigenvectors, shift, status)
 
 
@@ -148,7 +147,7 @@ def _zero(factor: Factor) -> Array:
     return rounding * jnp.max(jnp.abs(factor.eigenvalues))
 
 
-def null_space(factor: Factor) -> Array:
+def _null(factor: Factor) -> Array:
     """Which eigenvalues are zero to working precision."""
     assert factor.eigenvalues is not None
     return factor.eigenvalues <= _zero(factor)
@@ -157,7 +156,7 @@ def null_space(factor: Factor) -> Array:
 def _safe(factor: Factor) -> tuple[Array, Array]:
     """Which eigenvalues are null, and the eigenvalues with 1 in their place."""
     assert factor.eigenvalues is not None
-    null = null_space(factor)
+    null = _null(factor)
     return null, jnp.where(null, 1, factor.eigenvalues)
 
 
@@ -199,13 +198,11 @@ def project(factor: Factor, rows: Array) -> Array:
     if factor.cholesky is not None:
         return rows
     vectors = factor.matrix
-    null = null_space(factor)[:, None]
+    null = _null(factor)[:, None]
     return rows - matmul(vectors, jnp.where(null, matmul(vectors.T, rows), 0))
 
 
 def whiten(factor: Factor, rows: Array) -> Array:
-    """``W`` with ``Wᵀ W = rowsᵀ (K + shift·I)^{−1} rows``."""
-    if factor.cholesky is not None:
-        return jax.scipy.linalg.solve_triangular(factor.cholesky, rows, lower=True)
-    inverse = gain(factor, jnp.full((1,), jnp.inf, factor.dtype))[0]
-    return jnp.sqrt(inverse)[:, None] * matmul(factor.matrix.T, rows)
+    """``W`` with ``Wᵀ W = rowsᵀ (K + shift·I)^{−1} rows``, of a Cholesky factor."""
+    assert factor.cholesky is not None
+    return jax.scipy.linalg.solve_triangular(factor.cholesky, rows, lower=True)

@@ -55,7 +55,7 @@ def gradient_descent(
         momentum: ``μ``, or None for plain gradient descent.
         trace_axes: axes of ``y_train`` that the kernels lack: they are ``K ⊗ I`` there; static.
         rtol: error allowed per step, relative to the state; static.
-        atol: the same in the units of the outputs; static.
+        atol: the same in the units of the outputs, > 0, as the integral begins at zero; static.
         max_steps: most steps of the integrator for all times together; static.
 
     Returns:
@@ -65,7 +65,7 @@ def gradient_descent(
 
     Raises:
         ValueError: kernels and targets do not fit; ``f_test_0`` without ``k_test_train``; a time is
-            negative or infinite, ``learning_rate <= 0``, ``rtol`` or ``atol`` < 0 or
+            negative or infinite, ``learning_rate <= 0``, ``rtol < 0``, ``atol <= 0`` or
             ``max_steps < 1``; ``loss`` does not return a real scalar.
 
     Cost:
@@ -89,7 +89,7 @@ def gradient_descent(
     if momentum is not None:
         check_scalar("momentum", momentum)
     check_scalar("rtol", rtol, minimum=0)
-    check_scalar("atol", atol, minimum=0)
+    check_scalar("atol", atol, above=0)
     check_integer("max_steps", max_steps, minimum=1)
     return _predict(
         loss,
@@ -160,6 +160,7 @@ def _predict(
         finite &= jnp.all(jnp.isfinite(outputs), axis=(1, 2))
         test = rows.restore(outputs, kept, times.shape)
     status = jnp.where(finite, jnp.where(reached, OK, NOT_CONVERGED), NOT_FINITE)
+    status = status.astype(jnp.int32)
     return Predictions(rows.restore(train, None, times.shape), test, status.reshape(times.shape))
 
 

@@ -282,4 +282,4 @@ def status_at(
         if output is not None:
             finite = jnp.all(jnp.isfinite(output), tuple(range(times.ndim, output.ndim)))
             status = jnp.where((status == OK) & ~finite, NOT_FINITE, status)
-    return status
+    return status.astype(jnp.int32)

@@ -126,7 +126,7 @@ def check_independence(
     source, target = jnp.unravel_index(jnp.argmax(matrix), matrix.shape)
     influence = matrix[source, target]
     untested = jnp.where(jnp.any(tested), INDEPENDENT, UNTESTED)
-    status = jnp.where(influence > tolerance, DEPENDENT, untested)
+    status = jnp.where(influence > tolerance, DEPENDENT, untested).astype(jnp.int32)
     return Independence(influence, source, target, status)
 
 

@@ -21,6 +21,11 @@ def test_networks(name):
     assert (found.influence < 1e-6) == net.independent
 
 
+def test_the_status_is_32_bits_wide(x64):
+    found = check_independence(lambda w, x: x * w, jnp.ones(1), jnp.arange(3.0)[:, None])
+    assert found.status.dtype == jnp.int32
+
+
 def test_the_strongest_pair():
     """Example 3 sees a hundredth of example 1, and example 0 a tenth of example 2."""
     mixing = jnp.eye(4).at[3, 1].set(0.01).at[0, 2].set(0.1)

@@ -346,6 +346,24 @@ def test_status_of_bad_kernels_and_of_bad_outputs():
     assert jnp.isfinite(found.test[:, 0]).tolist() == [True, False]  # nor does NaN spread
 
 
+@pytest.mark.usefixtures("x64")
+def test_statuses_are_32_bits_wide():
+    y, kernel = jnp.asarray(Y), jnp.asarray(K_TRAIN)
+    times = jnp.asarray(TIMES)
+    for method in ("eigh", "cholesky"):
+        factor = predict.factorize(kernel, method=method)
+        assert factor.status.dtype == jnp.int32
+        assert predict.kernel_ridge(factor, y, trace_axes=()).status.dtype == jnp.int32
+    factor = predict.factorize(kernel)
+    found = predict.gradient_descent_mse(factor, y, times, **arrays(START))
+    assert found.status.dtype == jnp.int32
+    wide = factor._replace(status=factor.status.astype(jnp.int64))
+    found = predict.gradient_descent_mse(wide, y, times, **arrays(START))
+    assert found.status.dtype == jnp.int32
+    flow = predict.gradient_descent(squared, kernel, y, 1.0, trace_axes=())
+    assert flow.status.dtype == jnp.int32
+
+
 def test_status_of_the_integrator():
     kernel, y = jnp.eye(2), jnp.ones((2, 1))
     short = predict.gradient_descent(squared, kernel, y, jnp.array([0.1, 1e5]), max_steps=40)
@@ -463,6 +481,7 @@ def test_refusals():
         (lambda: ode(squared, kernel, y, 1.0, f_test_0=0.0), "k_test_train"),
         (lambda: ode(squared, kernel, y, 1.0, max_steps=0), "max_steps"),
         (lambda: ode(squared, kernel, y, 1.0, rtol=-1.0), "rtol"),
+        (lambda: ode(squared, kernel, y, 1.0, atol=0.0), "atol: expected a finite number > 0"),
         (lambda: ode(squared, kernel, y, 1.0, momentum=jnp.ones(2)), "momentum"),
         (lambda: ode(squared, jnp.ones((2, 3)), y, 1.0), "k_train_train"),
         (lambda: predict.max_learning_rate(kernel, momentum=2.0), "momentum"),
