@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import require
+from jaxlab.checks import check_scalar, require
 from jaxlab.ntk.operators import NTKOperator
 
 __all__ = ["to_lineax", "to_scipy"]
@@ -51,7 +51,7 @@ def to_lineax(operator: NTKOperator, *, ridge: int | float | Array = 0.0) -> Any
 
     Args:
         operator: not sharded by ``axis_name``: lineax's inner products know no devices.
-        ridge: added to the diagonal, in units of the kernel; may be traced.
+        ridge: ``>= 0``, added to the diagonal, in units of the kernel; may be traced.
 
     Returns:
         ``lineax.FunctionLinearOperator`` on arrays of ``operator.shape``, tagged positive
@@ -59,7 +59,7 @@ def to_lineax(operator: NTKOperator, *, ridge: int | float | Array = 0.0) -> Any
 
     Raises:
         ImportError: lineax is not installed.
-        ValueError: an operator with ``axis_name``.
+        ValueError: an operator with ``axis_name``; a known ``ridge`` negative or not finite.
 
     Example:
         >>> import pytest
@@ -75,6 +75,7 @@ def to_lineax(operator: NTKOperator, *, ridge: int | float | Array = 0.0) -> Any
     except ImportError as error:
         raise ImportError("to_lineax needs the package lineax: pip install lineax") from error
     require(operator.axis_name is None, "operator", operator.axis_name, "one without axis_name")
+    check_scalar("ridge", ridge, minimum=0)
     return lineax.FunctionLinearOperator(
         lambda vector: operator.matvec(vector) + ridge * vector,
         jax.ShapeDtypeStruct(operator.shape, operator.dtype),

@@ -223,3 +223,6 @@ def test_refused(bad_input):
         dataset_operator(network, {"step": 3}, X, micro_batch=4)
     with pytest.raises(ValueError, match="kernel"):
         dense_operator(jnp.ones((2, 3)))
+    pytest.importorskip("lineax")
+    with pytest.raises(ValueError, match="ridge: expected a finite number >= 0"):
+        to_lineax(dense_operator(jnp.eye(3)), ridge=-1.0)
