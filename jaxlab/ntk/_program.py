@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax.extend import core
 from jaxtyping import Array
 
+from jaxlab.ntk._steps import scan_counts
+
 __all__ = ["Program", "Step", "Value", "linear_program"]
 
 Value: TypeAlias = "int | core.Literal"
@@ -66,7 +68,7 @@ class Program(NamedTuple):
     Attributes:
         inputs: one variable per parameter leaf.
         steps: equations in the order of evaluation.
-        outputs: what is returned: one value.
+        output: what is returned: one value.
         residuals: values that linearisation left behind.
         types: shape and dtype of every variable.
         dependent: variables that depend on a parameter.
@@ -134,7 +136,7 @@ class _Builder:
                 if key in equation.params:
                     return self.closed(equation.params[key], inputs)
         if dependent and name == "scan" and equation.params["length"] <= self.max_unroll:
-            return self.unrolled(equation.params, inputs)
+            return self.unrolled(equation, inputs)
         outputs = tuple(
             self.variable(variable.aval, dependent=dependent) for variable in equation.outvars
         )
@@ -160,9 +162,10 @@ class _Builder:
         shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
         return self.closed(jax.make_jaxpr(function)(*shapes), inputs)[0]
 
-    def unrolled(self, params: dict[str, Any], inputs: list[Value]) -> list[Value]:
+    def unrolled(self, equation: core.JaxprEqn, inputs: list[Value]) -> list[Value]:
         """A scan, iteration by iteration."""
-        num_constants, num_carry = _scan_inputs(params)
+        params = equation.params
+        num_constants, num_carry = scan_counts(equation)
         constants, rest = inputs[:num_constants], inputs[num_constants:]
         carry, sequences = rest[:num_carry], rest[num_carry:]
         length = params["length"]
@@ -179,14 +182,6 @@ class _Builder:
             return list(carry)
         columns = zip(*(rows[index] for index in range(length)), strict=True)
         return list(carry) + [self.apply(lambda *ys: jnp.stack(ys), *ys) for ys in columns]
-
-
-def _scan_inputs(params: dict[str, Any]) -> tuple[int, int]:
-    """How many inputs of a scan are constants and how many are carried."""
-    if "num_consts" in params:
-        return params["num_consts"], params["num_carry"]
-    constants, carry, _ = params["ft_in"].unpack()  # newer jax: a tree of the inputs
-    return len(list(constants)), len(list(carry))
 
 
 def linear_program(
