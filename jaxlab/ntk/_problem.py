@@ -24,7 +24,7 @@ class Problem(NamedTuple):
 
     Attributes:
         apply: ``(leaves, x) -> output`` on a whole batch.
-        leaves: the parameters of inexact dtype, flattened.
+        leaves: the parameters of floating dtype, flattened.
         paths: name of each leaf.
         x1: first batch.
         x2: second batch; the same object as ``x1`` when the kernel is symmetric.
@@ -100,7 +100,7 @@ def prepare(
     """One :class:`Problem` per leaf of the output, and the structure of the output.
 
     Raises:
-        ValueError: parameters without a leaf of inexact dtype or with complex ones, outputs that
+        ValueError: parameters without a leaf of floating dtype or with complex ones, outputs that
             are not real arrays, axes out of range, in both tuples or of unequal sizes, example
             axes that do not fit ``x`` or the output.
     """

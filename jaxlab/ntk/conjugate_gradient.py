@@ -94,7 +94,7 @@ def solve(
             preconditioner that is not a PyTree.
 
     Cost:
-        ``steps + 2`` products and memory for four vectors beside that of a product.
+        ``steps + 1`` products and memory for four vectors beside that of a product.
 
     Source:
         Hestenes and Stiefel 1952, *Methods of conjugate gradients for solving linear systems*.
