@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from jaxtyping import Array
 
+from jaxlab.ntk._jacobian import jacobian_contraction
 from jaxlab.ntk._problem import Problem
-from jaxlab.ntk.jacobian import jacobian_contraction
 from jaxlab.ntk.structured import structured_derivatives
 from jaxlab.ntk.types import StructuredOptions
 from jaxlab.ntk.vector_products import ntk_vector_products

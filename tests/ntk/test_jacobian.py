@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlab.ntk._jacobian import contract_jacobians
 from jaxlab.ntk._layout import Layout
-from jaxlab.ntk.jacobian import contract_jacobians
 
 
 def test_contraction_is_the_sum_over_leaves():
