@@ -107,7 +107,7 @@ def _choose(
     if not parts1 and not parts2:
         return Choice("unused", "enters no output", sites)
     if _signatures(parts1) != _signatures(parts2):
-        return Choice("materialised", "is used in several ways", sites)
+        return Choice("materialised", "is used differently by the two batches", sites)
     kinds = {box: uses[0].site.kind for box, uses in parts1.items()}
     structured, weight, orders = 0, 0, []
     for box, kind in kinds.items():

@@ -6,7 +6,7 @@ estimated by :mod:`jaxlab.ntk.counting`; nothing runs and nothing is compiled.
 
 import math
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from jaxlab.checks import check_choice
 from jaxlab.ntk._flops import tally
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._liveness import peak
+from jaxlab.ntk._options import check_options
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk.counting import breakdown, count_flops, peak_bytes
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
@@ -24,11 +25,9 @@ __all__ = [
     "Estimate",
     "ImplementationCost",
     "breakdown",
-    "cheapest",
     "compare",
     "count_flops",
     "format_table",
-    "kernel_estimate",
     "peak_bytes",
 ]
 
@@ -89,13 +88,21 @@ def kernel_estimate(problem: Problem, implementation: str, options: StructuredOp
         True
     """
     check_choice("implementation", implementation, IMPLEMENTATIONS)
+    return _estimate(_program(problem, implementation, options))
 
+
+def kernel_peak(problem: Problem, implementation: str, options: StructuredOptions) -> int:
+    """The bytes of :func:`kernel_estimate` alone, of networks with ``while`` loops too."""
+    return peak(_program(problem, implementation, options))
+
+
+def _program(problem: Problem, implementation: str, options: StructuredOptions) -> Any:
     def kernel(leaves: Any, x1: Any, x2: Any) -> Any:
         x2 = x1 if problem.symmetric else x2
         return _run(problem._replace(leaves=leaves, x1=x1, x2=x2), implementation, options)
 
     x2 = None if problem.symmetric else problem.x2
-    return _estimate(kernel, problem.leaves, problem.x1, x2)
+    return jax.make_jaxpr(kernel)(problem.leaves, problem.x1, x2)
 
 
 _CHOICES: weakref.WeakKeyDictionary[Any, dict[Hashable, str]] = weakref.WeakKeyDictionary()
@@ -186,6 +193,7 @@ def compare(
         >>> rows[0].implementation
         'structured'
     """
+    check_options(options)
     values, structure = jax.tree.flatten(params)
     traced = [i for i, value in enumerate(values) if _is_traced(value)]
 
@@ -209,10 +217,11 @@ def compare(
             entries = sum(math.prod(problem.kernel_shape) for problem in problems)
             return [_run(problem, implementation, options) for problem in problems]
 
-        return _estimate(kernels, [values[i] for i in traced], x1, x2), entries
+        program = jax.make_jaxpr(kernels)([values[i] for i in traced], x1, x2)
+        return _estimate(program), entries
 
     rows = []
-    for name in _ORDER:
+    for name in IMPLEMENTATIONS:
         found, entries = estimate(name)
         rows.append(ImplementationCost(name, *found, found.flops / max(1, entries)))
     return tuple(sorted(rows, key=lambda row: row.flops))
@@ -245,11 +254,8 @@ def format_table(rows: Sequence[ImplementationCost]) -> str:
     )
 
 
-_ORDER = ("structured", "vector_products", "jacobian")
-
-
 def _cheapest(problem: Problem, options: StructuredOptions) -> str:
-    found = {name: kernel_estimate(problem, name, options) for name in _ORDER}
+    found = {name: kernel_estimate(problem, name, options) for name in IMPLEMENTATIONS}
     limit = math.inf if options.memory_limit is None else options.memory_limit
     fitting = {name: one.flops for name, one in found.items() if one.peak_bytes <= limit}
     if not fitting:
@@ -268,8 +274,7 @@ def _run(problem: Problem, implementation: str, options: StructuredOptions) -> A
     return IMPLEMENTATIONS[implementation](problem, options)
 
 
-def _estimate(kernel: Callable[..., Any], *args: Any) -> Estimate:
-    jaxpr = jax.make_jaxpr(kernel)(*args)
+def _estimate(jaxpr: Any) -> Estimate:
     return Estimate(tally(jaxpr, None).total(), peak(jaxpr))
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 from jaxtyping import PyTree
 
+from jaxlab.ntk._options import check_options
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk.structured import choices_of
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
@@ -86,6 +87,7 @@ def explain(
         params['v']: structured: contracted at its sites
         params['w']: structured: contracted at its sites
     """
+    check_options(options)
     reports: list[LeafReport] = []
 
     def look(params: PyTree, x1: PyTree, x2: PyTree | None) -> None:

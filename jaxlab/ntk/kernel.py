@@ -15,9 +15,10 @@ from jaxtyping import Array
 from jaxlab.checks import check_choice, require
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._options import check_options
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
-from jaxlab.ntk.cost import cheapest, kernel_estimate
+from jaxlab.ntk.cost import cheapest, kernel_peak
 from jaxlab.ntk.types import (
     ApplyFn,
     Implementation,
@@ -67,11 +68,13 @@ def ntk_fn(
         ValueError: an unknown implementation or precision; and when the kernel is traced: axes out
             of range, in both tuples or of unequal sizes, example axes that do not fit, parameters
             that cannot be differentiated, outputs that are not real arrays, an estimated peak of
-            memory above ``options.memory_limit``, a network that reverse mode cannot
-            differentiate.
+            memory above ``options.memory_limit``, other options that are not integers or too
+            small, a network that reverse mode cannot differentiate, and for "auto" any other
+            with a ``while`` loop too, whose operations cannot be counted.
 
-    Cost: see :mod:`jaxlab.ntk.jacobian`, :mod:`jaxlab.ntk.vector_products` and
-    :mod:`jaxlab.ntk.structured`. Section 3 of the paper.
+    Cost: "jacobian": ``NO[FP] + N²O²P`` operations and the memory of ``NO`` sets of parameters;
+    others see :mod:`jaxlab.ntk.vector_products` and :mod:`jaxlab.ntk.structured`. Section 3 of the
+    paper.
 
     Example:
         >>> def linear(w, x):
@@ -85,6 +88,7 @@ def ntk_fn(
     check_precision(precision)
 
     def kernel(x1: Any, x2: Any, params: Any) -> Any:
+        check_options(options)
         with at_precision(precision):
             problems, structure = prepare(
                 apply_fn,
@@ -259,7 +263,7 @@ def _ntk(
 
 def _check_memory(problem: Problem, implementation: str, options: StructuredOptions) -> None:
     assert options.memory_limit is not None
-    peak = kernel_estimate(problem, implementation, options).peak_bytes
+    peak = kernel_peak(problem, implementation, options)
     require(
         peak <= options.memory_limit,
         "options.memory_limit",

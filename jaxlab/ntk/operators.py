@@ -238,9 +238,9 @@ def dataset_operator(
             or with complex ones; in ``matvec``, a vector of another shape.
 
     Cost:
-        A product: two forward, one backward and one transposed backward pass, ``O(n[FP])``; temporary
-        memory for two sets of parameters and the activations of one micro-batch. The diagonal:
-        ``nO`` gradients.
+        A product: two forward passes, one backward and the transpose of one, ``O(n[FP])``;
+        temporary memory for two sets of parameters and the activations of one micro-batch. The
+        diagonal: ``nO`` gradients.
 
     Source:
         Novak et al. 2022, section 3.2 (NTK-vector products).

@@ -20,9 +20,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxlab.checks import check_integer, require
+from jaxlab.checks import require
 from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._options import check_options
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, axes_of_leaves, prepare
 from jaxlab.ntk._sides import (
@@ -146,6 +147,7 @@ def factors(
         (2, 1, 1, 1)
     """
     check_precision(precision)
+    check_options(options)
     with at_precision(precision):
         problems, _ = prepare(
             apply_fn, x, None, params, trace_axes=(), diagonal_axes=(), vmap_axes=vmap_axes
@@ -243,7 +245,6 @@ def _chunked_axis(problem: Problem, options: StructuredOptions) -> int | None:
     shape = output_shape(problem, problem.shape1)
     if options.output_batch is None:
         return None
-    check_integer("options.output_batch", options.output_batch, minimum=1)
     if math.prod(shape) <= options.output_batch:
         return None
     return max(range(len(shape)), key=lambda axis: shape[axis])

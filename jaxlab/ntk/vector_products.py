@@ -23,7 +23,7 @@ from jaxlab.ntk._push import push_forward
 from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import ApplyFn
 
-__all__ = ["ntk_vector_products", "ntk_vp"]
+__all__ = ["ntk_vp"]
 
 
 def ntk_vector_products(

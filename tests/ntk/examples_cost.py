@@ -8,8 +8,6 @@ HOST_SIDE = {
     "jaxlab.ntk.counting.count_flops": "reads a jaxpr",
     "jaxlab.ntk.counting.breakdown": "reads a jaxpr",
     "jaxlab.ntk.counting.peak_bytes": "reads a jaxpr",
-    "jaxlab.ntk.cost.kernel_estimate": "reads a jaxpr",
-    "jaxlab.ntk.cost.cheapest": "reads jaxprs",
     "jaxlab.ntk.cost.compare": "reads jaxprs",
     "jaxlab.ntk.cost.format_table": "makes text",
 }

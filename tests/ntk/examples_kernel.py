@@ -1,13 +1,10 @@
-"""Example arguments of the kernel functions and of two implementations."""
+"""Example arguments of the kernel functions."""
 
 import jax.numpy as jnp
 
-from jaxlab.ntk._layout import Layout
-from jaxlab.ntk._problem import prepare
 from jaxlab.ntk.independence import check_independence
-from jaxlab.ntk.jacobian import contract_jacobians, jacobian_contraction
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
-from jaxlab.ntk.vector_products import ntk_vector_products, ntk_vp
+from jaxlab.ntk.vector_products import ntk_vp
 from tests.helpers import Example
 
 X1, X2 = jnp.arange(6.0).reshape(3, 2), jnp.ones((2, 2))
@@ -18,22 +15,6 @@ def network(params, x):
     return jnp.tanh(x @ params["w"]) @ params["v"]
 
 
-def on_problem(implementation):
-    """The implementation as a function of arrays."""
-
-    def kernel(x1, x2, params):
-        (problem,), _ = prepare(
-            network, x1, x2, params, trace_axes=(), diagonal_axes=(), vmap_axes=0
-        )
-        return implementation(problem)
-
-    return kernel
-
-
-def contract(left, right):
-    return contract_jacobians(Layout(2, trace=(1,)), [left], [right], jnp.float32)
-
-
 EXAMPLES = {
     "jaxlab.ntk.kernel.ntk_fn": Example((X1, X2, PARAMS), made=ntk_fn(network, vmap_axes=0)),
     "jaxlab.ntk.kernel.nngp_fn": Example((X1, X2, PARAMS), made=nngp_fn(network)),
@@ -41,15 +22,6 @@ EXAMPLES = {
     "jaxlab.ntk.flattening.flatten_kernel": Example((jnp.ones((3, 2, 4, 4)),)),
     "jaxlab.ntk.flattening.unflatten_kernel": Example(
         (jnp.ones((12, 8)),), {"shape1": (3, 4), "shape2": (2, 4)}
-    ),
-    "jaxlab.ntk.jacobian.jacobian_contraction": Example(
-        (X1, X2, PARAMS), made=on_problem(jacobian_contraction)
-    ),
-    "jaxlab.ntk.jacobian.contract_jacobians": Example(
-        (jnp.ones((3, 2, 5)), jnp.ones((4, 2, 5))), made=contract
-    ),
-    "jaxlab.ntk.vector_products.ntk_vector_products": Example(
-        (X1, X2, PARAMS), made=on_problem(ntk_vector_products)
     ),
     "jaxlab.ntk.vector_products.ntk_vp": Example(
         (X1, X2, PARAMS, jnp.ones((2, 3))),

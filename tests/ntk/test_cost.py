@@ -340,6 +340,12 @@ def test_networks_with_loops_of_unknown_length_are_refused(bad_input):
         compare(network, shape(2, 3), None, layers(3, 4, 2), vmap_axes=0)
 
 
+def test_options_are_checked(bad_input):
+    options = StructuredOptions(memory_limit="much")
+    with pytest.raises(ValueError, match=r"options\.memory_limit: expected an integer >= 0"):
+        compare(mlp, shape(2, 3), None, layers(3, 4, 2), vmap_axes=0, options=options)
+
+
 def test_table_is_aligned():
     rows = [
         ImplementationCost("structured", 19_563_720, 638_480, 3_056.83),

@@ -80,6 +80,12 @@ def test_reasons():
         "[0]": "contracted at its sites",
         "[1]": "enters no output",
     }
+
+    def by_length(w, x):
+        return x @ w if x.shape[1] == 16 else x[:, :16] @ w.T
+
+    longer = explain(by_length, square, X, SHAPE((8, 20), F32), vmap_axes=0)
+    assert [one.reason for one in longer] == ["is used differently by the two batches"]
     image, kernel = SHAPE((4, 16, 16, 1), F32), SHAPE((3, 3, 1, 4), F32)
 
     def convolution(kernel, x):
@@ -181,3 +187,5 @@ def test_table():
 def test_bad_input(bad_input):
     with pytest.raises(ValueError, match="trace_axes: expected an axis"):
         explain(dense, WIDE, X, trace_axes=(5,))
+    with pytest.raises(ValueError, match=r"options\.max_unroll: expected an integer >= 0"):
+        explain(dense, WIDE, X, options=StructuredOptions(max_unroll="few"))

@@ -416,6 +416,28 @@ def test_memory_limit(bad_input, implementation):
     np.testing.assert_allclose(kernel(10**6), 3.0 * np.ones((2, 2, 1, 1)) * np.eye(4))
 
 
+@every
+def test_memory_of_a_loop_without_parameters(implementation):
+    """How often it runs is not known; how much memory it takes is."""
+
+    def halved(w, x):
+        return jax.lax.while_loop(lambda x: jnp.any(x > 1), lambda x: x / 2, 4 * x) @ w
+
+    options = StructuredOptions(memory_limit=10**6)
+    kernel = ntk_fn(halved, implementation=implementation, options=options)
+    np.testing.assert_allclose(kernel(X, None, W), 3.0 * np.ones((2, 2, 1, 1)) * np.eye(4))
+
+
+@every
+@pytest.mark.parametrize("name", StructuredOptions._fields)
+def test_options_are_integers(bad_input, implementation, name):
+    for wrong in ("many", -1, 1.5):
+        options = StructuredOptions(**{name: wrong})
+        kernel = ntk_fn(linear, implementation=implementation, options=options)
+        with pytest.raises(ValueError, match=rf"options\.{name}: expected an integer >= [01]"):
+            kernel(X, None, W)
+
+
 def test_automatic_choice():
     auto = ntk_fn(linear, implementation="auto", vmap_axes=0)
     np.testing.assert_allclose(auto(X, None, W), 3.0 * np.ones((2, 2, 1, 1)) * np.eye(4))

@@ -143,6 +143,8 @@ def test_precision_reaches_every_product(bad_input):
     one = factors(two_layers, params, x)
     with pytest.raises(ValueError, match="precision"):
         factors(two_layers, params, x, precision="exact")
+    with pytest.raises(ValueError, match=r"options\.max_unroll"):
+        factors(two_layers, params, x, options=StructuredOptions(max_unroll=None))
     with pytest.raises(ValueError, match="precision"):
         contract(one, one, precision="exact")
 

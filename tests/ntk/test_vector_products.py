@@ -130,9 +130,7 @@ def test_rows_over_devices(devices, data, check_vma):
 
     def sharded(function, *specs):
         return jax.jit(
-            jax.shard_map(
-                function, mesh=mesh, in_specs=specs, out_specs=split, check_vma=check_vma
-            )
+            jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=split, check_vma=check_vma)
         )
 
     def product(x1, x2, params, v):
