@@ -15,6 +15,7 @@ from jaxlab.checks import check_integer
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import prepare
 from jaxlab.ntk._push import push_forward
+from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
 
@@ -154,7 +155,10 @@ def sketched_ntk(
 
             def project(x: PyTree, problem: Any = problem) -> Any:
                 push = push_forward(lambda leaves: problem.apply(leaves, x), problem.leaves)
-                return jax.lax.map(lambda k: push((_signs(k, problem.leaves),))[0], keys)
+                devices = varying(problem.leaves)
+                return jax.lax.map(
+                    lambda k: push((vary(_signs(k, problem.leaves), devices),))[0], keys
+                )
 
             left = project(problem.x1)
             right = left if problem.symmetric else project(problem.x2)

@@ -73,6 +73,26 @@ def test_sketch_without_forward_mode(x64):
     assert error < 0.1 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_rows_over_devices(devices, check_vma):
+    x = jax.random.normal(KEYS[2], (16, 3))
+
+    def sketch(x1, x2, params):
+        return sketched_ntk(KEYS[0], network, x1, x2, params, dim=3)
+
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+    sharded = jax.shard_map(
+        sketch,
+        mesh=mesh,
+        in_specs=(split, whole, whole),
+        out_specs=split,
+        check_vma=check_vma,
+    )
+    got = jax.jit(sharded)(x, X2, PARAMS)
+    np.testing.assert_allclose(got, sketch(x, X2, PARAMS), rtol=1e-4, atol=1e-4)
+
+
 def test_precision_reaches_every_product():
     def precisions(precision):
         def sketch(x1, x2, params):
