@@ -68,13 +68,13 @@ def ntk_fn(
         ValueError: an unknown implementation or precision; and when the kernel is traced: axes out
             of range, in both tuples or of unequal sizes, example axes that do not fit, parameters
             that cannot be differentiated, outputs that are not real arrays, an estimated peak of
-            memory above ``options.memory_limit``, other options that are not integers or too
-            small, a network that reverse mode cannot differentiate, and for "auto" any other
-            with a ``while`` loop too, whose operations cannot be counted.
+            memory above ``options.memory_limit``, options that are not integers or too small, a
+            network that reverse mode cannot differentiate; for "auto" also one with a ``while``
+            loop that depends on no parameter, whose operations cannot be counted.
 
     Cost: "jacobian": ``NO[FP] + N²O²P`` operations and the memory of ``NO`` sets of parameters;
-    others see :mod:`jaxlab.ntk.vector_products` and :mod:`jaxlab.ntk.structured`. Section 3 of the
-    paper.
+    "vector_products": ``N²O[FP]`` and ``options.column_batch`` sets; for "structured" see
+    :mod:`jaxlab.ntk.structured`. Section 3 of the paper.
 
     Example:
         >>> def linear(w, x):
