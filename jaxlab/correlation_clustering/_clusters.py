@@ -139,7 +139,8 @@ def cost_of(
 
     inside = for_windows(jnp.int32(0), num_edges, PADDING, add, jnp.zeros((), dtype))
     members = jnp.zeros(ids, jnp.int32).at[labels].add(arrived.astype(jnp.int32)).astype(dtype)
-    pairs = jnp.sum(members * (members - 1) // 2, dtype=dtype)
+    # halved first: the product itself may not fit
+    pairs = jnp.sum((members // 2) * ((members - 1) | 1), dtype=dtype)
     return num_edges.astype(dtype) + pairs - 2 * inside
 
 

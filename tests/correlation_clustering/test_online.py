@@ -9,6 +9,7 @@ import pytest
 
 import jaxlab.data
 from jaxlab.correlation_clustering import make_arrival_plan, online, ratio, run_online
+from jaxlab.correlation_clustering._clusters import cost_of
 from tests.correlation_clustering import oracles
 from tests.correlation_clustering.instances import (
     ARRIVALS,
@@ -172,6 +173,13 @@ def test_one_vertex_and_none():
         )
         assert state.step == n
         assert metrics.cost_on.tolist() == [0] * n
+
+
+def test_pairs_of_the_largest_countable_cluster():
+    n = 65_536
+    links = make_arrival_plan(np.zeros((0, 2), int), [0]).links
+    cost = cost_of(jnp.zeros(n, jnp.int32), n, links, jnp.int32(0), jnp.ones(n, bool), jnp.int32)
+    assert int(cost) == n * (n - 1) // 2 == 2_147_450_880
 
 
 def test_bad_input(bad_input):
