@@ -7,6 +7,7 @@ from jaxtyping import Array, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, concrete, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["pivot_clustering", "pivot_sequential"]
 
@@ -42,7 +43,7 @@ def pivot_clustering(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         [0, 0, 2]
     """
     check_ranks(graph.node_capacity, ranks)
-    return _parallel(graph, ranks)
+    return _parallel(graph, at_least_int32(ranks))
 
 
 def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"]:
@@ -68,7 +69,7 @@ def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         [1, 1, 1]
     """
     check_ranks(graph.node_capacity, ranks)
-    return _sequential(graph, ranks)
+    return _sequential(graph, at_least_int32(ranks))
 
 
 def vertices_by_rank(ranks: Array) -> Array:

@@ -13,6 +13,7 @@ from jaxlab.graph_algorithms.b_matching import copies
 from jaxlab.graph_algorithms.path_types import INFEASIBLE
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
+from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["SubgraphResult", "dcs_reduction", "degree_constrained_subgraph"]
 
@@ -119,6 +120,8 @@ def dcs_reduction(
     _check_degrees(senders, receivers, degree_left, degree_right, mask)
 
     mask = jnp.ones(count, bool) if mask is None else mask
+    senders, receivers = at_least_int32(senders), at_least_int32(receivers)
+    degree_left, degree_right = at_least_int32(degree_left), at_least_int32(degree_right)
     there = (senders >= 0) & (senders < degree_left.shape[0])
     there &= (receivers >= 0) & (receivers < degree_right.shape[0])
     outside = jnp.any(mask & ~there)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_dtype, check_integer, check_shape
 from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["Components", "connected_components", "graph_components", "largest_component"]
 
@@ -66,6 +67,7 @@ def connected_components(
     check_shape("receivers", receivers, senders.shape)
     check_dtype("senders", senders, "integer")
     check_dtype("receivers", receivers, "integer")
+    senders, receivers = at_least_int32(senders), at_least_int32(receivers)
     there = (senders >= 0) & (senders < n) & (receivers >= 0) & (receivers < n)
     if mask is not None:
         check_shape("mask", mask, senders.shape)

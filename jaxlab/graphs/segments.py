@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Int32, Num, Shaped
+from jaxtyping import Array, Bool, Float, Int, Integer, Int32, Num, Shaped
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 
@@ -296,12 +296,18 @@ def segment_mode(
     return Mode(jnp.where(count > 0, value, -1), count)
 
 
+def at_least_int32(ids: Integer[Array, "*s"]) -> Integer[Array, "*s"]:
+    """Ids in a dtype that holds the number that stands for padding, where narrow ones wrap."""
+    return ids if jnp.iinfo(ids.dtype).bits >= 32 else ids.astype(jnp.int32)
+
+
 def _identifiers(values: Shaped[Array, "..."], segments: Any, num_segments: int, mask: Any) -> Any:
     """Checked identifiers, with ``num_segments`` for all padding."""
     check_integer("num_segments", num_segments, minimum=0)
     require(values.ndim >= 1, "values", values, "at least one axis")
     check_shape("segments", segments, values.shape[:1])
     check_dtype("segments", segments, "integer")
+    segments = at_least_int32(segments)
     there = (segments >= 0) & (segments < num_segments)
     if mask is not None:
         check_shape("mask", mask, values.shape[:1])

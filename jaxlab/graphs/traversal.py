@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["BreadthFirst", "breadth_first_search"]
 
@@ -63,6 +64,7 @@ def breadth_first_search(
     else:
         check_dtype("sources", sources, "integer")
         require(sources.ndim <= 1, "sources", sources, "one vertex or a list of them")
+        sources = at_least_int32(sources)
         start = jnp.zeros(n, bool).at[jnp.where(sources < 0, n, sources)].set(True, mode="drop")
     start &= vertices < graph.n_node
 

@@ -30,14 +30,24 @@ def test_on_a_large_sparse_graph():
     assert found.tolist() == oracles.pivot(edges.tolist(), 2000, ranks)
 
 
-def test_three_approximation_of_a_path_in_expectation():
-    # the optimum costs 1; Pivot costs 1 with the middle first, else 1 too: any pivot order
+def test_cliques_and_a_path_cost_what_they_must():
+    # the optimum of the path costs 1, and so does Pivot in any order
     path = graph_from_edges([[0, 1], [1, 2]], 3)
     apart = graph_from_edges(clique(range(3)) + clique(range(3, 8)), 8)
     for seed in range(5):
         ranks = jax.random.permutation(jax.random.key(seed), 8)
         assert disagreements(apart, pivot_clustering(apart, ranks)) == 0
         assert disagreements(path, pivot_clustering(path, jnp.argsort(ranks[:3]))) == 1
+
+
+@pytest.mark.parametrize("function", [pivot_clustering, pivot_sequential])
+def test_narrow_ranks(function, bad_input):
+    rng = np.random.default_rng(5)
+    pairs = np.unique(np.sort(rng.integers(0, 256, (500, 2)), axis=1), axis=0)
+    edges = pairs[pairs[:, 0] < pairs[:, 1]]
+    ranks = rng.permutation(256)
+    found = function(graph_from_edges(edges, 256), jnp.asarray(ranks, jnp.uint8))
+    assert found.tolist() == oracles.pivot(edges.tolist(), 256, ranks)
 
 
 def test_vmap_is_a_loop():

@@ -147,6 +147,22 @@ def test_eager_calls_size_the_assignment_themselves():
     assert float(floats.cost) == 4
 
 
+def test_narrow_ends_and_degrees(bad_input):
+    degrees = np.zeros(300, int)
+    degrees[[0, 200]] = 1
+    ends, cost = np.array([0, 200, 0]), jnp.array([5, 3, 2])
+    mask = jnp.array([True, True, False])
+    for dtype in (np.uint8, np.uint32):
+        vertices, wanted = to_device(ends, dtype), to_device(degrees, dtype)
+        found = degree_constrained_subgraph(vertices, vertices, cost, wanted, wanted, mask=mask)
+        assert (int(found.status), int(found.cost)) == (0, 8)
+    # 130 edges at one vertex are more than int8 counts
+    star, leaves = jnp.zeros(130, jnp.int32), jnp.arange(130)
+    one, rest = jnp.array([1], jnp.int8), jnp.zeros(130, jnp.int8).at[7].set(1)
+    found = degree_constrained_subgraph(star, leaves, leaves, one, rest)
+    assert (int(found.status), np.flatnonzero(found.chosen).tolist()) == (0, [7])
+
+
 def test_bad_input(bad_input):
     senders, receivers, cost = jnp.array([0, 0, 1]), jnp.array([0, 1, 1]), jnp.array([5, 2, 3])
     one = jnp.array([1, 1])

@@ -64,6 +64,14 @@ def test_edges_with_an_end_outside_are_padding(n):
     assert connected_components(senders, receivers, mask, n)[3:5].tolist() == [3, 4]
 
 
+@pytest.mark.parametrize("n", [200, 256, 300, 2000])
+def test_narrow_ends(n, bad_input):
+    senders, receivers = np.array([0, 7, 150], np.uint8), np.array([3, 150, 9], np.uint8)
+    mask = np.array([True, True, False])
+    found = connected_components(*map(jnp.asarray, (senders, receivers, mask)), n)
+    np.testing.assert_array_equal(found, expected(senders[:2], receivers[:2], n))
+
+
 def test_no_edges_and_no_vertices():
     none = jnp.zeros(0, jnp.int32)
     assert connected_components(none, none, None, 3).tolist() == [0, 1, 2]

@@ -95,6 +95,17 @@ def test_softmax_of_large_and_forbidden_entries():
     np.testing.assert_allclose(slope, [0.25, -0.25, 0, 0, 0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("bad_input")  # which take no unsigned integers
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_narrow_identifiers_with_more_segments_than_they_can_name(dtype):
+    ids = jnp.asarray(np.array([0, 5, 100, 5], dtype))
+    mask = jnp.array([True, True, True, False])
+    for count in (128, 256, 300):
+        found = seg.segment_sum(jnp.array([1, 2, 4, 8]), ids, count, mask=mask)
+        assert np.flatnonzero(found).tolist() == [0, 5, 100]
+        assert found[jnp.array([0, 5, 100])].tolist() == [1, 2, 4]
+
+
 def test_no_entries():
     none = jnp.zeros(0, jnp.int32)
     assert seg.segment_mode(none, none, 2).value.tolist() == [-1, -1]

@@ -66,6 +66,16 @@ def test_one_source_and_padding():
 
 
 @pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("n", [256, 300])
+def test_narrow_sources(n, bad_input):
+    path = graph_from_edges(np.stack([np.arange(n - 1), np.arange(1, n)], axis=1), n)
+    for sources in (np.array([3, 255], np.uint8), np.array([3, -1], np.int8)):
+        found = breadth_first_search(path, jnp.asarray(sources))
+        same = breadth_first_search(path, jnp.asarray(sources, jnp.int32))
+        np.testing.assert_array_equal(found.distances, same.distances)
+        assert found.distances[3] == 0
+
+
 def test_integers_stay_int32():
     found = breadth_first_search(graph_from_edges([[0, 1]], 2), jnp.array([0]))
     assert dtypes(found) == {"int32"}
