@@ -66,6 +66,7 @@ def settle(
     Without a negative cycle ``n_node`` rounds do, the last of which changes nothing: after that
     many, the parents of labels that still fall contain a cycle. With ``go`` False nothing is done.
     """
+    go = go & (n_node > 0)  # without vertices there is no round in which to find labels settled
     limit = n_node if max_rounds is None else jnp.minimum(n_node, max_rounds)
 
     def round_(state: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -29,6 +29,8 @@ def test_found_exactly_where_there_is_one():
 def test_no_vertices_have_no_cycle():
     found = find_negative_cycle(digraph_from_arcs([], 0))
     assert (found.vertices.shape, int(found.length), int(found.status)) == ((0,), 0, 0)
+    found = find_negative_cycle(digraph_from_arcs([], 0, node_capacity=3, edge_capacity=2))
+    assert (found.vertices.tolist(), int(found.length), int(found.status)) == ([-1] * 3, 0, 0)
 
 
 def test_a_cycle_of_length_zero_is_none():

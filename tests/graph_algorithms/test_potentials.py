@@ -73,3 +73,5 @@ def test_methods_agree_and_there_may_be_no_vertices():
     nothing = digraph_from_arcs([], 0)
     assert feasible_potentials(nothing).potentials.shape == (0,)
     assert int(by_name(nothing).status) == 0
+    for empty in (nothing, digraph_from_arcs([], 0, node_capacity=3, edge_capacity=2)):
+        assert [int(find(empty).status) for find in (feasible_potentials, by_name)] == [0, 0]
