@@ -14,6 +14,7 @@ from jaxlab.graph_algorithms._state import State, Work, far, tolerance
 from jaxlab.graph_algorithms.cardinality import search
 from jaxlab.graph_algorithms.duals import largest, reduced_costs, tighten_duals
 from jaxlab.graph_algorithms.rounding import round_duals
+from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
 __all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of", "working_dtype"]
@@ -42,7 +43,7 @@ class Problem(NamedTuple):
 def working_dtype(dtype: jnp.dtype) -> jnp.dtype:
     """int32 or float32 for the narrow dtypes, the dtype itself for the wide ones."""
     kind = jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else jnp.int32
-    return jnp.promote_types(dtype, kind) if jnp.dtype(dtype) != jnp.uint32 else jnp.dtype(kind)
+    return jnp.promote_types(dtype, kind)
 
 
 def pose(
@@ -134,10 +135,10 @@ def result_of(
 ) -> AssignmentResult:
     """The answer to what was posed, and its status by the certificate."""
     proved = problem.valid & _proved(problem, state)
-    status = jnp.where(proved, 0, jnp.where(work.limited, 3, 2)).astype(jnp.int32)
+    status = jnp.where(proved, OK, jnp.where(work.limited, LIMIT, OVERFLOW)).astype(jnp.int32)
     if problem.mask is not None:
         hopeless = problem.valid & _hopeless(problem.mask, state)
-        status = jnp.where(~proved & hopeless, 1, status)
+        status = jnp.where(~proved & hopeless, INFEASIBLE, status)
     rows, columns = min(shape), max(shape)
     col_for_row, u, v = state.col_for_row[:rows], state.u[:rows], state.v
     row_for_col = jnp.where(state.row_for_col < rows, state.row_for_col, -1)

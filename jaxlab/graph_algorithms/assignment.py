@@ -25,6 +25,7 @@ from jaxlab.graph_algorithms._state import State, Work, column_bits, tolerance
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import check_problem, reduced_costs
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
+from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
 
 __all__ = ["is_optimal_certificate", "linear_sum_assignment"]
@@ -32,6 +33,7 @@ __all__ = ["is_optimal_certificate", "linear_sum_assignment"]
 INITIALS = ("greedy", "maximum")
 METHODS = ("auto", "sap", "phase", "auction")
 KEYS = ("auto", "packed", "two_pass")
+COUNTABLE = 2**31 - 1  # steps are counted in int32
 
 
 class Options(NamedTuple):
@@ -137,7 +139,7 @@ def linear_sum_assignment(
     result = solve(cost, duals, mask, options=options)
     if packed and key == "auto":
         status = concrete(result.status)
-        if status is not None and np.any(status == 2):
+        if status is not None and np.any(status == OVERFLOW):
             result = solve(cost, duals, mask, options=options._replace(packed=False))
     return result
 
@@ -242,6 +244,7 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     """Match the rows that are free."""
     size = problem.cost.shape[0]
     most = size * size + 1 if options.max_steps is None else options.max_steps
+    most = min(most, COUNTABLE)
     limits: dict[str, Any] = {"packed": options.packed, "max_steps": most}
     sap = functools.partial(shortest_augmenting_paths, **limits)
     phase = functools.partial(augment_in_phases, **limits)
@@ -249,6 +252,7 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     if options.method == "auction":
         # each round raises a price by ε at least, and a stage none by more than some n times that
         most = 100 * size * size + 1000 if options.max_steps is None else options.max_steps
+        most = min(most, COUNTABLE)
         return auction(*arguments, low=problem.low, high=problem.high, max_steps=most)
     if options.method == "auto":
         return jax.lax.platform_dependent(*arguments, cpu=sap, default=phase)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Num
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, concrete, require
 from jaxlab.graph_algorithms.assignment import check_values, linear_sum_assignment
+from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
 
 __all__ = ["linear_sum_assignment_batch"]
@@ -78,7 +79,7 @@ def linear_sum_assignment_batch(
     result = _solve(cost, duals, mask, batching=batching, options=chosen)
     if key == "auto":
         status = concrete(result.status)
-        if status is not None and np.any(status == 2):
+        if status is not None and np.any(status == OVERFLOW):
             chosen = tuple(sorted({**options, "method": method, "key": "two_pass"}.items()))
             result = _solve(cost, duals, mask, batching=batching, options=chosen)
     return result

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Num
 from jaxlab.graph_algorithms._problem import empty_result, working_dtype
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import check_problem
+from jaxlab.graph_algorithms.status import INFEASIBLE, OK
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
 __all__ = ["bottleneck_assignment"]
@@ -98,7 +99,7 @@ def _result(cost: Array, thresholds: Array, end: Bisection, rounds: int) -> Assi
     zero = jnp.zeros_like(end.phases)
     matched = jnp.sum(end.col_for_row >= 0, dtype=jnp.int32)
     stats = AssignmentStats(zero + min(rows, columns), matched, zero, end.phases, zero + rounds)
-    status = jnp.where(end.above < many, 0, 1).astype(jnp.int32)
+    status = jnp.where(end.above < many, OK, INFEASIBLE).astype(jnp.int32)
     value = thresholds[jnp.minimum(end.above, many - 1)]
     zeros = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
     return AssignmentResult(end.col_for_row, end.row_for_col, value, zeros, status, stats)

@@ -133,9 +133,14 @@ def largest(dtype: jnp.dtype) -> int | float:
 def check_problem(
     cost: Shaped[Array, "..."], duals: Duals | None, mask: Shaped[Array, "..."] | None
 ) -> None:
-    """Refuse what is not a matrix, and duals or a mask of other shapes."""
+    """Refuse what is not a matrix of numbers, and duals or a mask of other shapes.
+
+    Unsigned integers of 32 bits or more too: the solvers work in the signed type of that width.
+    """
     require(jnp.ndim(cost) == 2, "cost", cost, "a matrix")
     require(cost.dtype != jnp.bool_, "cost", cost, "numbers")
+    wide = cost.dtype in (jnp.uint32, jnp.uint64)
+    require(not wide, "cost", cost, "signed integers, or narrower ones, or floats")
     rows, columns = cost.shape
     if duals is not None:
         check_shape("duals.row", duals.row, (rows,))

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
+from jaxlab.graph_algorithms.status import OK
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["assignment_cost"]
@@ -57,7 +58,7 @@ def _forward(
     options: tuple[tuple[str, Any], ...], cost: Array, duals: Duals | None, mask: Array | None
 ) -> tuple[Array, tuple[Array, Array]]:
     result = linear_sum_assignment(cost, duals, mask=mask, **dict(options))
-    value = jnp.where(result.status == 0, result.cost, jnp.nan)
+    value = jnp.where(result.status == OK, result.cost, jnp.nan)
     return value.astype(cost.dtype), (result.col_for_row, cost)
 
 

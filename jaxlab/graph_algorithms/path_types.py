@@ -1,18 +1,21 @@
-"""What the solvers for shortest paths return, and what their status means.
+"""What the solvers for shortest paths return.
 
-All status codes in one place; the assignment solvers use the same.
-
-* 0, ``OK``: solved, exactly.
-* 1, ``NEGATIVE_CYCLE`` or ``INFEASIBLE``: there is no answer, as a cycle has negative length or
-  nothing meets the degrees or supplies that are asked for.
-* 2, ``OVERFLOW``: labels could leave their integer type; nothing was done.
-* 3, ``LIMIT``: more rounds than were allowed; labels are upper bounds.
-* 4, ``NEGATIVE_ARC``: Dijkstra's algorithm was given a negative length; nothing was done.
+What their status means is in :mod:`jaxlab.graph_algorithms.status`, whose constants can be had from
+here too.
 """
 
 from typing import NamedTuple
 
 from jaxtyping import Array, Int32, Num
+
+from jaxlab.graph_algorithms.status import (
+    INFEASIBLE,
+    LIMIT,
+    NEGATIVE_ARC,
+    NEGATIVE_CYCLE,
+    OK,
+    OVERFLOW,
+)
 
 __all__ = [
     "INFEASIBLE",
@@ -24,13 +27,6 @@ __all__ = [
     "PotentialResult",
     "ShortestPaths",
 ]
-
-OK = 0
-NEGATIVE_CYCLE = 1
-INFEASIBLE = 1
-OVERFLOW = 2
-LIMIT = 3
-NEGATIVE_ARC = 4
 
 
 class ShortestPaths(NamedTuple):

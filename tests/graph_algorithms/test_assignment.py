@@ -293,6 +293,7 @@ def test_refusals():
     cost = jnp.ones((2, 3), jnp.int32)
     for arguments, options, message in [
         ((cost[0],), {}, "cost: expected a matrix"),
+        ((cost.astype(jnp.uint32),), {}, "cost: expected signed integers, or narrower ones"),
         ((cost,), {"mask": jnp.ones((3, 2), bool)}, r"mask: expected shape \[2, 3\]"),
         ((cost, Duals(cost[0], cost[0])), {}, r"duals.row: expected shape \[2\]"),
         ((cost,), {"method": "simplex"}, "method: expected one of 'auto', 'sap'"),
@@ -314,3 +315,10 @@ def test_refusals():
     wide = jax.ShapeDtypeStruct((1, 2**29), jnp.int32)
     with pytest.raises(ValueError, match="too many columns for a packed int32 key"):
         jax.eval_shape(lambda c: linear_sum_assignment(c, key="packed"), wide)
+
+
+@pytest.mark.parametrize(("method", "n"), [("auction", 5_000), ("sap", 50_000)])
+def test_limits_of_large_problems_fit_int32(method, n):
+    cost = jax.ShapeDtypeStruct((n, n), jnp.int32)
+    found = jax.eval_shape(lambda c: linear_sum_assignment(c, method=method), cost)
+    assert found.col_for_row.shape == (n,)

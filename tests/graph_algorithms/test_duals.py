@@ -68,3 +68,5 @@ def test_refusals():
         du.tighten_duals(cost, duals, cost)
     with pytest.raises(ValueError, match="cost: expected numbers"):
         du.tighten_duals(mask, duals)
+    with pytest.raises(ValueError, match="cost: expected signed integers, or narrower ones"):
+        du.tighten_duals(jnp.full((2, 3), 2**31, jnp.uint32), duals)
