@@ -60,8 +60,8 @@ def make_arrival_plan(
     require(permutes or n == 0, "order", order, f"a permutation of 0 to {n - 1}")
     arrival = np.empty(n, np.int64)
     arrival[order.astype(np.int64)] = np.arange(n)
-    given = np.asarray(edges).reshape(-1, 2)
-    graph_from_edges(given, n)  # refuses what is no simple graph
+    graph_from_edges(edges, n)  # refuses what is no list of pairs, or no simple graph
+    given = np.asarray(edges).reshape(-1, 2)  # of an empty list of any shape too
     pairs = np.sort(arrival[given.astype(np.int64)], axis=1)
     pairs = pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
     m = len(pairs)

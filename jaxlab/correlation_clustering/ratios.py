@@ -41,7 +41,7 @@ def ratio(values: Any) -> Ratio:
         values: numbers in (0, 1), of any shape.
 
     Raises:
-        ValueError: a value outside of (0, 1).
+        ValueError: a value outside of (0, 1), or so near to an end that its ratio is 0 or 1.
 
     Example:
         >>> numerator, denominator = ratio([0.2, 0.25])
@@ -57,16 +57,19 @@ def as_ratio(name: str, value: Any, vertices: int) -> Ratio | Array:
         if concrete(value) is None:
             return jnp.asarray(value)
         value = _ratio(name, value)
-    denominator = concrete(value.denominator)
+    numerator, denominator = concrete(value.numerator), concrete(value.denominator)
+    if numerator is not None and denominator is not None:
+        fits = bool(np.all((numerator > 0) & (numerator < denominator)))
+        require(fits, name, value, "a ratio in (0, 1)")
+    # a traced denominator may be any that a ratio can have
     largest = LARGEST_DENOMINATOR if denominator is None else int(denominator.max(initial=1))
     wide = jax.dtypes.canonicalize_dtype(jnp.int64) == jnp.int64
-    if denominator is not None:
-        require(
-            wide or 2 * vertices * largest < 2**31,
-            name,
-            f"a denominator of {largest} with {vertices} vertices",
-            "products of degrees and denominator that fit int32 (x64 is off)",
-        )
+    require(
+        wide or 2 * vertices * largest < 2**31,
+        name,
+        f"a denominator of {largest} with {vertices} vertices",
+        "products of degrees and denominator that fit int32 (x64 is off)",
+    )
     return value
 
 
@@ -90,6 +93,9 @@ def _ratio(name: str, values: Any) -> Ratio:
     fractions = [
         Fraction(float(number)).limit_denominator(LARGEST_DENOMINATOR) for number in numbers.flat
     ]
+    near = all(0 < part < 1 for part in fractions)
+    within = f"a number whose nearest ratio with a denominator up to {LARGEST_DENOMINATOR}"
+    require(near, name, values, f"{within} is in (0, 1)")
     parts = [[part.numerator, part.denominator] for part in fractions]
     both = np.array(parts, np.int32).reshape(*numbers.shape, 2)
     return Ratio(jnp.asarray(both[..., 0]), jnp.asarray(both[..., 1]))

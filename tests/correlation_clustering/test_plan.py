@@ -56,3 +56,5 @@ def test_bad_input(bad_input):
         make_arrival_plan(edges, jnp.arange(3), edge_capacity=1)
     with pytest.raises(ValueError, match="edge_window: expected at most 1024"):
         make_arrival_plan(edges, jnp.arange(3), edge_window=2000)
+    with pytest.raises(ValueError, match=r"edges: expected shape \[m, 2\], got int64\[2, 4\]"):
+        make_arrival_plan([[0, 1, 2, 3], [1, 2, 3, 0]], jnp.arange(4))

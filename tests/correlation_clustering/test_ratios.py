@@ -41,3 +41,11 @@ def test_bad_input(bad_input):
             ratio(value)
     with pytest.raises(ValueError, match=r"beta: expected products .* that fit int32"):
         as_ratio("beta", Ratio(jnp.int32(1), jnp.int32(10_000)), 200_000)
+    for value in (1e-5, 1 - 1e-5, [0.5, 1e-5]):
+        with pytest.raises(ValueError, match=r"beta: expected a number whose nearest ratio"):
+            as_ratio("beta", value, 9)
+    for numerator, denominator in ((3, 2), (2, 2), (0, 5), (-1, 5), ([1, 3], [2, 2])):
+        with pytest.raises(ValueError, match=r"beta: expected a ratio in \(0, 1\)"):
+            as_ratio("beta", Ratio(jnp.asarray(numerator), jnp.asarray(denominator)), 9)
+    with pytest.raises(ValueError, match=r"beta: expected products .* that fit int32"):
+        jax.jit(lambda part: as_ratio("beta", part, 200_000))(ratio(0.2))
