@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int32
+from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.graph_algorithms._forest import augment_forest, nearest_free_columns, roots_of_rows
@@ -31,7 +31,7 @@ class Matching(NamedTuple):
 @functools.partial(jax.jit, static_argnames=("layered",))
 def maximum_cardinality_matching(
     adjacency: Bool[Array, "n m"],
-    init: Int32[Array, " n"] | None = None,
+    init: Int[Array, " n"] | None = None,
     *,
     layered: bool = False,
 ) -> Matching:
@@ -52,7 +52,8 @@ def maximum_cardinality_matching(
         The matching, and the number of phases.
 
     Raises:
-        ValueError: ``adjacency`` is not a boolean matrix; ``init`` has another length.
+        ValueError: ``adjacency`` is not a boolean matrix; ``init`` has another length,
+            or is not of integers.
 
     Cost:
         ``O(n m)`` for each level of each search, in parallel; memory ``O(n m)``.
@@ -73,7 +74,8 @@ def maximum_cardinality_matching(
         col_for_row = jnp.full_like(adjacency, -1, jnp.int32, shape=(rows,))
     else:
         check_shape("init", init, (rows,))
-        col_for_row = init
+        check_dtype("init", init, "integer")
+        col_for_row = init.astype(jnp.int32)
     if 0 in adjacency.shape:
         return Matching(col_for_row, invert(col_for_row, columns), jnp.int32(0))
     return grow(col_for_row, columns, _proposals(adjacency), layered=layered)

@@ -6,12 +6,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Num
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.b_matching import copies
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.reduction import Lipschitz, Reduction, SubgraphProblem
 from jaxlab.graph_algorithms.types import Duals
 from jaxlab.graphs.containers import Digraph
+from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["difference_constraints", "flow_reduction"]
 
@@ -152,13 +154,10 @@ def difference_constraints(
     check_dtype("mask", mask, "bool")
     for name, value in (("senders", senders), ("receivers", receivers)):
         check_dtype(name, value, "integer")
-        vertices, there = concrete(value), concrete(mask)
-        if vertices is not None and there is not None:
-            outside = vertices[there & ((vertices < 0) | (vertices >= n))][:1]
-            require(outside.size == 0, name, outside, f"unknowns from 0 to n - 1 = {n - 1}")
+        check_ends(name, value, n, mask, what="unknowns")
     graph = Digraph(
-        senders=jnp.where(mask, senders, n).astype(jnp.int32),
-        receivers=jnp.where(mask, receivers, n).astype(jnp.int32),
+        senders=jnp.where(mask, at_least_int32(senders), n).astype(jnp.int32),
+        receivers=jnp.where(mask, at_least_int32(receivers), n).astype(jnp.int32),
         mask=mask,
         weights=jnp.asarray(bounds),
         n_node=jnp.int32(n),

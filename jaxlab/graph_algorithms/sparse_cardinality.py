@@ -4,12 +4,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Int32
+from jaxtyping import Array, Bool, Int
 
 from jaxlab.checks import check_dtype, check_integer, check_shape
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms.cardinality import Matching, grow, turn
-from jaxlab.graphs.segments import segment_min
+from jaxlab.graphs.segments import at_least_int32, segment_min
 
 __all__ = ["maximum_cardinality_matching_sparse"]
 
@@ -19,7 +19,7 @@ def maximum_cardinality_matching_sparse(
     receivers: Int[Array, " edges"],
     rows: int,
     columns: int,
-    init: Int32[Array, " n"] | None = None,
+    init: Int[Array, " n"] | None = None,
     *,
     mask: Bool[Array, " edges"] | None = None,
     layered: bool = False,
@@ -72,6 +72,7 @@ def maximum_cardinality_matching_sparse(
         check_ends(name, ends, count, mask)
     if init is not None:
         check_shape("init", init, (rows,))
+        check_dtype("init", init, "integer")
     return _matched(senders, receivers, init, mask, rows=rows, columns=columns, layered=layered)
 
 
@@ -87,9 +88,10 @@ def _matched(
     layered: bool,
 ) -> Matching:
     none = functools.partial(jnp.full_like, senders, -1, jnp.int32)
-    col_for_row = none(shape=(rows,)) if init is None else init
+    col_for_row = none(shape=(rows,)) if init is None else init.astype(jnp.int32)
     if 0 in (rows, columns):
         return Matching(col_for_row, none(shape=(columns,)), jnp.int32(0))
+    senders, receivers = at_least_int32(senders), at_least_int32(receivers)
     there = (senders >= 0) & (senders < rows)
     there = there if mask is None else there & mask
     row = jnp.where(there, senders, 0).astype(jnp.int32)

@@ -85,6 +85,12 @@ def test_empty():
         assert found.row_for_col.tolist() == [-1] * shape[1]
 
 
+def test_a_start_of_narrow_integers():
+    adjacency = jnp.array([[True, True], [True, False]])
+    found = maximum_cardinality_matching(adjacency, jnp.array([0, -1], jnp.int8))
+    assert (found.col_for_row.tolist(), found.col_for_row.dtype) == ([1, 0], jnp.int32)
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     with pytest.raises(ValueError, match="adjacency: expected a matrix"):
@@ -93,3 +99,5 @@ def test_refusals():
         maximum_cardinality_matching(jnp.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"init: expected shape \[3\]"):
         maximum_cardinality_matching(jnp.zeros((3, 3), bool), jnp.zeros(2, jnp.int32))
+    with pytest.raises(ValueError, match="init: expected dtype integer"):
+        maximum_cardinality_matching(jnp.zeros((3, 3), bool), jnp.zeros(3))

@@ -96,6 +96,21 @@ def test_empty():
         assert found.row_for_col.tolist() == [-1] * shape[1]
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(256, 256), (300, 260)])
+def test_narrow_ends(rows, columns, bad_input):
+    ends = jnp.array([0, 9, 255], jnp.uint8), jnp.array([255, 9, 1], jnp.uint8)
+    mask = jnp.array([True, True, False])
+    found = maximum_cardinality_matching_sparse(*ends, rows, columns, mask=mask)
+    assert np.flatnonzero(found.col_for_row >= 0).tolist() == [0, 9]
+    assert found.col_for_row[jnp.array([0, 9])].tolist() == [255, 9]
+
+
+def test_a_start_of_narrow_integers():
+    ends = jnp.array([0, 0, 1]), jnp.array([0, 1, 0])
+    found = maximum_cardinality_matching_sparse(*ends, 2, 2, jnp.array([0, -1], jnp.int8))
+    assert (found.col_for_row.tolist(), found.col_for_row.dtype) == ([1, 0], jnp.int32)
+
+
 def test_an_end_that_is_not_there(bad_input):
     ends = jnp.array([0, 1, -1]), jnp.array([0, 2, 1])
     for name, sizes in (("senders", (2, 3)), ("receivers", (2, 2))):
@@ -119,5 +134,7 @@ def test_refusals(bad_input):
         maximum_cardinality_matching_sparse(*ends, 1, 1, mask=jnp.ones(1, jnp.int32))
     with pytest.raises(ValueError, match=r"init: expected shape \[2\]"):
         maximum_cardinality_matching_sparse(*ends, 2, 1, jnp.zeros(1, jnp.int32))
+    with pytest.raises(ValueError, match="init: expected dtype integer"):
+        maximum_cardinality_matching_sparse(*ends, 1, 1, jnp.zeros(1))
     with pytest.raises(ValueError, match="rows: expected an integer >= 0"):
         maximum_cardinality_matching_sparse(*ends, -1, 1)
