@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Int, Int32
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.correlation_clustering.neighborhoods import common_neighbors
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio, at_most
-from jaxlab.graphs import Graph, connected_components
+from jaxlab.graphs import Graph, connected_components, degrees
 
 __all__ = ["agreement_clustering", "agreement_mask", "heavy_mask"]
 
@@ -54,6 +54,7 @@ def agreement_mask(
     """
     check_shape("common", common, graph.senders.shape)
     check_dtype("common", common, "integer")
+    require(isinstance(strict, bool), "strict", strict, "True or False")
     return _agreement_mask(graph, common, as_ratio("beta", beta, graph.node_capacity), strict)
 
 
@@ -137,9 +138,7 @@ def agreement_clustering(
 
 def degrees_with_self(graph: Graph) -> Int32[Array, " n"]:
     """``d(v) = |N(v)|``: neighbours and the vertex itself."""
-    ones = jnp.ones(graph.node_capacity, jnp.int32)
-    ones = ones.at[graph.senders].add(graph.mask.astype(jnp.int32), mode="drop")
-    return ones.at[graph.receivers].add(graph.mask.astype(jnp.int32), mode="drop")
+    return 1 + degrees(graph)
 
 
 def is_agreed(

@@ -161,7 +161,7 @@ def _adjacency(adjacency: Any, largest: int) -> np.ndarray:
     matrix = np.asarray(adjacency)
     check_shape("adjacency", matrix, ("n", "n"))
     n = len(matrix)
-    require(matrix.shape == (n, n), "adjacency", matrix, "a square matrix")
+    check_shape("adjacency", matrix, (n, n))
     require(n <= largest, "adjacency", matrix, f"at most {largest} vertices")
     positive = matrix != 0
     require(bool((positive == positive.T).all()), "adjacency", matrix, "a symmetric matrix")

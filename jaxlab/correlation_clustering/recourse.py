@@ -64,7 +64,7 @@ def match_overlap(
     check_dtype("old", old, "integer")
     check_dtype("new", new, "integer")
     there = jnp.arange(old.shape[0]) < n_old
-    return matched(old.astype(jnp.int32), new.astype(jnp.int32), there)
+    return matched(old, new, there)
 
 
 def recourse(
@@ -103,6 +103,8 @@ def recourse(
     else:
         check_shape("old", old, ("n",))
         check_shape("new", new, old.shape)
+        check_dtype("old", old, "integer")
+        check_dtype("new", new, "integer")
         kept = old == new
     changed = ((jnp.arange(old.shape[0]) < n_old) & ~kept).astype(jnp.int32)
     return Recourse(jnp.sum(changed, dtype=jnp.int32), changed)

@@ -102,3 +102,5 @@ def test_bad_input(bad_input):
         heavy_mask(graph, jnp.zeros(1, int), 0.2)
     with pytest.raises(ValueError, match="strict: expected True or False"):
         agreement_clustering(graph, strict=1)
+    with pytest.raises(ValueError, match="strict: expected True or False"):
+        agreement_mask(graph, jnp.zeros(1, int), 0.2, strict=1)

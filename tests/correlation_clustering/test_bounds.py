@@ -72,7 +72,7 @@ def test_bad_input(bad_input):
             function(np.zeros((size, size)))
         with pytest.raises(ValueError, match="adjacency: expected a symmetric matrix"):
             function(np.triu(np.ones((3, 3))))
-        with pytest.raises(ValueError, match="adjacency: expected a square matrix"):
+        with pytest.raises(ValueError, match=r"adjacency: expected shape \[3, 3\]"):
             function(np.ones((3, 2)))
     with pytest.raises(ValueError, match="graph: expected one graph, outside of jit"):
         jax.jit(triangle_packing_lower_bound)(graph_from_edges([[0, 1]], 2))

@@ -46,6 +46,13 @@ def test_vmap_is_a_loop():
         np.testing.assert_array_equal(row, match_overlap(*case))
 
 
+def test_wide_labels_that_int32_would_merge(x64):
+    old = jnp.array([0, 2**32, 0, 2**32])
+    assert match_overlap(old, old, 4).tolist() == [True] * 4
+    split = jnp.array([7, 7, 7, 7])
+    assert recourse(split, old, 4).total == recourse(old, split, 4).total == 2
+
+
 def test_nobody():
     nobody = jnp.zeros(0, jnp.int32)
     assert recourse(nobody, nobody, 0).total == 0
@@ -58,3 +65,6 @@ def test_bad_input(bad_input):
         match_overlap(jnp.zeros(3, int), jnp.zeros(2, int), 2)
     with pytest.raises(ValueError, match="old: expected dtype integer"):
         match_overlap(jnp.zeros(3), jnp.zeros(3, int), 2)
+    for kind in ("overlap", "identity"):
+        with pytest.raises(ValueError, match="new: expected dtype integer"):
+            recourse(jnp.zeros(3, int), jnp.zeros(3), 2, kind=kind)
