@@ -84,7 +84,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
         >>> vertex_disagreements(path, jnp.zeros(3, int)).tolist()
         [1, 0, 1]
     """
-    _check_labels(graph, labels)
+    check_labels(graph, labels)
     n = graph.node_capacity
     there = jnp.arange(n) < graph.n_node
     _, start, length, vertex = _runs(labels, there)
@@ -143,14 +143,14 @@ def check_countable(n: int) -> None:
     )
 
 
-def _check_labels(graph: Graph, labels: Int[Array, " n"]) -> None:
+def check_labels(graph: Graph, labels: Int[Array, " n"]) -> None:
     check_shape("labels", labels, (graph.node_capacity,))
     check_dtype("labels", labels, "integer")
 
 
 def _counts(graph: Graph, labels: Int[Array, " n"]) -> tuple[Array, Array]:
     """Edges and pairs inside clusters."""
-    _check_labels(graph, labels)
+    check_labels(graph, labels)
     check_countable(graph.node_capacity)
     dtype = jax.dtypes.canonicalize_dtype(jnp.int64)
     same = graph.mask & (labels[graph.senders] == labels[graph.receivers])

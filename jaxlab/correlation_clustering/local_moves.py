@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Int32, PRNGKeyArray
+from jaxtyping import Array, Bool, Int, Int32, Key
 
 from jaxlab.checks import check_integer
-from jaxlab.correlation_clustering.cost import _check_labels, check_countable, disagreements
+from jaxlab.correlation_clustering.cost import check_countable, check_labels, disagreements
 from jaxlab.graphs import Graph
 
 __all__ = ["LocalMoves", "local_moves"]
@@ -34,7 +34,7 @@ class LocalMoves(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("rounds",))
 def local_moves(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     graph: Graph,
     labels: Int[Array, " n"],
     *,
@@ -73,7 +73,7 @@ def local_moves(
         >>> local_moves(jax.random.key(0), triangle, jnp.arange(4), rounds=8).labels.tolist()
         [0, 0, 0, 3]
     """
-    _check_labels(graph, labels)
+    check_labels(graph, labels)
     check_integer("rounds", rounds, minimum=1)
     check_countable(graph.node_capacity)
     n = graph.node_capacity

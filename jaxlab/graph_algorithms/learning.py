@@ -18,8 +18,6 @@ from jaxlab.graph_algorithms.duals import check_problem, dual_objective, tighten
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = [
-    "GAUGES",
-    "LOSSES",
     "canonicalize",
     "fit_duals",
     "predict_or_fallback",

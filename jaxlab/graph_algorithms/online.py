@@ -11,7 +11,7 @@ from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape
 from jaxlab.graph_algorithms.learning import LOSSES, fit_duals
 from jaxlab.graph_algorithms.types import Duals
 
-__all__ = ["MedianState", "OnlineLearner", "median_learner", "online_learner", "regret"]
+__all__ = ["OnlineLearner", "median_learner", "online_learner", "regret"]
 
 
 class OnlineLearner(NamedTuple):

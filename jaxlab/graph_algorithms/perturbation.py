@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num, PRNGKeyArray
+from jaxtyping import Array, Float, Key, Num
 
 from jaxlab.checks import check_scalar, check_shape, require
 from jaxlab.graphs.containers import Digraph
@@ -11,7 +11,7 @@ __all__ = ["hiding_potentials", "perturbed_potential_graph"]
 
 
 def hiding_potentials(
-    key: PRNGKeyArray, base_graph: Digraph, *, negative: float | Float[Array, ""] = 0.3
+    key: Key[Array, ""], base_graph: Digraph, *, negative: int | float | Float[Array, ""] = 0.3
 ) -> Num[Array, " n"]:
     """Random potentials ``π`` that make a share of the lengths ``ℓ(u, v) + π_u − π_v`` negative.
 
@@ -58,9 +58,9 @@ def hiding_potentials(
 
 
 def perturbed_potential_graph(
-    key: PRNGKeyArray,
+    key: Key[Array, ""],
     base_graph: Digraph,
-    sigma: float | Float[Array, ""],
+    sigma: int | float | Float[Array, ""],
     *,
     potentials: Num[Array, " n"] | None = None,
 ) -> Digraph:

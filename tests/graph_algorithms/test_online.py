@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.graph_algorithms.learning import fit_duals
 from jaxlab.graph_algorithms.online import median_learner, online_learner, regret
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import to_device
@@ -79,10 +80,14 @@ def test_medians_of_what_is_remembered(horizon):
 def test_regret_of_the_best_is_zero_and_of_others_is_not():
     samples = stream()
     for loss in ("l0", "l1", "l2"):
-        worse = jax.tree.map(lambda part: part + 1, samples)
-        best = jax.tree.map(lambda part: jnp.broadcast_to(jnp.median(part, 0), part.shape), samples)
-        assert regret(worse, samples, loss) <= regret(best, samples, loss) + 2 * N * ROUNDS
-        assert regret(best, samples, loss) >= -1e-2
+        best = fit_duals(samples, loss, "none")
+        fixed = jax.tree.map(lambda part, all_: jnp.broadcast_to(part, all_.shape), best, samples)
+        worse = jax.tree.map(lambda part: part + 1, fixed)
+        assert regret(fixed, samples, loss) == pytest.approx(0, abs=1e-2)
+        if loss == "l0":  # a round whose samples meet nothing twice has many that are best
+            assert regret(worse, samples, loss) >= 0
+        else:
+            assert regret(worse, samples, loss) > 1
     constant = jax.tree.map(lambda part: jnp.ones_like(part), samples)
     assert regret(constant, constant, "l1") == 0
 
