@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Integer, Int32, Num, Shaped
+from jaxtyping import Array, Bool, Float, Int, Int32, Integer, Num, Shaped
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 
