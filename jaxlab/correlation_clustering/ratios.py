@@ -48,7 +48,7 @@ def ratio(values: Any) -> Ratio:
         >>> numerator.tolist(), denominator.tolist()
         ([1, 1], [5, 4])
     """
-    return _ratio("values", values)
+    return Ratio(*map(jnp.asarray, _nearest("values", values)))
 
 
 def as_ratio(name: str, value: Any, vertices: int) -> Ratio | Array:
@@ -56,7 +56,7 @@ def as_ratio(name: str, value: Any, vertices: int) -> Ratio | Array:
     if not isinstance(value, Ratio):
         if concrete(value) is None:
             return jnp.asarray(value)
-        value = _ratio(name, value)
+        value = _nearest(name, value)
     numerator, denominator = concrete(value.numerator), concrete(value.denominator)
     if numerator is not None and denominator is not None:
         fits = bool(np.all((numerator > 0) & (numerator < denominator)))
@@ -70,7 +70,7 @@ def as_ratio(name: str, value: Any, vertices: int) -> Ratio | Array:
         f"a denominator of {largest} with {vertices} vertices",
         "products of degrees and denominator that fit int32 (x64 is off)",
     )
-    return value
+    return Ratio(jnp.asarray(value.numerator), jnp.asarray(value.denominator))
 
 
 def at_most(
@@ -86,7 +86,8 @@ def at_most(
     return left < right if strict else left <= right
 
 
-def _ratio(name: str, values: Any) -> Ratio:
+def _nearest(name: str, values: Any) -> Ratio:
+    """The nearest ratios, of NumPy: what jnp makes inside ``jit`` cannot be looked at there."""
     numbers = np.asarray(values, np.float64)
     fits = bool(np.all((numbers > 0) & (numbers < 1)))
     require(fits, name, values, "a number in (0, 1)")
@@ -98,4 +99,4 @@ def _ratio(name: str, values: Any) -> Ratio:
     require(near, name, values, f"{within} is in (0, 1)")
     parts = [[part.numerator, part.denominator] for part in fractions]
     both = np.array(parts, np.int32).reshape(*numbers.shape, 2)
-    return Ratio(jnp.asarray(both[..., 0]), jnp.asarray(both[..., 1]))
+    return Ratio(both[..., 0], both[..., 1])

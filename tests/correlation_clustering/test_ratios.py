@@ -35,6 +35,11 @@ def test_traced_numbers_are_floats():
     assert not found(0.4)
 
 
+def test_a_number_is_the_same_ratio_inside_jit():
+    numerator, denominator = jax.jit(lambda: as_ratio("beta", 0.2, 300_000))()
+    assert (int(numerator), int(denominator)) == (1, 5)
+
+
 def test_bad_input(bad_input):
     for value in (0, 1, -0.1, float("nan"), [0.5, 2]):
         with pytest.raises(ValueError, match=r"values: expected a number in \(0, 1\)"):
