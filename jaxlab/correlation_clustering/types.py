@@ -17,7 +17,8 @@ RULES = ("consistent", "published", "off")
 class Links:
     """Edges in order of arrival, and where to find those at a vertex.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         senders: earlier end of each edge, ``[edges]`` int32; the number of vertices for padding.
@@ -65,7 +66,8 @@ class ArrivalPlan:
 class OnlineState:
     """Everything known after an arrival.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         common: common neighbours of each edge's ends, ``[edges]`` int32; 2 for edges to come.

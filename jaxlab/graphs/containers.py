@@ -33,7 +33,8 @@ LARGEST = np.iinfo(np.int32).max
 class Graph:
     """A simple undirected graph: each edge once, its smaller end in ``senders``.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         senders: smaller end of each edge, ``[edges]`` int32.
@@ -64,7 +65,8 @@ class Graph:
 class Digraph:
     """A directed graph, parallel arcs and loops allowed: arc ``a`` leads from sender to receiver.
 
-    A PyTree: JAX also fills it with what stands for arrays, so that no field insists on one.
+    A PyTree. Its arrays are annotated ``Any``, because jax also puts tracers, shapes and None in
+    their place.
 
     Attributes:
         senders: tail of each arc, ``[arcs]`` int32.
