@@ -7,7 +7,7 @@ REFERENCE        ?= .venv-reference
 REFERENCE_PYTHON ?= python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint format bench reference notebooks docs experiment list report clean
+.PHONY: help setup test test-slow coverage lint format bench reference notebooks docs experiment list report clean
 
 # One stamp per set of extras: make re-installs when pyproject.toml changes.
 $(VENV)/.core: pyproject.toml
@@ -37,6 +37,9 @@ test: $(VENV)/.dev ## the default test suite [PYTEST="options"]
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n auto -m slow
+
+coverage: $(VENV)/.dev ## branches and lines that the default suite runs, experiments left out
+	$(BIN)/python -m pytest -n auto --ignore=tests/experiments --cov
 
 lint: $(VENV)/.dev ## ruff, mypy on jaxlab/, import contracts
 	$(BIN)/ruff format --check .
@@ -78,4 +81,4 @@ report: $(VENV)/.core ## scoreboard of the newest run of every experiment
 	$(BIN)/jaxlab report
 
 clean: ## remove the environment and caches; runs/ stays
-	rm -rf $(VENV) docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
