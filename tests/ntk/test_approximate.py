@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.ntk.approximate import pseudo_ntk_fn, sketched_ntk
 from jaxlab.ntk.types import VmapAxes
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force
 
@@ -80,32 +81,17 @@ def test_rows_over_devices(devices, check_vma):
     def sketch(x1, x2, params):
         return sketched_ntk(KEYS[0], network, x1, x2, params, dim=3)
 
-    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
-    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
-    sharded = jax.shard_map(
-        sketch,
-        mesh=mesh,
-        in_specs=(split, whole, whole),
-        out_specs=split,
-        check_vma=check_vma,
-    )
-    got = jax.jit(sharded)(x, X2, PARAMS)
+    got = sharded(sketch, SPLIT, WHOLE, WHOLE, check_vma=check_vma)(x, X2, PARAMS)
     np.testing.assert_allclose(got, sketch(x, X2, PARAMS), rtol=1e-4, atol=1e-4)
 
 
 def test_precision_reaches_every_product():
-    def precisions(precision):
-        def sketch(x1, x2, params):
-            return sketched_ntk(KEYS[0], network, x1, x2, params, dim=2, precision=precision)
+    def make(precision):
+        return lambda x1, x2, params: sketched_ntk(
+            KEYS[0], network, x1, x2, params, dim=2, precision=precision
+        )
 
-        text = jax.jit(sketch).lower(X1, X2, PARAMS).as_text()
-        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
-
-    assert len(precisions("highest")) > 1
-    assert all(precisions("highest"))
-    assert not any(precisions(None))
-    with jax.default_matmul_precision("highest"):
-        assert all(precisions(None))
+    assert_precision_reaches_every_product(make, X1, X2, PARAMS)
 
 
 def test_outputs_in_a_dictionary():

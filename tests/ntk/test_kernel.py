@@ -11,6 +11,7 @@ from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.types import Kernels, StructuredOptions, VmapAxes
+from tests.ntk.checks import assert_precision_reaches_every_product
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import EXACT, brute_force, from_jacobians, jacobians, to_matrix
 
@@ -300,16 +301,10 @@ def test_float32(data, implementation):
 def test_precision_reaches_every_product(data, implementation):
     x1, x2, params = (jax.tree.map(jnp.float32, part) for part in data)
 
-    def precisions(precision):
-        kernel = ntk_fn(network, implementation=implementation, precision=precision, vmap_axes=0)
-        text = jax.jit(kernel).lower(x1, x2, params).as_text()
-        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+    def make(precision):
+        return ntk_fn(network, implementation=implementation, precision=precision, vmap_axes=0)
 
-    assert len(precisions("highest")) > 1
-    assert all(precisions("highest"))
-    assert not any(precisions(None))
-    with jax.default_matmul_precision("highest"):
-        assert all(precisions(None))
+    assert_precision_reaches_every_product(make, x1, x2, params)
 
 
 # --- Empty batches and outputs -----------------------------------------------------------------

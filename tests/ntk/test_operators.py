@@ -10,6 +10,7 @@ from scipy.sparse.linalg import aslinearoperator, cg
 
 from jaxlab.ntk.counting import count_flops
 from jaxlab.ntk.products import dataset_operator, dense_operator, ntk_vp, to_lineax, to_scipy
+from tests.ntk.checks import assert_precision_reaches_every_product
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force as brute_force_of_nets
 from tests.ntk.oracle import to_matrix
@@ -156,16 +157,11 @@ def test_network_without_forward_mode(x64):
 
 
 def test_precision_reaches_every_product():
-    def precisions(precision):
+    def make(precision):
         operator = dataset_operator(network, PARAMS, X, micro_batch=4, precision=precision)
-        text = jax.jit(lambda v: (operator.matvec(v), operator.diagonal())).lower(V).as_text()
-        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+        return lambda v: (operator.matvec(v), operator.diagonal())
 
-    assert len(precisions("highest")) > 1
-    assert all(precisions("highest"))
-    assert not any(precisions(None))
-    with jax.default_matmul_precision("highest"):
-        assert all(precisions(None))
+    assert_precision_reaches_every_product(make, V)
 
 
 def test_memory_does_not_grow_with_the_data_and_work_is_linear():

@@ -14,6 +14,7 @@ from jaxlab.ntk import _choice, _sites
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.structured import Site, contract, factors, register_site_rule
 from jaxlab.ntk.types import StructuredOptions
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force, net_kernel
 
@@ -127,19 +128,14 @@ def test_factors_are_kept_and_contracted(x64):
 def test_precision_reaches_every_product(bad_input):
     params, x = jax.tree.map(jnp.float32, (TWO_LAYERS, BATCH))
 
-    def precisions(precision):
+    def make(precision):
         def kernel(params, x):
             one = factors(two_layers, params, x, vmap_axes=0, precision=precision)
             return contract(one, one, precision=precision)
 
-        text = jax.jit(kernel).lower(params, x).as_text()
-        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
+        return kernel
 
-    assert len(precisions("highest")) > 1
-    assert all(precisions("highest"))
-    assert not any(precisions(None))
-    with jax.default_matmul_precision("highest"):
-        assert all(precisions(None))
+    assert_precision_reaches_every_product(make, params, x)
     one = factors(two_layers, params, x)
     with pytest.raises(ValueError, match="precision"):
         factors(two_layers, params, x, precision="exact")
@@ -306,17 +302,9 @@ ROWS = np.random.default_rng(6).normal(size=(16, 5)).astype(np.float32)
 @pytest.mark.parametrize("check_vma", [True, False])
 def test_rows_over_devices(devices, implementation, check_vma):
     kernel = ntk_fn(network, vmap_axes=0, implementation=implementation)
-    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
-    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
-    sharded = jax.shard_map(
-        kernel,
-        mesh=mesh,
-        in_specs=(split, whole, whole),
-        out_specs=split,
-        check_vma=check_vma,
-    )
+    got = sharded(kernel, SPLIT, WHOLE, WHOLE, check_vma=check_vma)(ROWS, ROWS[:3], PARAMS)
     single = jax.jit(kernel)(ROWS, ROWS[:3], PARAMS)
-    assert_close(jax.jit(sharded)(ROWS, ROWS[:3], PARAMS), np.asarray(single), 1e-5)
+    assert_close(got, np.asarray(single), 1e-5)
 
 
 def test_pmap(devices):

@@ -9,6 +9,7 @@ import pytest
 
 from jaxlab.ntk._problem import prepare
 from jaxlab.ntk.vector_products import ntk_vector_products, ntk_vp
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force, to_matrix
 
@@ -102,18 +103,10 @@ def test_product_of_several_outputs_has_their_cross_terms():
 def test_precision_reaches_every_product(bad_input, data):
     x1, x2, params = jax.tree.map(jnp.float32, data)
 
-    def precisions(precision):
-        def product(x1, x2, params, v):
-            return ntk_vp(network, x1, x2, params, precision=precision)(v)
+    def make(precision):
+        return lambda x1, x2, params, v: ntk_vp(network, x1, x2, params, precision=precision)(v)
 
-        text = jax.jit(product).lower(x1, x2, params, jnp.ones((3, 5))).as_text()
-        return ["HIGHEST" in line for line in text.splitlines() if "stablehlo.dot_general" in line]
-
-    assert len(precisions("highest")) > 1
-    assert all(precisions("highest"))
-    assert not any(precisions(None))
-    with jax.default_matmul_precision("highest"):
-        assert all(precisions(None))
+    assert_precision_reaches_every_product(make, x1, x2, params, jnp.ones((3, 5)))
     with pytest.raises(ValueError, match="precision"):
         ntk_vp(network, x1, x2, params, precision="exact")
 
@@ -125,25 +118,19 @@ def test_rows_over_devices(devices, data, check_vma):
     draw = np.random.default_rng(2)
     x, v = draw.standard_normal((16, 3)), draw.standard_normal((3, 5))
     x, v = jnp.asarray(x, jnp.float32), jnp.asarray(v, jnp.float32)
-    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
-    split, whole = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
-
-    def sharded(function, *specs):
-        return jax.jit(
-            jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=split, check_vma=check_vma)
-        )
+    spread = functools.partial(sharded, check_vma=check_vma)
 
     def product(x1, x2, params, v):
         return ntk_vp(network, x1, x2, params)(v)
 
-    got = sharded(product, split, whole, whole, whole)(x, x[:3], params, v)
+    got = spread(product, SPLIT, WHOLE, WHOLE, WHOLE)(x, x[:3], params, v)
     np.testing.assert_allclose(got, product(x, x[:3], params, v), rtol=1e-4, atol=1e-4)
 
     def own(x, params, v):
         return ntk_vp(network, x, None, params)(v)
 
     vector = jnp.asarray(draw.standard_normal((16, 5)), jnp.float32)
-    got = sharded(own, split, whole, split)(x, params, vector)
+    got = spread(own, SPLIT, WHOLE, SPLIT)(x, params, vector)
     for rows in np.arange(16).reshape(8, 2):
         expected = own(x[rows], params, vector[rows])
         np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
