@@ -243,16 +243,16 @@ def match_tight(problem: Problem, state: State, *, maximum: bool) -> State:
 def augment(problem: Problem, state: State, options: Options) -> tuple[State, Work]:
     """Match the rows that are free."""
     size = problem.cost.shape[0]
-    most = size * size + 1 if options.max_steps is None else options.max_steps
-    most = min(most, COUNTABLE)
+    enough = size * size + 1
+    if options.method == "auction":
+        # each round raises a price by ε at least, and a stage none by more than some n times that
+        enough = 100 * size * size + 1000
+    most = min(enough if options.max_steps is None else options.max_steps, COUNTABLE)
     limits: dict[str, Any] = {"packed": options.packed, "max_steps": most}
     sap = functools.partial(shortest_augmenting_paths, **limits)
     phase = functools.partial(augment_in_phases, **limits)
     arguments = problem.cost, problem.mask, state
     if options.method == "auction":
-        # each round raises a price by ε at least, and a stage none by more than some n times that
-        most = 100 * size * size + 1000 if options.max_steps is None else options.max_steps
-        most = min(most, COUNTABLE)
         return auction(*arguments, low=problem.low, high=problem.high, max_steps=most)
     if options.method == "auto":
         return jax.lax.platform_dependent(*arguments, cpu=sap, default=phase)

@@ -127,9 +127,12 @@ def index_recall(
         Array(0.5, dtype=float32)
     """
     _check_scores("weights", weights, target_index)
-    best = jnp.max(weights, axis=-1)
-    right = (jnp.argmax(weights, axis=-1) == target_index) & ~jnp.isnan(best)
-    return _share(right, valid)
+    return _share(picks(weights, target_index), valid)
+
+
+def picks(weights: Real[Array, "*b n"], index: Int[Array, "*b"]) -> Bool[Array, "*b"]:
+    """Whether the largest weight is at ``index``; not where one is NaN."""
+    return (jnp.argmax(weights, axis=-1) == index) & ~jnp.isnan(jnp.max(weights, axis=-1))
 
 
 def scaled_threshold(base: float = 50.0, reference_dim: int = 784, *, dim: int) -> float:

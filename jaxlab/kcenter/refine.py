@@ -90,19 +90,17 @@ def refine_minimax(
         shortlist=shortlist,
         metric=metric,
     )
-    # a start that had no regard to sizes may be as good as it gets
-    counts = (
-        jnp.zeros(k, jnp.int32).at[jnp.where(best.labels >= 0, best.labels, k)].add(1, mode="drop")
-    )
-    large = jnp.all((best.centers < 0) | (counts >= min_size))
     radii = Radii(solution.prefix_radii, solution.forest_radii, solution.assignment_radii)
-    return finished(
+    end = finished(
         points,
         groups,
         best,
-        solution.feasible & large,
+        solution.feasible,
         solution.lower_bound,
         radii,
         m=m,
         metric=metric,
     )
+    # a start that had no regard to sizes may be as good as it gets
+    large = jnp.all(~end.mask | (end.counts >= min_size))
+    return end._replace(feasible=end.feasible & large)

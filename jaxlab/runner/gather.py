@@ -69,18 +69,18 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
                 candidates.append((environment["started"], file.parent.name, file, environment))
             except (OSError, ValueError, KeyError) as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
-        newer = last = None
+        last = None
         for _, _, file, environment in sorted(candidates, reverse=True):
             try:
                 results = read_json(file)
                 if results["status"] == "finished":
                     seconds = read_json(file.parent / "timings.json")["seconds"]
+                    newer = None if last is None else f"a newer run {last}"
                     found.append(Shown(file.parent, results, environment, seconds, newer))
                     break
                 if last is None:
                     facts = f"({results['preset']}, {environment['started'][:10]})"
                     last = f"{facts} {_WAS[results['status']]}"
-                    newer = f"a newer run {last}"
             except (OSError, ValueError, KeyError) as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
         else:

@@ -25,12 +25,9 @@ def measure(room: str) -> dict[str, tuple[float, float]]:
 
     from tests.entry_points import entry_points, registry, traceable
 
-    seconds = {}
-    known = registry(room)
-    for name, function in sorted(entry_points(room).items()):
-        if name in known.HOST_SIDE or name not in known.EXAMPLES:
-            continue
-        jitted, args, kwargs = traceable(function, known.EXAMPLES[name])
+    seconds, functions = {}, entry_points(room)
+    for name, example in sorted(registry(room).EXAMPLES.items()):
+        jitted, args, kwargs = traceable(functions[name], example)
         jax.clear_caches()
         started = time.perf_counter()
         lowered = jitted.lower(*args, **kwargs)

@@ -218,8 +218,7 @@ def _judge(
     stored = index < count
     output = found.output if activation is None else activation(found.output)
     close = metrics.squared_error(output, target)[:, None] <= thresholds
-    best = jnp.max(found.weights, axis=-1)
-    own = (jnp.argmax(found.weights, axis=-1) == index) & ~jnp.isnan(best)
+    own = metrics.picks(found.weights, index)
     return _count(close & stored[:, None]), _count(own & stored)
 
 

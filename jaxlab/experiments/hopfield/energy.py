@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxlab.data
+from jaxlab.checks import require
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.energy_networks import (
     NAMES,
@@ -58,16 +59,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     image_shape = data.shape[1:3]
     if len(data.shape) != 3:
         raise ValueError(f"data.name: expected grey images, got {config.data.name!r}")
-    if config.memories > len(data):
-        raise ValueError(
-            f"memories: expected at most the {len(data)} images of {config.data.name}, "
-            f"got {config.memories}"
-        )
-    if config.queries > config.memories:
-        raise ValueError(
-            f"queries: expected at most one for each of {config.memories} memories, "
-            f"got {config.queries}"
-        )
+    most = f"at most the {len(data)} images of {config.data.name}"
+    require(config.memories <= len(data), "memories", config.memories, most)
+    most = f"at most one for each of {config.memories} memories"
+    require(config.queries <= config.memories, "queries", config.queries, most)
     images = data[: config.memories].reshape(config.memories, -1)
     chosen = networks(config)
     reporter.plan(len(chosen))
