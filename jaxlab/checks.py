@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "check_bool",
     "check_choice",
     "check_dtype",
     "check_finite",
@@ -93,6 +94,18 @@ def check_dtype(argument: str, array: Any, kind: str) -> None:
     else:
         raise ValueError(f"kind: expected 'floating', 'integer' or 'bool', got {kind!r}")
     require(fits, argument, array, f"dtype {kind}")
+
+
+def check_bool(argument: str, value: Any) -> None:
+    """Refuse ``value`` unless it is True or False; 0, 1 and traced values are not.
+
+    Example:
+        >>> check_bool("center", 1)
+        Traceback (most recent call last):
+        ...
+        ValueError: center: expected True or False, got 1
+    """
+    require(isinstance(value, bool), argument, value, "True or False")
 
 
 def check_integer(argument: str, value: Any, *, minimum: int | None = None) -> None:

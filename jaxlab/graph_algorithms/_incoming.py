@@ -16,7 +16,17 @@ from jaxtyping import Array
 from jaxlab.checks import check_shape, concrete, require
 from jaxlab.graphs.layouts import InArcs, in_arcs
 
-__all__ = ["Incoming", "absent", "arcs_from", "incoming", "infinity", "lay", "relax", "table_of"]
+__all__ = [
+    "Incoming",
+    "absent",
+    "arcs_from",
+    "at_arcs",
+    "incoming",
+    "infinity",
+    "lay",
+    "relax",
+    "table_of",
+]
 
 SKEW = 8  # largest over mean in-degree from which on the table would be mostly empty
 UNROLLED = 16
@@ -53,6 +63,13 @@ def absent(dtype: Any) -> Any:
     return infinity(dtype) * 2
 
 
+def at_arcs(values: Array, arcs: Array, fill: Any) -> Array:
+    """``values[arcs]``, ``fill`` where ``arcs`` is their number, which stands for none."""
+    if values.shape[0] == 0:  # XLA gathers nothing from an empty array, not even its fill
+        return jnp.full(arcs.shape, fill, values.dtype)
+    return values.at[arcs].get(mode="fill", fill_value=fill)
+
+
 def table_of(graph: Any, arcs: InArcs | None = None) -> Array | None:
     """The arcs into each vertex ``[slots, n]``, ``arcs`` where a slot is empty; None for the list.
 
@@ -78,16 +95,15 @@ def incoming(graph: Any, table: Any) -> Incoming:
     receivers = jnp.where(graph.mask, graph.receivers, graph.node_capacity).astype(jnp.int32)
     if table is None:
         return Incoming(senders, receivers, None, None, graph.node_capacity)
-    tails = senders.at[table].get(mode="fill", fill_value=0)
+    tails = at_arcs(senders, table, 0)
     return Incoming(senders, receivers, table, tails, graph.node_capacity)
 
 
 def lay(arcs: Incoming, lengths: Array) -> Array:
     """Lengths ``[arcs]`` in the order in which :func:`relax` reads them."""
-    fill = absent(lengths.dtype)
     if arcs.table is None:
         return lengths
-    return lengths.at[arcs.table].get(mode="fill", fill_value=fill)
+    return at_arcs(lengths, arcs.table, absent(lengths.dtype))
 
 
 def relax(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxlab.checks import check_shape, concrete, require
-from jaxlab.graph_algorithms._incoming import Incoming, absent, infinity, relax
+from jaxlab.graph_algorithms._incoming import Incoming, absent, at_arcs, infinity, relax
 from jaxlab.graph_algorithms.path_types import (
     LIMIT,
     NEGATIVE_CYCLE,
@@ -102,7 +102,7 @@ def ancestors(senders: Array, parents: Array, active: Array) -> Array:
     What is not ``n`` lies on a cycle of parents.
     """
     n, m = parents.shape[0], senders.shape[0]
-    above = senders.at[parents].get(mode="fill", fill_value=n)
+    above = at_arcs(senders, parents, n)
     above = jnp.append(jnp.where(parents < m, above, n), jnp.int32(n))
 
     def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -132,8 +132,8 @@ def walk_lengths(
     n, infinite = parents.shape[0], infinity(lengths.dtype)
     vertices = jnp.arange(n, dtype=jnp.int32)
     stays = roots | (parents >= senders.shape[0])
-    above = jnp.where(stays, vertices, senders.at[parents].get(mode="fill", fill_value=0))
-    length = jnp.where(stays, 0, lengths.at[parents].get(mode="fill", fill_value=0))
+    above = jnp.where(stays, vertices, at_arcs(senders, parents, 0))
+    length = jnp.where(stays, 0, at_arcs(lengths, parents, 0))
 
     def double(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         above, length, steps, _ = state
@@ -249,7 +249,7 @@ def check_source(graph: Any, source: Any) -> Array:
 def paths(arcs: Incoming, found: Fixpoint, source: Array, fitting: Array) -> ShortestPaths:
     """Labels and parent arcs as the result of a solver."""
     m = arcs.senders.shape[0]
-    parent = arcs.senders.at[found.parents].get(mode="fill", fill_value=-1)
+    parent = at_arcs(arcs.senders, found.parents, -1)
     vertices = jnp.arange(parent.shape[0], dtype=jnp.int32)
     root = (vertices == source) & (found.parents >= m)
     status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.graph_algorithms._incoming import absent, incoming, infinity, lay
+from jaxlab.graph_algorithms._incoming import absent, at_arcs, incoming, infinity, lay
 from jaxlab.graph_algorithms._labels import fits, lengths_of, reduced_lengths, settle
 from jaxlab.graph_algorithms.path_types import INFEASIBLE, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentStats
@@ -79,7 +79,7 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
         forest = settle(arcs, laid, start, none, go=state.go, n_node=graph.n_node)
         labels, parents = forest.labels, forest.parents
 
-        above = jnp.where(parents < 2 * m, arcs.senders.at[parents].get(mode="fill"), vertices)
+        above = jnp.where(parents < 2 * m, at_arcs(arcs.senders, parents, 0), vertices)
         roots = _roots(above)
         end = (state.excess < 0) & (labels < infinite) & state.go
         tree = jnp.where(end, roots, n)
@@ -139,7 +139,7 @@ def _walks(senders: Array, parents: Array, target: Array) -> Array:
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
         used, at = state
         arc = parents.at[at].get(mode="fill", fill_value=arcs)
-        above = senders.at[arc].get(mode="fill", fill_value=n)
+        above = at_arcs(senders, arc, n)
         return used.at[arc].set(True, mode="drop"), jnp.where(arc < arcs, above, n)
 
     def below(state: tuple[Array, Array]) -> Array:

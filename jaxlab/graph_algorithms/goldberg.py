@@ -12,7 +12,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Num
 
 from jaxlab.checks import check_dtype
-from jaxlab.graph_algorithms._incoming import Incoming, absent, incoming, infinity, lay, table_of
+from jaxlab.graph_algorithms._incoming import (
+    Incoming,
+    absent,
+    at_arcs,
+    incoming,
+    infinity,
+    lay,
+    table_of,
+)
 from jaxlab.graph_algorithms._labels import (
     Fixpoint,
     as_potentials,
@@ -176,7 +184,7 @@ def _chain(arcs: Incoming, deep: Fixpoint, layer: Array) -> Array:
     def walk(state: tuple[Array, Array]) -> tuple[Array, Array]:
         chain, vertex = state
         arc = deep.parents.at[vertex].get(mode="fill", fill_value=m)
-        above = arcs.senders.at[arc].get(mode="fill", fill_value=n)
+        above = at_arcs(arcs.senders, arc, n)
         return chain.at[vertex].set(True, mode="drop"), jnp.where(arc < m, above, n)
 
     def below(state: tuple[Array, Array]) -> Array:

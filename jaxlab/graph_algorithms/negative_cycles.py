@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Num
 
-from jaxlab.graph_algorithms._incoming import incoming, lay, table_of
+from jaxlab.graph_algorithms._incoming import at_arcs, incoming, lay, table_of
 from jaxlab.graph_algorithms._labels import ancestors, check_lengths, fits, lengths_of, settle
 from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, OVERFLOW
 from jaxlab.graphs.containers import Digraph
@@ -80,13 +80,13 @@ def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
     def walk(state: tuple[Array, ...]) -> tuple[Array, ...]:
         met, vertex, count, length, _ = state
         arc = found.parents[vertex]
-        above = arcs.senders[arc]
+        above = at_arcs(arcs.senders, arc, n)
         # the walk goes against the arcs
         return (
             met.at[n - 1 - count].set(vertex),
             above,
             count + 1,
-            length + lengths[arc],
+            length + at_arcs(lengths, arc, 0),
             above != first,
         )
 

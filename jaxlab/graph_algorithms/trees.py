@@ -8,6 +8,7 @@ from jaxlab.checks import check_dtype, check_shape
 from jaxlab.graph_algorithms._incoming import (
     Incoming,
     arcs_from,
+    at_arcs,
     incoming,
     infinity,
     lay,
@@ -131,7 +132,7 @@ def _tree_from_potentials(
 ) -> Array:
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     parents = implied(arcs, lay(arcs, lengths), potentials)
-    parent = arcs.senders.at[parents].get(mode="fill", fill_value=-1)
+    parent = at_arcs(arcs.senders, parents, -1)
     return jnp.where(jnp.arange(graph.node_capacity) == source, source, parent)
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_scalar, require
+from jaxlab.checks import check_bool, check_scalar
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import (
     Whitened,
@@ -75,7 +75,7 @@ def cca(
     if columns_b is not None:
         b = b[:, check_indices("columns_b", columns_b, b.shape[1])]
     check_scalar("ridge", ridge, minimum=0)
-    require(isinstance(center, bool), "center", center, "True or False")
+    check_bool("center", center)
     most = min(a.shape[1], b.shape[1])
     q = most if q is None else q
     check_columns("q", q, most)

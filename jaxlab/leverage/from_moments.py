@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.checks import check_integer, check_scalar, check_shape, require
+from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape
 from jaxlab.leverage._choice import (
     Spectrum,
     View,
@@ -88,7 +88,7 @@ def gcss_from_moments(
     check_scalar("lam", lam, minimum=0)
     check_integer("factor", factor, minimum=1)
     check_integer("rounds", rounds, minimum=1)
-    require(isinstance(replace, bool), "replace", replace, "True or False")
+    check_bool("replace", replace)
     spectrum, rank = _decomposed(moments.caa)
     k, subset = check_subset(k, subset, c, SVD(spectrum.vt, spectrum.s, spectrum.vt, rank))
     return _gcss(moments, spectrum, rank, subset, key, lam, c, k, method, factor, rounds, replace)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import (
     METHODS,
     Spectrum,
@@ -104,7 +104,7 @@ def gcss(
     check_scalar("lam", lam, minimum=0)
     check_integer("factor", factor, minimum=1)
     check_integer("rounds", rounds, minimum=1)
-    require(isinstance(replace, bool), "replace", replace, "True or False")
+    check_bool("replace", replace)
     if decomposition is None:
         decomposition = svd(a)
     r = decomposition.s.shape[0]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_integer, check_scalar
 from jaxlab.leverage._pairs import check_pair, column_norms, matmul
 
 __all__ = ["PmdCca", "pmd_sparse_cca"]
@@ -85,7 +85,7 @@ def pmd_sparse_cca(
     check_scalar("l1_a", l1_a, minimum=1)
     check_scalar("l1_b", l1_b, minimum=1)
     check_integer("max_rounds", max_rounds, minimum=1)
-    require(isinstance(standardize, bool), "standardize", standardize, "True or False")
+    check_bool("standardize", standardize)
     return _pmd(a, b, l1_a, l1_b, max_rounds=max_rounds, standardize=standardize)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
 from jaxlab.leverage.decomposition import (
     METHODS,
@@ -166,7 +166,7 @@ def subspace_leverage_scores(
         [0.5, 0.5, 0.0]
     """
     check_matrix("basis", basis)
-    require(isinstance(orthonormal, bool), "orthonormal", orthonormal, "True or False")
+    check_bool("orthonormal", orthonormal)
     if not orthonormal:
         basis, _ = orthonormal_basis(basis)
     return row_squares(basis)

@@ -10,6 +10,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import (
+    check_bool,
     check_dtype,
     check_finite,
     check_integer,
@@ -117,7 +118,7 @@ def sample_columns(
     """
     check_shape("scores", scores, ("n",))
     check_dtype("scores", scores, "floating")
-    require(isinstance(replace, bool), "replace", replace, "True or False")
+    check_bool("replace", replace)
     if replace:
         check_integer("c", c, minimum=1)
     else:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
@@ -129,7 +129,7 @@ def sparse_cca(
     )
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("ridge", ridge, minimum=0)
-    require(isinstance(center, bool), "center", center, "True or False")
+    check_bool("center", center)
     a, b, of_a, of_b = _decomposed(a, b, center=center)
     check_ranks((subset_a, subset_b), sizes, (of_a.rank, of_b.rank))
     chosen = _choose(a, b, of_a, of_b, subset_a, subset_b, rtol, ca, cb, k, method)

@@ -24,7 +24,7 @@ The room, file by file:
   :mod:`~jaxlab.spherical.rotation`, :mod:`~jaxlab.spherical.spectral_rotation`,
   :mod:`~jaxlab.spherical.resampling`, :mod:`~jaxlab.spherical.correlation`;
 * equivariant layers: :mod:`~jaxlab.spherical.kernel_grids`, :mod:`~jaxlab.spherical.kernels`,
-  :mod:`~jaxlab.spherical.products`, :mod:`~jaxlab.spherical.convolution`,
+  :mod:`~jaxlab.spherical.convolution`,
   :mod:`~jaxlab.spherical.so3_to_s2`, :mod:`~jaxlab.spherical.shortcut`,
   :mod:`~jaxlab.spherical.zonal`, :mod:`~jaxlab.spherical.activation`,
   :mod:`~jaxlab.spherical.batch_norm`, and how equivariant something is:
@@ -55,7 +55,6 @@ from jaxlab.spherical.activation import (
 )
 from jaxlab.spherical.augmentation import (
     RotatedDataset,
-    Task,
     augment_batch,
     average_over_rotations,
     rotated_dataset,
@@ -103,13 +102,10 @@ from jaxlab.spherical.correlation import (
     refine_rotation,
 )
 from jaxlab.spherical.equivariance import (
-    OutputKind,
     equivariance_error,
 )
 from jaxlab.spherical.grids import (
     GRIDS,
-    Grid,
-    Group,
     colatitudes,
     longitudes,
     quadrature_weights,
@@ -123,11 +119,9 @@ from jaxlab.spherical.healpix import (
     make_healpix_tables,
 )
 from jaxlab.spherical.kernel_grids import (
-    GammaGrid,
     KernelGrid,
     equatorial_s2,
     equatorial_so3,
-    identity_so3,
     kernel_points,
     near_identity_s2,
     near_identity_so3,
@@ -139,9 +133,7 @@ from jaxlab.spherical.kernels import (
     so3_kernel_spectrum,
 )
 from jaxlab.spherical.layer_tables import (
-    LayerKind,
     LayerTables,
-    Upsampling,
     make_layer_tables,
 )
 from jaxlab.spherical.metrics import (
@@ -162,13 +154,7 @@ from jaxlab.spherical.panorama import (
     erp_analysis,
     resample_erp,
 )
-from jaxlab.spherical.products import (
-    lifting_product,
-    so3_product,
-    so3_to_s2_product,
-)
 from jaxlab.spherical.projection import (
-    Interpolation,
     project_image,
     project_labels,
 )
@@ -177,7 +163,6 @@ from jaxlab.spherical.resampling import (
     rotate_grid,
 )
 from jaxlab.spherical.rotation import (
-    Angle,
     EulerAngles,
     Rotation,
     arvo_rotation,
@@ -201,7 +186,6 @@ from jaxlab.spherical.s2cnn_architectures import (
 )
 from jaxlab.spherical.s2cnn_config import (
     ACTIVATIONS,
-    Activation,
     S2CNNConfig,
     layer_kernels,
     s2cnn_param_count,
@@ -211,7 +195,6 @@ from jaxlab.spherical.shortcut import (
     so3_shortcut_init,
 )
 from jaxlab.spherical.so3_to_s2 import (
-    SO3ToS2Mode,
     SO3ToS2Params,
     so3_to_s2_apply,
     so3_to_s2_init,
@@ -245,12 +228,10 @@ from jaxlab.spherical.synthetic import (
 from jaxlab.spherical.tables import (
     S2Tables,
     SO3Tables,
-    Upsample,
     make_s2_tables,
     make_so3_tables,
 )
 from jaxlab.spherical.transforms import (
-    Dft,
     s2_analysis,
     s2_integrate,
     s2_synthesis,
@@ -274,11 +255,9 @@ __all__ = [
     "GRIDS",
     "S2CNN_PRESETS",
     "SHAPE_NAMES",
-    "Activation",
     "ActivationTables",
     "Affine",
     "Alignment",
-    "Angle",
     "BatchNormParams",
     "BatchNormState",
     "Block",
@@ -287,19 +266,12 @@ __all__ = [
     "CNNState",
     "Canvas",
     "ConvParams",
-    "Dft",
     "EulerAngles",
-    "GammaGrid",
-    "Grid",
-    "Group",
     "GroupLayer",
     "HealpixTables",
-    "Interpolation",
     "KernelGrid",
     "KernelTables",
-    "LayerKind",
     "LayerTables",
-    "OutputKind",
     "Readout",
     "Refinement",
     "RotatedDataset",
@@ -312,14 +284,10 @@ __all__ = [
     "S2Tables",
     "SO3Spectrum",
     "SO3Tables",
-    "SO3ToS2Mode",
     "SO3ToS2Params",
     "Shapes",
     "SphericalBatch",
     "SphericalShapes",
-    "Task",
-    "Upsample",
-    "Upsampling",
     "ZonalParams",
     "apply_cnn",
     "apply_s2cnn",
@@ -347,13 +315,11 @@ __all__ = [
     "healpix_analysis",
     "healpix_points",
     "healpix_synthesis",
-    "identity_so3",
     "init_cnn",
     "init_s2cnn",
     "iou_per_class",
     "kernel_points",
     "layer_kernels",
-    "lifting_product",
     "load_official_state_dict",
     "longitudes",
     "make_activation_tables",
@@ -404,13 +370,11 @@ __all__ = [
     "so3_integrate",
     "so3_kernel_spectrum",
     "so3_power_spectrum",
-    "so3_product",
     "so3_shortcut_apply",
     "so3_shortcut_init",
     "so3_synthesis",
     "so3_to_s2_apply",
     "so3_to_s2_init",
-    "so3_to_s2_product",
     "spectral_activation",
     "sphere_points",
     "spherical_shapes",

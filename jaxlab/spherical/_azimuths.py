@@ -6,7 +6,7 @@ then one with a table of Wigner's d, is so a plain real matrix product on contig
 transposition between, and only the orders that are kept are computed.
 """
 
-from typing import Literal, TypeAlias
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,10 @@ from jaxtyping import Array, Complex, Float
 
 from jaxlab.checks import check_choice
 from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.types import Dft
 
 __all__ = [
     "EXACT",
-    "Dft",
     "choose_dft",
     "s2_orders",
     "s2_samples",
@@ -26,7 +26,6 @@ __all__ = [
     "so3_samples",
 ]
 
-Dft: TypeAlias = Literal["xla", "matmul"]
 EXACT = jax.lax.Precision.HIGHEST  # bfloat16 or TF32 products would destroy equivariance
 
 # Up to this bandwidth DFT matrices beat the FFT on CPUs, layouts included; gradients even more so.
@@ -39,7 +38,7 @@ def choose_dft(fft: Dft | None, b: int) -> Dft:
         backend = jax.default_backend()
         small = backend == "cpu" and b <= MATMUL_BANDWIDTH
         return "matmul" if backend == "tpu" or small else "xla"
-    check_choice("fft", fft, ("xla", "matmul"))
+    check_choice("fft", fft, get_args(Dft))
     return fft
 
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_integer, check_shape, require
-from jaxlab.spherical._azimuths import Dft
 from jaxlab.spherical.kernels import KernelTables
 from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.types import Dft
 
 __all__ = [
     "ConvParams",

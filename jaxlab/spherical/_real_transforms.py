@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 
 from jaxlab.spherical._azimuths import (
     EXACT,
-    Dft,
     s2_orders,
     s2_samples,
     so3_orders,
@@ -23,6 +22,7 @@ from jaxlab.spherical._azimuths import (
 )
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, Spectrum
 from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.types import Dft
 
 __all__ = [
     "from_parts",

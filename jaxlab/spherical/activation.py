@@ -10,22 +10,21 @@ functions, slowly for ReLU. A square is free of aliasing, hence exactly equivari
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import flax.struct
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_dtype, check_integer, check_scalar, require
-from jaxlab.spherical.grids import Grid, Group
 from jaxlab.spherical.tables import S2Tables, SO3Tables, make_s2_tables, make_so3_tables
 from jaxlab.spherical.transforms import (
-    Dft,
     s2_analysis,
     s2_synthesis,
     so3_analysis,
     so3_synthesis,
 )
+from jaxlab.spherical.types import Dft, Grid, Group
 
 __all__ = ["ActivationTables", "make_activation_tables", "spectral_activation"]
 
@@ -82,7 +81,7 @@ def make_activation_tables(
         (12, 12)
     """
     check_scalar("oversample", oversample, minimum=1)
-    check_choice("group", group, ("s2", "so3"))
+    check_choice("group", group, get_args(Group))
     check_integer("L", L, minimum=1)
     require(group == "so3" or n_max is None, "n_max", n_max, "None on the sphere")
     if oversample == 1:

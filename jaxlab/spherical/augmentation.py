@@ -9,7 +9,7 @@ Source: Gerken et al. 2022, who train on 60 000 to 1 200 000 rotated images.
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key, Shaped
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
-from jaxlab.spherical.grids import Grid
-from jaxlab.spherical.projection import Interpolation, check_geometry
+from jaxlab.spherical.projection import check_geometry
 from jaxlab.spherical.resampling import rotate_grid
 from jaxlab.spherical.rotation import check_rotation, random_rotations
 from jaxlab.spherical.spherical_images import (
@@ -27,16 +26,14 @@ from jaxlab.spherical.spherical_images import (
     project_batch,
     project_sample,
 )
+from jaxlab.spherical.types import Grid, Interpolation, Task
 
 __all__ = [
     "RotatedDataset",
-    "Task",
     "augment_batch",
     "average_over_rotations",
     "rotated_dataset",
 ]
-
-Task: TypeAlias = Literal["classification", "segmentation"]
 
 
 class RotatedDataset(NamedTuple):
@@ -257,7 +254,7 @@ def average_over_rotations(
         >>> average_over_rotations(brightness, x, jnp.eye(3)[None]).round(2).tolist()
         [[0.7..., 0.2...], [0.7..., 0.2...]]
     """
-    check_choice("task", task, ("classification", "segmentation"))
+    check_choice("task", task, get_args(Task))
     check_shape(
         "x", x, ("n", "β", "α", "channels") if channels_last else ("n", "channels", "β", "α")
     )

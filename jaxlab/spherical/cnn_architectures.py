@@ -6,7 +6,6 @@ best on held-out data is taken, as the paper did.
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Literal
 
 import jax
 import numpy as np
@@ -14,6 +13,7 @@ from jaxtyping import Array, Key
 
 from jaxlab.checks import check_integer, check_scalar
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count, convolved_size
+from jaxlab.spherical.types import Padding, Task
 
 __all__ = ["CNN_PRESETS", "sample_cnn_architecture"]
 
@@ -91,11 +91,11 @@ def sample_cnn_architecture(
     bandwidth: int,
     *,
     num_classes: int = 11,
-    task: Literal["segmentation", "classification"] = "segmentation",
+    task: Task = "segmentation",
     in_channels: int = 1,
     skips: bool = True,
     batch_norm: bool = False,
-    padding: Literal["valid", "erp"] = "valid",
+    padding: Padding = "valid",
     max_tries: int = 20_000,
 ) -> CNNConfig:
     """A random planar network with about a given number of parameters.
@@ -198,7 +198,7 @@ def _draw_layers(
 
 
 def _fits(
-    size: tuple[int, int], kernels: tuple[int, ...], strides: tuple[int, ...], padding: str
+    size: tuple[int, int], kernels: tuple[int, ...], strides: tuple[int, ...], padding: Padding
 ) -> bool:
     """Whether all features have ``SMALLEST`` pixels in both directions at least."""
     for kernel, stride in zip(kernels, strides, strict=True):

@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, get_args
 
 from jaxlab.checks import check_choice, check_integer, require
+from jaxlab.spherical.types import Padding, Task
 
 __all__ = ["CNNConfig", "cnn_feature_sizes", "cnn_param_count"]
 
@@ -34,15 +35,15 @@ class CNNConfig:
     kernels: tuple[int, ...]
     strides: tuple[int, ...]
     num_classes: int
-    task: Literal["segmentation", "classification"] = "segmentation"
+    task: Task = "segmentation"
     in_channels: int = 1
     skips: bool = True
     batch_norm: bool = False
-    padding: Literal["valid", "erp"] = "valid"
+    padding: Padding = "valid"
 
     def __post_init__(self) -> None:
-        check_choice("task", self.task, ("segmentation", "classification"))
-        check_choice("padding", self.padding, ("valid", "erp"))
+        check_choice("task", self.task, get_args(Task))
+        check_choice("padding", self.padding, get_args(Padding))
         check_integer("num_classes", self.num_classes, minimum=1)
         check_integer("in_channels", self.in_channels, minimum=1)
         for name in ("size", "channels", "kernels", "strides"):
@@ -95,7 +96,7 @@ def cnn_feature_sizes(cfg: CNNConfig) -> tuple[Size, ...]:
     return tuple(sizes)
 
 
-def convolved_size(size: Size, kernel: int, stride: int, padding: str) -> Size | None:
+def convolved_size(size: Size, kernel: int, stride: int, padding: Padding) -> Size | None:
     """Size of the features after a convolution, None where the kernel does not fit."""
     if padding == "erp":
         fits, positions = kernel // 2 <= min(size), size

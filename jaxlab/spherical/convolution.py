@@ -22,7 +22,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import require
-from jaxlab.spherical._azimuths import Dft
 from jaxlab.spherical._layers import (
     ConvParams,
     add_bias,
@@ -32,11 +31,12 @@ from jaxlab.spherical._layers import (
     conv_init,
     layer_scale,
 )
+from jaxlab.spherical._products import lifting_product, so3_product
 from jaxlab.spherical._real_transforms import s2_forward, so3_forward, so3_inverse
 from jaxlab.spherical.kernel_grids import KernelGrid
 from jaxlab.spherical.kernels import KernelTables, kernel_parts
-from jaxlab.spherical.products import lifting_product, so3_product
 from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.types import Dft
 
 __all__ = [
     "ConvParams",
@@ -188,7 +188,9 @@ def so3_conv_apply(
         tables_in: from :func:`~jaxlab.spherical.make_layer_tables`, as the two following.
         tables_out: of the output's grid.
         kernel_tables: of the kernel.
-        num_buckets: as in :func:`~jaxlab.spherical.so3_product`.
+        num_buckets: how many groups of neighbouring degrees are multiplied at once. ``L``
+            multiplies blocks of their exact size, 1 pads all to the largest; None takes L/4, but at
+            least 4.
         fft: as in :func:`~jaxlab.spherical.s2_analysis`.
 
     Returns:

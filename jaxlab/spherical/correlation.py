@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.spherical.grids import Grid, colatitudes
+from jaxlab.spherical.grids import colatitudes
 from jaxlab.spherical.rotation import (
     EulerAngles,
     Rotation,
@@ -33,6 +33,7 @@ from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, check_spectrum
 from jaxlab.spherical.spectral_rotation import all_orders, rotate_s2
 from jaxlab.spherical.tables import SO3Tables
 from jaxlab.spherical.transforms import EXACT, so3_synthesis
+from jaxlab.spherical.types import Grid
 
 __all__ = ["Alignment", "Refinement", "best_rotation", "correlate_s2", "refine_rotation"]
 

@@ -5,7 +5,7 @@ here relative to the part of the output that varies.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,10 +16,9 @@ from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.spectral_rotation import rotate_s2, rotate_so3
 from jaxlab.spherical.tables import S2Tables, SO3Tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis, so3_analysis, so3_synthesis
+from jaxlab.spherical.types import OutputKind
 
-__all__ = ["OutputKind", "equivariance_error"]
-
-OutputKind: TypeAlias = Literal["s2", "so3", "invariant"]
+__all__ = ["equivariance_error"]
 
 
 def equivariance_error(
@@ -71,7 +70,7 @@ def equivariance_error(
         >>> bool(equivariance_error(jax.nn.relu, x, Q, tables=tables) > 1e-2)
         True
     """
-    check_choice("kind", kind, ("s2", "so3", "invariant"))
+    check_choice("kind", kind, get_args(OutputKind))
     out_tables = _output_tables(kind, tables, out_tables)
     X = s2_analysis(x, tables)
     turned = rotate_s2(X, rotation)

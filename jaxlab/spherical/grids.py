@@ -15,26 +15,23 @@ Source: Driscoll and Healy, *Computing Fourier transforms and convolutions on th
 Kostelec and Rockmore, *FFTs on the rotation group*, 2008.
 """
 
-from typing import Literal, TypeAlias
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxlab.checks import check_choice, check_integer
+from jaxlab.spherical.types import Grid, Group
 
 __all__ = [
     "GRIDS",
-    "Grid",
-    "Group",
     "colatitudes",
     "longitudes",
     "quadrature_weights",
     "sphere_points",
 ]
 
-Grid: TypeAlias = Literal["soft", "driscoll_healy", "gauss_legendre"]
-Group: TypeAlias = Literal["s2", "so3"]
-GRIDS: tuple[Grid, ...] = ("soft", "driscoll_healy", "gauss_legendre")
+GRIDS: tuple[Grid, ...] = get_args(Grid)
 """Names of the grids."""
 
 
@@ -105,7 +102,7 @@ def quadrature_weights(b: int, grid: Grid = "soft", group: Group = "s2") -> Floa
         1.0
     """
     _check(b, grid)
-    check_choice("group", group, ("s2", "so3"))
+    check_choice("group", group, get_args(Group))
     if grid == "gauss_legendre":
         weights = np.polynomial.legendre.leggauss(b)[1][::-1].copy()
     else:

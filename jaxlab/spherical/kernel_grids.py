@@ -9,25 +9,22 @@ of its published code.
 
 import dataclasses
 import warnings
-from typing import Literal, TypeAlias
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxlab.checks import check_choice, check_integer, check_number, require
+from jaxlab.spherical.types import GammaGrid
 
 __all__ = [
-    "GammaGrid",
     "KernelGrid",
     "equatorial_s2",
     "equatorial_so3",
-    "identity_so3",
     "kernel_points",
     "near_identity_s2",
     "near_identity_so3",
 ]
-
-GammaGrid: TypeAlias = Literal["endpoint", "uniform"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +131,7 @@ def near_identity_so3(
         192
     """
     check_number("max_gamma", max_gamma, minimum=0)
-    check_choice("gamma_grid", gamma_grid, ("endpoint", "uniform"))
+    check_choice("gamma_grid", gamma_grid, get_args(GammaGrid))
     alpha = _turn(n_alpha)
     n_gamma = n_alpha if n_gamma is None else n_gamma
     check_integer("n_gamma", n_gamma, minimum=1)
@@ -197,16 +194,6 @@ def equatorial_so3(
     check_integer("n_gamma", n_gamma, minimum=1)
     gamma = tuple(np.linspace(-max_gamma, max_gamma, n_gamma).tolist())
     return KernelGrid(_band(max_beta, n_beta), _turn(n_alpha), gamma)
-
-
-def identity_so3() -> KernelGrid:
-    """The identity alone: the kernel of a shortcut, which mixes channels only.
-
-    Example:
-        >>> identity_so3().n_points
-        1
-    """
-    return KernelGrid((0.0,), (0.0,), (0.0,))
 
 
 def kernel_points(kgrid: KernelGrid) -> Float[np.ndarray, "p abc"]:

@@ -4,20 +4,17 @@ A layer from a grid of bandwidth ``b_in`` to one of ``b_out`` works on the degre
 ``L = min(b_in, b_out)``: going down it drops degrees, going up the new ones are zero.
 """
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, get_args
 
 import jax.numpy as jnp
 
 from jaxlab.checks import check_choice, check_integer, require
-from jaxlab.spherical.grids import Grid
 from jaxlab.spherical.kernel_grids import KernelGrid
 from jaxlab.spherical.kernels import KernelTables, make_kernel_tables
 from jaxlab.spherical.tables import S2Tables, SO3Tables, make_s2_tables, make_so3_tables
+from jaxlab.spherical.types import Grid, LayerKind, Upsampling
 
-__all__ = ["LayerKind", "LayerTables", "Upsampling", "make_layer_tables"]
-
-LayerKind: TypeAlias = Literal["s2_to_so3", "so3_to_so3", "so3_to_s2"]
-Upsampling: TypeAlias = Literal["zero_pad", "aliased"]
+__all__ = ["LayerTables", "make_layer_tables"]
 
 
 class LayerTables(NamedTuple):
@@ -85,8 +82,8 @@ def make_layer_tables(
         >>> tables.tables_in.L, tables.tables_out.shape
         (4, (12, 12, 12))
     """
-    check_choice("kind", kind, ("s2_to_so3", "so3_to_so3", "so3_to_s2"))
-    check_choice("upsample", upsample, ("zero_pad", "aliased"))
+    check_choice("kind", kind, get_args(LayerKind))
+    check_choice("upsample", upsample, get_args(Upsampling))
     check_integer("b_in", b_in, minimum=1)
     check_integer("b_out", b_out, minimum=1)
     require(
@@ -99,9 +96,7 @@ def make_layer_tables(
     tables_out: S2Tables | SO3Tables
     if kind == "s2_to_so3":
         require(n_max_in is None, "n_max_in", n_max_in, "None for an input on the sphere")
-        tables_in = make_s2_tables(
-            b_in, L, grid_in, **options, upsample="aliased" if aliased else "refuse"
-        )
+        tables_in = make_s2_tables(b_in, L, grid_in, **options, aliased=aliased)
     else:
         tables_in = _so3_tables(b_in, L, n_max_in, grid_in, aliased, options)
     if kind == "so3_to_s2":
@@ -117,13 +112,12 @@ def _so3_tables(
     b: int, L: int, n_max: int | None, grid: Grid, aliased: bool, options: dict[str, Any]
 ) -> SO3Tables:
     """Tables for signals of azimuthal bandlimit ``n_max``, which may exceed the degrees in use."""
-    upsample: Any = "aliased" if aliased else "refuse"
     if n_max is None:
-        return make_so3_tables(b, L, None, grid, **options, upsample=upsample)
+        return make_so3_tables(b, L, None, grid, **options, aliased=aliased)
     check_integer("n_max", n_max, minimum=1)
     require(n_max <= b, "n_max", n_max, f"at most the bandwidth b = {b}")
     orders = min(n_max, L)
-    tables = make_so3_tables(b, L, orders, grid, **options, upsample=upsample)
+    tables = make_so3_tables(b, L, orders, grid, **options, aliased=aliased)
     # a mean over more angles γ: each sample weighs less
     weights = tables.weights * (orders / n_max)
     return tables.replace(gamma_size=2 * n_max, weights=weights)  # type: ignore[attr-defined]

@@ -14,10 +14,11 @@ from jaxtyping import Array, Float, Shaped
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.spherical._azimuths import EXACT
-from jaxlab.spherical.grids import Grid, colatitudes, longitudes
+from jaxlab.spherical.grids import colatitudes, longitudes
 from jaxlab.spherical.projection import check_image, float_dtype
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables, check_precision
+from jaxlab.spherical.types import Grid
 
 __all__ = ["erp_analysis", "resample_erp"]
 

@@ -14,7 +14,7 @@ generator published with it.
 """
 
 import functools
-from typing import Any, Literal, TypeAlias
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +23,10 @@ from jaxtyping import Array, Float, Int, Integer, Shaped
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, require
 from jaxlab.spherical.rotation import check_rotation
+from jaxlab.spherical.types import Interpolation
 
-__all__ = ["Interpolation", "project_image", "project_labels"]
+__all__ = ["project_image", "project_labels"]
 
-Interpolation: TypeAlias = Literal["bilinear", "official", "nearest"]
-INTERPOLATIONS: tuple[Interpolation, ...] = ("bilinear", "official", "nearest")
 EYE = 2.001  # height of the point of view above the tangent plane, in radii
 HALF_SIDE = 1.5  # of the image in that plane
 
@@ -179,7 +178,7 @@ def check_image(argument: str, image: Any, axes: int = 0) -> None:
 def check_geometry(points: Any, interpolation: str) -> None:
     """Refuse a bad grid or an unknown interpolation."""
     check_points(points)
-    check_choice("interpolation", interpolation, INTERPOLATIONS)
+    check_choice("interpolation", interpolation, get_args(Interpolation))
 
 
 def check_rotations(argument: str, R: Any, shape: tuple[int, ...]) -> None:

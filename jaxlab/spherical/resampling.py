@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, require
-from jaxlab.spherical.grids import GRIDS, Grid, colatitudes, sphere_points
+from jaxlab.spherical.grids import GRIDS, colatitudes, sphere_points
 from jaxlab.spherical.projection import check_points
 from jaxlab.spherical.rotation import check_rotation
+from jaxlab.spherical.types import Grid
 
 __all__ = ["resample_grid", "rotate_grid"]
 

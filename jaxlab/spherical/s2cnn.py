@@ -40,7 +40,6 @@ from jaxlab.spherical.convolution import (
 )
 from jaxlab.spherical.layer_tables import LayerTables, make_layer_tables
 from jaxlab.spherical.s2cnn_config import (
-    Activation,
     S2CNNConfig,
     azimuthal_bandlimit,
     has_shortcut,
@@ -50,6 +49,7 @@ from jaxlab.spherical.s2cnn_config import (
 from jaxlab.spherical.shortcut import so3_shortcut_apply, so3_shortcut_init
 from jaxlab.spherical.so3_to_s2 import SO3ToS2Params, so3_to_s2_apply, so3_to_s2_init
 from jaxlab.spherical.transforms import so3_integrate
+from jaxlab.spherical.types import Activation
 
 __all__ = [
     "GroupLayer",

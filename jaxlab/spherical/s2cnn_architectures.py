@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import Literal
 
 import jax
 import numpy as np
@@ -10,6 +9,7 @@ from jaxtyping import Array, Key
 
 from jaxlab.checks import check_integer, check_scalar
 from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
+from jaxlab.spherical.types import Task
 
 __all__ = ["S2CNN_PRESETS", "sample_s2cnn_architecture"]
 
@@ -76,7 +76,7 @@ def sample_s2cnn_architecture(
     bandwidth: int,
     *,
     num_classes: int = 11,
-    task: Literal["segmentation", "classification"] = "segmentation",
+    task: Task = "segmentation",
     in_channels: int = 1,
     batch_norm: bool = False,
     max_tries: int = 2_000,

@@ -3,24 +3,20 @@
 import dataclasses
 import itertools
 import math
-from typing import Literal, TypeAlias
+from typing import Literal, get_args
 
 from jaxlab.checks import check_choice, check_integer, check_number, require
-from jaxlab.spherical.grids import GRIDS, Grid
+from jaxlab.spherical.grids import GRIDS
 from jaxlab.spherical.kernel_grids import (
-    GammaGrid,
     KernelGrid,
     near_identity_s2,
     near_identity_so3,
 )
-from jaxlab.spherical.layer_tables import Upsampling
-from jaxlab.spherical.so3_to_s2 import MODES, SO3ToS2Mode
-from jaxlab.spherical.transforms import Dft
+from jaxlab.spherical.types import Activation, Dft, GammaGrid, Grid, SO3ToS2Mode, Task, Upsampling
 
-__all__ = ["ACTIVATIONS", "Activation", "S2CNNConfig", "layer_kernels", "s2cnn_param_count"]
+__all__ = ["ACTIVATIONS", "S2CNNConfig", "layer_kernels", "s2cnn_param_count"]
 
-Activation: TypeAlias = Literal["relu", "gelu", "silu", "softplus", "square", "none"]
-ACTIVATIONS: tuple[Activation, ...] = ("relu", "gelu", "silu", "softplus", "square", "none")
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 RADIUS = 6.19  # of the published kernels, in grid spacings π/b of the layer's input
 
 
@@ -57,7 +53,7 @@ class S2CNNConfig:
         upsample: ``"aliased"`` reproduces outputs of the published code where bandlimits rise.
         grid: kind of all grids.
         remat: whether layers are computed again in the backward pass, to save memory.
-        num_buckets: as in :func:`~jaxlab.spherical.so3_product`.
+        num_buckets: as in :func:`~jaxlab.spherical.so3_conv_apply`.
         fft: as in :func:`~jaxlab.spherical.s2_analysis`.
     """
 
@@ -65,7 +61,7 @@ class S2CNNConfig:
     channels: tuple[int, ...]
     bandlimits: tuple[int, ...]
     num_classes: int
-    task: Literal["segmentation", "classification"] = "segmentation"
+    task: Task = "segmentation"
     in_channels: int = 1
     max_beta: tuple[float, ...] | Literal["auto"] = "auto"
     n_beta: int = 3
@@ -86,14 +82,14 @@ class S2CNNConfig:
     fft: Dft | None = None
 
     def __post_init__(self) -> None:
-        check_choice("task", self.task, ("segmentation", "classification"))
+        check_choice("task", self.task, get_args(Task))
         check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("output", self.output, MODES)
-        check_choice("upsample", self.upsample, ("zero_pad", "aliased"))
+        check_choice("output", self.output, get_args(SO3ToS2Mode))
+        check_choice("upsample", self.upsample, get_args(Upsampling))
         check_choice("grid", self.grid, GRIDS)
-        check_choice("gamma_grid", self.gamma_grid, ("endpoint", "uniform"))
+        check_choice("gamma_grid", self.gamma_grid, get_args(GammaGrid))
         if self.fft is not None:
-            check_choice("fft", self.fft, ("xla", "matmul"))
+            check_choice("fft", self.fft, get_args(Dft))
         if self.num_buckets is not None:
             check_integer("num_buckets", self.num_buckets, minimum=1)
         check_number("oversample", self.oversample, minimum=1)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_integer, check_shape
-from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical._layers import (
     ConvParams,
     add_bias,
@@ -26,6 +26,7 @@ from jaxlab.spherical._layers import (
 )
 from jaxlab.spherical._real_transforms import so3_forward, so3_inverse
 from jaxlab.spherical.tables import SO3Tables
+from jaxlab.spherical.types import Dft
 
 __all__ = ["so3_shortcut_apply", "so3_shortcut_init"]
 

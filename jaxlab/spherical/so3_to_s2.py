@@ -17,7 +17,7 @@ Source: Gerken et al., *Equivariance versus Augmentation for Spherical Images*, 
 """
 
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_choice, check_integer, check_shape, require
-from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical._layers import (
     add_bias,
     batch_first,
@@ -34,16 +34,14 @@ from jaxlab.spherical._layers import (
     conv_init,
     layer_scale,
 )
+from jaxlab.spherical._products import so3_to_s2_product
 from jaxlab.spherical._real_transforms import s2_inverse, so3_forward
 from jaxlab.spherical.kernel_grids import KernelGrid
 from jaxlab.spherical.kernels import KernelTables, kernel_parts
-from jaxlab.spherical.products import so3_to_s2_product
 from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.types import Dft, SO3ToS2Mode
 
-__all__ = ["SO3ToS2Mode", "SO3ToS2Params", "so3_to_s2_apply", "so3_to_s2_init"]
-
-SO3ToS2Mode: TypeAlias = Literal["sum", "integrate", "learned"]
-MODES: tuple[SO3ToS2Mode, ...] = ("sum", "integrate", "learned")
+__all__ = ["SO3ToS2Params", "so3_to_s2_apply", "so3_to_s2_init"]
 
 
 class SO3ToS2Params(NamedTuple):
@@ -96,7 +94,7 @@ def so3_to_s2_init(
         (3, 11, 192)
     """
     require(bool(kgrid.gamma), "kgrid", kgrid, "points on the rotation group")
-    check_choice("mode", mode, MODES)
+    check_choice("mode", mode, get_args(SO3ToS2Mode))
     weights = None
     if mode == "learned":
         check_integer("L", L, minimum=1)
@@ -131,7 +129,7 @@ def so3_to_s2_apply(
         tables_out: of the output's grid.
         kernel_tables: of the kernel.
         mode: how the sum over n is weighted.
-        num_buckets: as in :func:`~jaxlab.spherical.so3_product`.
+        num_buckets: as in :func:`~jaxlab.spherical.so3_conv_apply`.
         fft: as in :func:`~jaxlab.spherical.s2_analysis`.
 
     Returns:
@@ -156,7 +154,7 @@ def so3_to_s2_apply(
         >>> so3_to_s2_apply(params, jnp.ones((5, 1, 4, 4, 4)), *tables).shape
         (5, 3, 8, 8)
     """
-    check_choice("mode", mode, MODES)
+    check_choice("mode", mode, get_args(SO3ToS2Mode))
     check_layer(params, x, tables_in, tables_out, kernel_tables, (SO3Tables, S2Tables))
     fits = (params.weights is not None) == (mode == "learned")
     require(fits, "params.weights", params.weights, f"those of mode {mode!r}")
@@ -171,22 +169,22 @@ def so3_to_s2_apply(
 def _summed(
     kappa: Float[Array, "o i p"],
     weights: Float[Array, "l n 2"] | None,
-    kt: KernelTables,
+    kernel_tables: KernelTables,
     mode: SO3ToS2Mode,
 ) -> Float[Array, "k 2 l o i"]:
     """``y^l_k = Σ_n w_{ln} Y^l_{nk}`` for ``k ≥ 0``."""
     rows = {"sum": slice(0, None, 2), "integrate": slice(0, 1), "learned": slice(None)}[mode]
-    Y = kernel_parts(kappa, kt, rows)
+    Y = kernel_parts(kappa, kernel_tables, rows)
     # the terms of −n are those of n, conjugate, at −k: each n ≥ 0 counts once more, n = 0 half
     if weights is None:
         half = 0.5 * Y[0] + Y[1:].sum(axis=0)
     else:
-        check_shape("params.weights", weights, (kt.L, kt.L, 2))
-        w = weights.astype(Y.dtype) * np.where(np.arange(kt.L) == 0, 0.5, 1.0)[:, None]
-        real, imag = w[..., 0], w[..., 1] * (np.arange(kt.L) > 0)
+        check_shape("params.weights", weights, (kernel_tables.L, kernel_tables.L, 2))
+        w = weights.astype(Y.dtype) * np.where(np.arange(kernel_tables.L) == 0, 0.5, 1.0)[:, None]
+        real, imag = w[..., 0], w[..., 1] * (np.arange(kernel_tables.L) > 0)
         turn = jnp.array([[real, -imag], [imag, real]])  # [part, part, l, n]
         half = jnp.einsum("dcln,nkcloi->kdloi", turn, Y, precision=EXACT)
-    middle = kt.n_max - 1
-    sign = np.where(np.arange(kt.n_max) % 2 == 0, 1, -1)[:, None] * np.array([1, -1])
+    middle = kernel_tables.n_max - 1
+    sign = np.where(np.arange(kernel_tables.n_max) % 2 == 0, 1, -1)[:, None] * np.array([1, -1])
     mirrored = jnp.flip(half[: middle + 1], axis=0)
     return half[middle:] + mirrored * sign[..., None, None, None].astype(half.dtype)

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, Int, Integer, Shaped
 
 from jaxlab.checks import check_dtype, check_number, check_scalar, check_shape, concrete, require
 from jaxlab.spherical.projection import (
-    Interpolation,
     check_geometry,
     check_image,
     check_rotations,
@@ -22,6 +21,7 @@ from jaxlab.spherical.projection import (
     sample_classes,
     sample_image,
 )
+from jaxlab.spherical.types import Interpolation
 
 __all__ = ["SphericalBatch", "make_spherical_batch", "rescale_intensity"]
 

@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from jaxlab.checks import check_integer, check_scalar, check_shape
-from jaxlab.spherical.grids import Grid, sphere_points
+from jaxlab.spherical.grids import sphere_points
 from jaxlab.spherical.projection import check_points
 from jaxlab.spherical.rotation import check_rotation, random_rotations
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.spherical_images import SphericalBatch
+from jaxlab.spherical.types import Grid
 
 __all__ = [
     "SHAPE_NAMES",

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_shape, require
-from jaxlab.spherical._azimuths import EXACT, Dft
+from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical._real_transforms import (
     from_parts,
     s2_forward,
@@ -25,12 +25,12 @@ from jaxlab.spherical._real_transforms import (
     so3_inverse,
     to_parts,
 )
-from jaxlab.spherical.grids import Grid, quadrature_weights
+from jaxlab.spherical.grids import quadrature_weights
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum, check_spectrum
 from jaxlab.spherical.tables import S2Tables, SO3Tables, check_precision
+from jaxlab.spherical.types import Dft, Grid
 
 __all__ = [
-    "Dft",
     "s2_analysis",
     "s2_integrate",
     "s2_synthesis",

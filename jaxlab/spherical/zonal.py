@@ -24,7 +24,8 @@ from jaxlab.checks import check_integer, check_shape, require
 from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables
-from jaxlab.spherical.transforms import Dft, s2_analysis, s2_synthesis
+from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
+from jaxlab.spherical.types import Dft
 
 __all__ = ["ZonalParams", "s2_zonal_conv_apply", "s2_zonal_conv_init"]
 

@@ -1,4 +1,4 @@
-"""Example arguments for kernels, spectral products and equivariant layers."""
+"""Example arguments for kernels and equivariant layers."""
 
 import jax
 import jax.numpy as jnp
@@ -27,15 +27,6 @@ EXAMPLES = {
     "jaxlab.spherical.kernels.so3_kernel_spectrum": Example(
         (jnp.ones((1, 2, 4)), make_kernel_tables(SO3_KERNEL, 3))
     ),
-    "jaxlab.spherical.products.lifting_product": Example(
-        (jnp.ones((4, 2, 4, 1, 5)), jnp.ones((4, 2, 4, 3, 1)))
-    ),
-    "jaxlab.spherical.products.so3_product": Example(
-        (jnp.ones((2, 3, 2, 2, 1, 5)), jnp.ones((2, 3, 2, 2, 4, 1)))
-    ),
-    "jaxlab.spherical.products.so3_to_s2_product": Example(
-        (jnp.ones((2, 3, 2, 2, 1, 5)), jnp.ones((2, 2, 2, 4, 1)))
-    ),
     "jaxlab.spherical.official.to_official_layout": Example((ON_GROUP,)),
     "jaxlab.spherical.official.from_official_layout": Example((ON_GROUP,)),
     "jaxlab.spherical.convolution.s2_conv_init": Example((KEY,), {**SIZES, "kgrid": S2_KERNEL}),
@@ -63,7 +54,6 @@ HOST_SIDE = {
     "jaxlab.spherical.kernel_grids.near_identity_so3": "angles",
     "jaxlab.spherical.kernel_grids.equatorial_s2": "angles",
     "jaxlab.spherical.kernel_grids.equatorial_so3": "angles",
-    "jaxlab.spherical.kernel_grids.identity_so3": "angles",
     "jaxlab.spherical.kernel_grids.kernel_points": "angles",
     "jaxlab.spherical.kernels.make_kernel_tables": "tables are computed on the host",
     "jaxlab.spherical.layer_tables.make_layer_tables": "tables are computed on the host",

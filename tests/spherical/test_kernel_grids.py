@@ -7,7 +7,6 @@ from jaxlab.spherical.kernel_grids import (
     KernelGrid,
     equatorial_s2,
     equatorial_so3,
-    identity_so3,
     kernel_points,
     near_identity_s2,
     near_identity_so3,
@@ -34,7 +33,6 @@ def test_points_stand_in_the_order_of_the_parameters():
     points = kernel_points(equatorial_so3(0.2, n_beta=2))
     np.testing.assert_allclose(points, expected, atol=1e-15)
     assert set(kernel_points(equatorial_s2(0.2))[:, 1]) == {np.pi / 2 - 0.2}  # one ring only
-    np.testing.assert_array_equal(kernel_points(identity_so3()), [[0, 0, 0]])
 
 
 def test_rings_are_as_far_from_the_identity_and_uniform_ones_have_no_duplicate():

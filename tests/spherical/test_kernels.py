@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jaxlab.spherical.kernel_grids import (
+    KernelGrid,
     equatorial_so3,
-    identity_so3,
     kernel_points,
     near_identity_s2,
     near_identity_so3,
@@ -27,7 +27,7 @@ def test_separable_sums_are_the_sums_over_the_points():
     cases = [
         (near_identity_so3(0.8), None),
         (equatorial_so3(0.3, n_alpha=5, n_beta=2), 2),
-        (identity_so3(), 3),
+        (KernelGrid((0.0,), (0.0,), (0.0,)), 3),
     ]
     for kgrid, n_max in cases:
         kappa = RNG.uniform(-1, 1, (2, 3, kgrid.n_points))

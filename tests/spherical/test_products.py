@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.spherical._products import lifting_product, so3_product, so3_to_s2_product
 from jaxlab.spherical._real_transforms import from_parts, to_parts
-from jaxlab.spherical.products import lifting_product, so3_product, so3_to_s2_product
 from jaxlab.spherical.spectra import S2Spectrum, SO3Spectrum
 from tests.spherical.oracle import full_orders, random_s2, random_so3
 

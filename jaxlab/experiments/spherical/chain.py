@@ -26,16 +26,16 @@ from jaxlab.spherical.convolution import (
     so3_conv_apply,
     so3_conv_init,
 )
-from jaxlab.spherical.grids import Grid
 from jaxlab.spherical.kernel_grids import near_identity_s2, near_identity_so3
-from jaxlab.spherical.layer_tables import LayerKind, LayerTables, Upsampling, make_layer_tables
+from jaxlab.spherical.layer_tables import LayerTables, make_layer_tables
 from jaxlab.spherical.s2cnn import FUNCTIONS
-from jaxlab.spherical.s2cnn_config import RADIUS, Activation
+from jaxlab.spherical.s2cnn_config import RADIUS
 from jaxlab.spherical.so3_to_s2 import so3_to_s2_apply, so3_to_s2_init
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.synthetic import bandlimited_field
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.transforms import s2_synthesis
+from jaxlab.spherical.types import Activation, Grid, LayerKind, Upsampling
 
 __all__ = ["Layer", "Scaling", "apply_chain", "field", "make_chain", "scales_of"]
 

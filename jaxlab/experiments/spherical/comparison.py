@@ -19,7 +19,7 @@ from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
-from jaxlab.spherical.augmentation import Task
+from jaxlab.spherical.types import Task
 
 __all__ = ["Arm", "Study", "compare", "count_runs"]
 

@@ -21,10 +21,10 @@ from jaxlab.experiments.spherical.chain import (
 )
 from jaxlab.spherical.equivariance import equivariance_error
 from jaxlab.spherical.rotation import Rotation, random_rotations
-from jaxlab.spherical.s2cnn_config import Activation
 from jaxlab.spherical.spectral_rotation import rotate_s2
 from jaxlab.spherical.tables import S2Tables, make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
+from jaxlab.spherical.types import Activation
 
 __all__ = [
     "ROUNDED",

@@ -9,8 +9,9 @@ from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
 from jaxlab.experiments.plotting import COLOURS
-from jaxlab.spherical.grids import Grid, colatitudes, sphere_points
+from jaxlab.spherical.grids import colatitudes, sphere_points
 from jaxlab.spherical.resampling import resample_grid
+from jaxlab.spherical.types import Grid
 
 __all__ = ["SOUTH", "globe", "middle", "paint", "paint_classes"]
 

@@ -11,7 +11,7 @@ from pydantic import Field
 import jaxlab.data
 from jaxlab.checks import require
 from jaxlab.experiments.interface import config
-from jaxlab.spherical.grids import Grid
+from jaxlab.spherical.types import Grid
 
 __all__ = [
     "DataName",

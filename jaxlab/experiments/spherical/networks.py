@@ -6,14 +6,13 @@ from typing import Any, TypeAlias
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_choice
-from jaxlab.spherical.augmentation import Task
 from jaxlab.spherical.cnn import apply_cnn, init_cnn
 from jaxlab.spherical.cnn_architectures import CNN_PRESETS
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count
-from jaxlab.spherical.grids import Grid
 from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
 from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
+from jaxlab.spherical.types import Grid, Task
 
 __all__ = [
     "NetworkConfig",

@@ -33,17 +33,17 @@ from jaxlab.experiments.spherical.panorama_worlds import (
     panoramas,
     signals,
 )
-from jaxlab.spherical.grids import Grid
 from jaxlab.spherical.healpix import healpix_analysis, healpix_synthesis, make_healpix_tables
 from jaxlab.spherical.panorama import erp_analysis, resample_erp
 from jaxlab.spherical.rotation import random_rotations, rotation_matrix
 from jaxlab.spherical.s2cnn import S2CNNTables, apply_s2cnn, init_s2cnn, make_s2cnn_tables
-from jaxlab.spherical.s2cnn_config import Activation, S2CNNConfig
+from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.spectra import S2Spectrum, change_bandlimit, s2_power_spectrum
 from jaxlab.spherical.spectral_rotation import rotate_s2
 from jaxlab.spherical.synthetic import bandlimited_field
 from jaxlab.spherical.tables import S2Tables, make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
+from jaxlab.spherical.types import Activation, Grid
 
 __all__ = ["CLAIMS", "Config", "output_errors", "recovery_errors", "run"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.panorama_worlds import FRONTS, WORLDS, Front, World
-from jaxlab.spherical.s2cnn_config import Activation
+from jaxlab.spherical.types import Activation
 
 __all__ = ["KINDS", "Results", "judge", "network_title", "report_tables"]
 

@@ -22,9 +22,10 @@ from jaxlab.experiments.spherical.spheres import (
     images_grid,
     look_at,
 )
-from jaxlab.spherical.augmentation import Task, average_over_rotations
+from jaxlab.spherical.augmentation import average_over_rotations
 from jaxlab.spherical.grids import quadrature_weights, sphere_points
 from jaxlab.spherical.metrics import confusion_matrix, non_background_miou, pixel_accuracy
+from jaxlab.spherical.types import Task
 
 __all__ = ["Confusion", "Model", "confusion", "predict", "score"]
 

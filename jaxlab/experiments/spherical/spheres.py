@@ -18,8 +18,9 @@ from jaxtyping import Array
 from jaxlab.checks import check_integer
 from jaxlab.experiments.spherical.inputs import Planar, SphereData
 from jaxlab.spherical.augmentation import augment_batch
-from jaxlab.spherical.grids import Grid, sphere_points
+from jaxlab.spherical.grids import sphere_points
 from jaxlab.spherical.spherical_images import SphericalBatch, make_spherical_batch
+from jaxlab.spherical.types import Grid
 
 __all__ = [
     "Part",

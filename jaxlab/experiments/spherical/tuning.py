@@ -17,10 +17,9 @@ from jaxlab.checks import require
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.spherical.fitting import Trained
 from jaxlab.experiments.spherical.networks import NetworkConfig, named_network, param_count
-from jaxlab.spherical.augmentation import Task
 from jaxlab.spherical.cnn_architectures import sample_cnn_architecture
-from jaxlab.spherical.grids import Grid
 from jaxlab.spherical.s2cnn_architectures import sample_s2cnn_architecture
+from jaxlab.spherical.types import Grid, Task
 
 __all__ = ["Attempt", "Candidate", "Tuned", "Tuning", "count_cells", "is_s2cnn", "tune"]
 
