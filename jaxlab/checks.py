@@ -97,7 +97,7 @@ def check_dtype(argument: str, array: Any, kind: str) -> None:
 
 
 def check_bool(argument: str, value: Any) -> None:
-    """Refuse ``value`` unless it is True or False; 0, 1 and traced values are not.
+    """Refuse ``value`` unless it is True or False, of Python or numpy; 0 and 1 are not.
 
     Example:
         >>> check_bool("center", 1)
@@ -105,7 +105,7 @@ def check_bool(argument: str, value: Any) -> None:
         ...
         ValueError: center: expected True or False, got 1
     """
-    require(isinstance(value, bool), argument, value, "True or False")
+    require(isinstance(value, bool | np.bool_), argument, value, "True or False")
 
 
 def check_integer(argument: str, value: Any, *, minimum: int | None = None) -> None:

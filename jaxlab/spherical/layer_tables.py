@@ -96,7 +96,9 @@ def make_layer_tables(
     tables_out: S2Tables | SO3Tables
     if kind == "s2_to_so3":
         require(n_max_in is None, "n_max_in", n_max_in, "None for an input on the sphere")
-        tables_in = make_s2_tables(b_in, L, grid_in, **options, aliased=aliased)
+        tables_in = make_s2_tables(
+            b_in, L, grid_in, **options, upsample="aliased" if aliased else "refuse"
+        )
     else:
         tables_in = _so3_tables(b_in, L, n_max_in, grid_in, aliased, options)
     if kind == "so3_to_s2":
@@ -112,12 +114,13 @@ def _so3_tables(
     b: int, L: int, n_max: int | None, grid: Grid, aliased: bool, options: dict[str, Any]
 ) -> SO3Tables:
     """Tables for signals of azimuthal bandlimit ``n_max``, which may exceed the degrees in use."""
+    upsample: Any = "aliased" if aliased else "refuse"
     if n_max is None:
-        return make_so3_tables(b, L, None, grid, **options, aliased=aliased)
+        return make_so3_tables(b, L, None, grid, **options, upsample=upsample)
     check_integer("n_max", n_max, minimum=1)
     require(n_max <= b, "n_max", n_max, f"at most the bandwidth b = {b}")
     orders = min(n_max, L)
-    tables = make_so3_tables(b, L, orders, grid, **options, aliased=aliased)
+    tables = make_so3_tables(b, L, orders, grid, **options, upsample=upsample)
     # a mean over more angles γ: each sample weighs less
     weights = tables.weights * (orders / n_max)
     return tables.replace(gamma_size=2 * n_max, weights=weights)  # type: ignore[attr-defined]

@@ -6,14 +6,14 @@ bandlimits. A table is a PyTree, so it can be replicated over devices and donate
 """
 
 import functools
-from typing import Any
+from typing import Any, Literal
 
 import flax.struct
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxlab.checks import check_bool, check_choice, check_integer, require
+from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.spherical.grids import colatitudes, quadrature_weights
 from jaxlab.spherical.types import Grid
 from jaxlab.spherical.wigner import degrees
@@ -85,7 +85,7 @@ def make_s2_tables(
     grid: Grid = "soft",
     dtype: Any = jnp.float32,
     *,
-    aliased: bool = False,
+    upsample: Literal["refuse", "aliased"] = "refuse",
     max_table_bytes: int = 2 * 1024**3,
 ) -> S2Tables:
     """Tables of the transform on the sphere; computed once for the same arguments.
@@ -95,7 +95,7 @@ def make_s2_tables(
         L: number of degrees, at most ``b``.
         grid: kind of grid.
         dtype: float32, or float64 where jax has it enabled.
-        aliased: lets ``L`` exceed ``b``: degrees from ``b`` on then come from a
+        upsample: ``"aliased"`` lets ``L`` exceed ``b``: degrees from ``b`` on then come from a
             quadrature that is too coarse for them, as in the published code of spherical CNNs.
             It is there for parity; :func:`~jaxlab.spherical.change_bandlimit` adds degrees exactly.
         max_table_bytes: largest table that is made.
@@ -104,7 +104,7 @@ def make_s2_tables(
         The tables.
 
     Raises:
-        ValueError: for a bad size or name, ``L > b`` without ``aliased``, or a table above
+        ValueError: for a bad size or name, ``L > b`` without ``"aliased"``, or a table above
             ``max_table_bytes``.
 
     Cost:
@@ -114,7 +114,7 @@ def make_s2_tables(
         >>> make_s2_tables(4, 3).d.shape
         (3, 3, 8)
     """
-    dtype = _check(b, L, grid, dtype, aliased)
+    dtype = _check(b, L, grid, dtype, upsample)
     size = L * L * colatitudes(b, grid).size * dtype.itemsize
     require(size <= max_table_bytes, "L", L, _limit(size, max_table_bytes))
     return S2Tables(
@@ -133,7 +133,7 @@ def make_so3_tables(
     grid: Grid = "soft",
     dtype: Any = jnp.float32,
     *,
-    aliased: bool = False,
+    upsample: Literal["refuse", "aliased"] = "refuse",
     max_table_bytes: int = 2 * 1024**3,
 ) -> SO3Tables:
     """Tables of the transform on the rotation group; computed once for the same arguments.
@@ -146,14 +146,14 @@ def make_so3_tables(
             angles. Linear layers stay equivariant under rotations, which act on ``m``.
         grid: kind of grid.
         dtype: float32, or float64 where jax has it enabled.
-        aliased: as in :func:`make_s2_tables`.
+        upsample: as in :func:`make_s2_tables`.
         max_table_bytes: largest table that is made.
 
     Returns:
         The tables.
 
     Raises:
-        ValueError: for a bad size or name, ``L > b`` without ``aliased``, ``n_max`` outside
+        ValueError: for a bad size or name, ``L > b`` without ``"aliased"``, ``n_max`` outside
             ``1 … L``, or a table above ``max_table_bytes``.
 
     Cost:
@@ -163,7 +163,7 @@ def make_so3_tables(
         >>> make_so3_tables(4, 3).d.shape
         (5, 3, 3, 8)
     """
-    dtype = _check(b, L, grid, dtype, aliased)
+    dtype = _check(b, L, grid, dtype, upsample)
     gamma_size = 2 * b
     if n_max is not None:
         check_integer("n_max", n_max, minimum=1)
@@ -207,12 +207,12 @@ def _table(b: int, L: int, n: np.ndarray, grid: Grid, dtype: str) -> Float[np.nd
     return table
 
 
-def _check(b: int, L: int, grid: str, dtype: Any, aliased: bool) -> np.dtype:
+def _check(b: int, L: int, grid: str, dtype: Any, upsample: str) -> np.dtype:
     check_integer("L", L, minimum=1)
-    check_bool("aliased", aliased)
+    check_choice("upsample", upsample, ("refuse", "aliased"))
     colatitudes(b, grid)  # type: ignore[arg-type]  # refuses a bad bandwidth or grid
-    if not aliased:
-        require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless aliased=True")
+    if upsample == "refuse":
+        require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")
     return check_table_dtype(dtype)
 
 

@@ -38,14 +38,14 @@ def test_they_are_pytrees_with_static_sizes_in_float32():
 
 
 def test_aliased_orders_are_left_out():
-    tables = make_so3_tables(3, 5, aliased=True)
+    tables = make_so3_tables(3, 5, upsample="aliased")
     assert tables.L == tables.n_max == 5
     m, n = np.arange(5), np.arange(-4, 5)
     known = (m < 3) & (np.abs(n) < 3)[:, None]
     filled = jnp.abs(tables.d).max(axis=(2, 3)) > 0
     np.testing.assert_array_equal(filled, known)
     assert jnp.abs(tables.d[:, :, 3:]).max() > 0.1  # degrees from b on are there
-    assert not make_s2_tables(2, 3, aliased=True).d[2].any()
+    assert not make_s2_tables(2, 3, upsample="aliased").d[2].any()
 
 
 @pytest.mark.usefixtures("bad_input")
@@ -57,8 +57,8 @@ def test_refusals():
             make(0, 1)
         with pytest.raises(ValueError, match=r"L: expected at most the bandwidth b = 2.*, got 3"):
             make(2, 3)
-        with pytest.raises(ValueError, match="aliased: expected True or False, got 'yes'"):
-            make(2, 2, aliased="yes")
+        with pytest.raises(ValueError, match="upsample: expected one of 'refuse', 'aliased'"):
+            make(2, 2, upsample="exact")
         with pytest.raises(ValueError, match="grid: expected one of 'soft'"):
             make(2, 2, grid="healpix")
         with pytest.raises(ValueError, match="dtype: expected one of 'float32', 'float64'"):

@@ -103,7 +103,7 @@ def test_rotation_group_by_definition(b, L, n_max, grid):
 @pytest.mark.usefixtures("x64")
 def test_aliased_degrees_are_the_quadrature_sums():
     b, L = 2, 4
-    tables = make_so3_tables(b, L, dtype=jnp.float64, aliased=True)
+    tables = make_so3_tables(b, L, dtype=jnp.float64, upsample="aliased")
     beta, gamma, alpha = angles_of(tables)
     D = wigner_D(L, alpha, beta, gamma)[..., L - 1 :, :]
     noise = RNG.standard_normal(tables.shape)
