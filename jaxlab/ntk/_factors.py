@@ -18,7 +18,7 @@ from jaxtyping import Array
 from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._plan import Survey, Use, survey
 from jaxlab.ntk._program import Program, Value, linear_program
-from jaxlab.ntk._varying import vary, varying
+from jaxlab.varying import vary, varying
 
 __all__ = ["basis_of", "factors_of"]
 

@@ -13,8 +13,8 @@ from jaxtyping import Array
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._layout import Layout, normalise_axes
-from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import VmapAxes
+from jaxlab.varying import vary, varying
 
 __all__ = ["Layout", "Problem", "differentiable", "normalise_axes", "prepare"]
 

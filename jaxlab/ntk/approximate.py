@@ -15,9 +15,9 @@ from jaxlab.checks import check_integer
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import prepare
 from jaxlab.ntk._push import push_forward
-from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
+from jaxlab.varying import vary, varying
 
 __all__ = ["pseudo_ntk_fn", "sketched_ntk"]
 

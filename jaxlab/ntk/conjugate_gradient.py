@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
 from jaxlab.checks import check_dtype, check_integer, check_scalar, check_shape, require
-from jaxlab.ntk._varying import vary_together
 from jaxlab.ntk.operators import NTKOperator
+from jaxlab.varying import vary_together
 
 __all__ = [
     "BREAKDOWN",

@@ -23,8 +23,8 @@ from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk._push import push_forward
-from jaxlab.ntk._varying import vary_together
 from jaxlab.ntk.types import ApplyFn
+from jaxlab.varying import vary_together
 
 __all__ = [
     "DatasetOperator",

@@ -20,8 +20,8 @@ from jaxlab.checks import check_integer, require
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, differentiable
 from jaxlab.ntk._push import push_forward
-from jaxlab.ntk._varying import vary, varying
 from jaxlab.ntk.types import ApplyFn
+from jaxlab.varying import vary, varying
 
 __all__ = ["ntk_vp"]
 

@@ -194,6 +194,7 @@ def _refine(
     F: S2Spectrum, G: S2Spectrum, angles: tuple[Array, Array, Array], steps: int
 ) -> Refinement:
     dtype, batch = F.coeffs.real.dtype, F.coeffs.shape[:-2]
+    (F, size), (G, other_size) = _unit(F), _unit(G)
     epsilon = jnp.finfo(dtype).eps
     start = jnp.broadcast_to(rotation_matrix(*angles), (*batch, 3, 3))
     generated = _generated(F)
@@ -215,7 +216,15 @@ def _refine(
     turned = rotate_s2(G, start).coeffs
     state = (start, turned, _inner(F.coeffs, turned), jnp.zeros(batch, dtype))
     matrix, _, value, length = jax.lax.fori_loop(0, steps, advance, state)
-    return Refinement(euler_angles(matrix), matrix, value, length, length <= epsilon**0.5)
+    converged = (length <= epsilon**0.5) & jnp.isfinite(value)
+    return Refinement(euler_angles(matrix), matrix, value * size * other_size, length, converged)
+
+
+def _unit(F: S2Spectrum) -> tuple[S2Spectrum, Float[Array, "*batch"]]:
+    """A spectrum of order 1 and what it was divided by, so that no product leaves its range."""
+    size = jnp.maximum(jnp.abs(F.coeffs.real), jnp.abs(F.coeffs.imag)).max(axis=(-2, -1))
+    size = jnp.where(size > 0, size, 1)
+    return S2Spectrum(F.coeffs / size[..., None, None]), size
 
 
 def _newton_step(

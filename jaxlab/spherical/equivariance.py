@@ -119,4 +119,7 @@ def _leading(coeffs: Any, ndim: int) -> Any:
 def _ratio(
     difference: Float[Array, "..."], varying: Float[Array, "..."], weights: Float[Array, "..."]
 ) -> Float[Array, ""]:
+    largest = jnp.abs(varying).max()
+    unit = jnp.where(largest > 0, largest, 1)  # squares would leave float32 long before the signal
+    difference, varying = difference / unit, varying / unit
     return jnp.sqrt((weights * difference**2).sum() / (weights * varying**2).sum())

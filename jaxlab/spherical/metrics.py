@@ -15,7 +15,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Integer, Num
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
 
@@ -31,8 +31,8 @@ __all__ = [
 
 
 def confusion_matrix(
-    pred: Int[Array, "*batch"],
-    true: Int[Array, "*batch"],
+    pred: Integer[Array, "*batch"],
+    true: Integer[Array, "*batch"],
     num_classes: int,
     weights: Float[Array, "..."] | Float[np.ndarray, "..."] | None = None,
 ) -> Num[Array, "p t"]:
@@ -64,6 +64,7 @@ def confusion_matrix(
     check_shape("true", true, pred.shape)
     _check_classes("pred", pred, 0, num_classes)
     _check_classes("true", true, -1, num_classes)
+    pred, true = _wide(pred), _wide(true)
     counted = (true >= 0) & (true < num_classes) & (pred >= 0) & (pred < num_classes)
     cell = jnp.where(counted, pred * num_classes + true, 0).ravel()
     samples = counted if weights is None else jnp.where(counted, _spread(weights, true), 0)
@@ -190,13 +191,13 @@ def pixel_accuracy(confusion: Num[Array, "p t"]) -> Float[Array, ""]:
         >>> float(pixel_accuracy(jnp.array([[5, 1], [1, 1]])))
         0.75
     """
-    _check_square(confusion)
+    confusion = _square(confusion)
     return _ratio(jnp.trace(confusion), confusion.sum())
 
 
 def pixel_cross_entropy(
     logits: Float[Array, "..."],
-    labels: Int[Array, "*batch"],
+    labels: Integer[Array, "*batch"],
     weights: Float[Array, "..."] | Float[np.ndarray, "..."] | None = None,
     *,
     axis: int = -1,
@@ -235,6 +236,7 @@ def pixel_cross_entropy(
     classes = logits.shape[axis]
     check_shape("labels", labels, logits.shape[:axis] + logits.shape[axis + 1 :])
     _check_classes("labels", labels, -1, classes)
+    labels = _wide(labels)
     logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     chosen = jax.nn.one_hot(labels, classes, axis=axis, dtype=bool)
     losses = -jnp.where(chosen, jax.nn.log_softmax(logits, axis), 0).sum(axis)
@@ -248,7 +250,7 @@ def pixel_cross_entropy(
 
 
 def _hits_and_union(confusion: Num[Array, "p t"]) -> tuple[Num[Array, " c"], Num[Array, " c"]]:
-    _check_square(confusion)
+    confusion = _square(confusion)
     hits = jnp.diagonal(confusion)
     return hits, confusion.sum(axis=0) + confusion.sum(axis=1) - hits
 
@@ -276,9 +278,16 @@ def _spread(
     )
 
 
-def _check_square(confusion: Num[Array, "p t"]) -> None:
+def _wide(labels: Integer[Array, "*batch"]) -> Integer[Array, "*batch"]:
+    """Labels in a type that holds -1, and the number of any cell."""
+    return labels.astype(jnp.promote_types(labels.dtype, jnp.int32))
+
+
+def _square(confusion: Num[Array, "p t"]) -> Float[Array, "c c"]:
+    """The matrix in floats, whose sums do not leave their range as those of int32 can."""
     check_shape("confusion", confusion, ("classes", "classes"))
     require(confusion.shape[0] == confusion.shape[1], "confusion", confusion, "a square matrix")
+    return confusion.astype(jnp.promote_types(confusion.dtype, jnp.float32))
 
 
 def _check_classes(argument: str, labels: Array, least: int, num_classes: int) -> None:

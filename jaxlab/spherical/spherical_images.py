@@ -165,7 +165,8 @@ def project_sample(
 
 def class_of(label: Array) -> Array:
     """Class in a mask: 0 is the background, −1 stays unknown."""
-    return jnp.where(label < 0, -1, label + 1).astype(jnp.int32)
+    label = label.astype(jnp.int32)  # 8 bits may not hold the number after the last label
+    return jnp.where(label < 0, -1, label + 1)
 
 
 def check_images(images: Any, labels: Any) -> None:

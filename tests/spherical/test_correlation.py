@@ -91,6 +91,19 @@ def test_rotations_are_recovered(precision):
     assert short.step.max() <= 1 / L + 1e-6
 
 
+def test_refinement_knows_no_units_and_does_not_converge_on_nan():
+    G = S2Spectrum(jnp.asarray(random_s2(RNG, L, (3,)), jnp.complex64))
+    F = rotate_s2(G, (0.3, 0.2, 0.0))
+    units = jnp.array([1.0, 1e-25, 1e18])[:, None, None]
+    F, G = (S2Spectrum(jnp.broadcast_to(x.coeffs[:1] * units, x.coeffs.shape)) for x in (F, G))
+    found = refine_rotation(F, G, (0.1, 0.1, 0.0))
+    np.testing.assert_allclose(found.matrix[1:], found.matrix[:2], atol=1e-6)
+    assert found.converged.all()
+    assert float(found.step.max()) < 1e-3
+    broken = S2Spectrum(G.coeffs.at[0, 1, 0].set(jnp.nan))
+    assert refine_rotation(F, broken, (0.1, 0.1, 0.0)).converged.tolist() == [False, True, True]
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     F, tables = S2Spectrum(jnp.ones((3, 2, 2), complex)), make_so3_tables(3, 2)

@@ -34,6 +34,14 @@ def test_of_a_fixed_output_is_how_far_it_turns(tilt):
     np.testing.assert_allclose(found, 2 * np.sin(tilt / 2), rtol=1e-5)
 
 
+def test_knows_no_units():
+    error = jax.jit(lambda x: equivariance_error(jax.nn.relu, x, Q[0], tables=TABLES))
+    expected = error(SIGNALS)
+    assert expected > 0.01
+    for scale in (1e-30, 1e30):
+        np.testing.assert_allclose(error(scale * SIGNALS), expected, rtol=1e-4)
+
+
 def test_of_equivariant_maps_is_rounding():
     fine = make_s2_tables(2 * B, 2 * B)
     group = make_so3_tables(B, B, 2)

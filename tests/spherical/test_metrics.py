@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from jaxlab.spherical import metrics
 from jaxlab.spherical.grids import quadrature_weights
+from tests.helpers import to_device
 
 RNG = np.random.default_rng(23)
 B, CLASSES = 3, 5
@@ -145,3 +146,23 @@ def test_bad_arguments_are_named():
     }.items():
         with pytest.raises(ValueError, match=f"^{argument}"):
             call()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint32])
+def test_labels_in_any_integer_type_count_alike(kind):
+    classes = 20  # so that the number of a cell leaves 8 bits
+    pred, true = RNG.integers(0, classes, (2, 50))
+    logits = jnp.asarray(RNG.standard_normal((50, classes)), jnp.float32)
+    narrow = [to_device(labels, kind) for labels in (pred, true)]
+    wide = [to_device(labels, np.int32) for labels in (pred, true)]
+    np.testing.assert_array_equal(
+        metrics.confusion_matrix(*narrow, classes), metrics.confusion_matrix(*wide, classes)
+    )
+    loss = metrics.pixel_cross_entropy(logits, narrow[1])
+    assert loss == metrics.pixel_cross_entropy(logits, wide[1])
+
+
+def test_sums_of_large_counts_stay_in_range():
+    counts = jnp.full((3, 3), 2**30)
+    assert metrics.pixel_accuracy(counts) == pytest.approx(1 / 3)
+    np.testing.assert_allclose(metrics.iou_per_class(counts), 1 / 5, rtol=1e-6)

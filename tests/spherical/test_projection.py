@@ -1,5 +1,7 @@
 """Projection against its geometry, worked backwards and pixel by pixel."""
 
+from typing import get_args
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +9,12 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxlab.spherical.grids import sphere_points
-from jaxlab.spherical.projection import INTERPOLATIONS, project_image, project_labels
+from jaxlab.spherical.projection import project_image, project_labels
 from jaxlab.spherical.rotation import EulerAngles, rotation_matrix
 from jaxlab.spherical.spectral_rotation import rotate_s2
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
+from jaxlab.spherical.types import Interpolation
 
 RNG = np.random.default_rng(0)
 ANGLES = EulerAngles(0.4, 1.1, -0.7)
@@ -62,7 +65,7 @@ def test_pixels_by_hand_and_one_at_a_time():
     image = RNG.uniform(size=(5, 5))
     turned = np.einsum("ab,bkj->akj", R, POINTS)
     centres = points_of_pixels(5, 5)
-    for interpolation in INTERPOLATIONS:
+    for interpolation in get_args(Interpolation):
         found = project_image(image, R, POINTS, interpolation)
         np.testing.assert_allclose(found, brute_force(image, turned, interpolation), atol=1e-6)
         found = project_image(image, np.eye(3), centres, interpolation)

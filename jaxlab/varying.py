@@ -1,10 +1,16 @@
-"""What differs between the devices of an enclosing ``jax.shard_map``, by the axes of its mesh."""
+"""What differs between the devices of an enclosing ``jax.shard_map``, by the axes of its mesh.
+
+Inside of it jax tells arrays that are the same on all devices from arrays that differ, and a loop
+must carry the same kind from its first turn on: a loop over sharded data that starts from constants
+has to declare that these will differ too. Outside of ``shard_map`` nothing differs and nothing is
+done.
+"""
 
 from typing import Any
 
 import jax
 
-__all__ = ["vary", "vary_together", "varying"]
+__all__ = ["vary", "vary_like", "vary_together", "varying"]
 
 
 def varying(tree: Any) -> frozenset[str]:
@@ -35,3 +41,8 @@ def vary(tree: Any, axes: frozenset[str]) -> Any:
 def vary_together(tree: Any) -> Any:
     """``tree``, every array of which differs between devices wherever one of them does."""
     return vary(tree, varying(tree))
+
+
+def vary_like(tree: Any, *data: Any) -> Any:
+    """``tree``, the start of a loop over ``data``, which differs wherever these or it do."""
+    return vary(tree, varying((tree, data)))
