@@ -4,7 +4,7 @@
 :mod:`settings` checks their values, :mod:`request` puts both together, :mod:`store` keeps run
 directories, :mod:`reporter` collects what an experiment reports, :mod:`execute` runs one from start
 to end, :mod:`report` writes its ``report.md``; :mod:`gather` finds the newest runs, which
-:mod:`scoreboard` and :mod:`page` show.
+:mod:`scoreboard` and :mod:`page` show. What a user in a shell reads and types is in :mod:`shell`.
 
 From Python, :func:`run` does what ``jaxlab run`` does and :func:`resolve` what its ``--dry-run``
 does.

@@ -12,6 +12,7 @@ import typer
 
 import jaxlab
 from jaxlab.runner.registry import UsageError, all_entries, configs_folder, find_entry
+from jaxlab.runner.shell import program, relative
 
 __all__ = ["app", "main"]
 
@@ -65,7 +66,8 @@ def list_(configs: Configs = None) -> None:
         typer.echo(typer.style(room, bold=True))
         for entry in members:
             typer.echo(f"  {entry.name:<{width}}  {entry.summary}")
-    typer.echo("\njaxlab show NAME says what an experiment claims; jaxlab run NAME runs it.")
+    jaxlab_ = " ".join(program())
+    typer.echo(f"\n{jaxlab_} show NAME says what an experiment claims; {jaxlab_} run NAME runs it.")
 
 
 @app.command()
@@ -107,7 +109,6 @@ def run(
     configs: Configs = None,
 ) -> None:
     """Run an experiment."""
-    from jaxlab.runner.execute import relative
     from jaxlab.runner.execute import run as execute
     from jaxlab.runner.report import duration, holds_word
     from jaxlab.runner.request import resolve, resolve_resumed
@@ -155,7 +156,6 @@ def run(
 @app.command()
 def report(runs_dir: Runs = Path("runs"), configs: Configs = None) -> None:
     """The scoreboard: every claim in the newest finished run of its experiment."""
-    from jaxlab.runner.execute import relative
     from jaxlab.runner.scoreboard import write_scoreboard
 
     board = write_scoreboard(runs_dir, configs_folder(configs))

@@ -9,11 +9,9 @@ import dataclasses
 import datetime
 import errno
 import io
-import os
 import shlex
 import shutil
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -27,6 +25,7 @@ from jaxlab.runner.report import write_report
 from jaxlab.runner.reporter import Results, RunReporter
 from jaxlab.runner.request import Request, resolve, resolve_resumed
 from jaxlab.runner.settings import dump_toml
+from jaxlab.runner.shell import program, relative
 from jaxlab.runner.store import (
     Metrics,
     create,
@@ -102,13 +101,6 @@ def run(
         return session.run(reporter)
 
 
-def relative(path: Path) -> str:
-    """``path`` as a user in the current directory would write it."""
-    with contextlib.suppress(ValueError):
-        return str(path.resolve().relative_to(Path.cwd().resolve()))
-    return str(path)
-
-
 class _Session:
     """One process's work in a run directory."""
 
@@ -117,12 +109,12 @@ class _Session:
         self.results = _results(request)
         self.config = dump_toml(request.values)
         self.environment: dict[str, Any] = {}
-        command = [*_program(), "run", request.entry.name, "--resume", relative(path)]
-        repeat = ["jaxlab", "run", request.entry.name, "--preset", request.preset]
+        command = [*program(), "run", request.entry.name]
+        repeat = ["--preset", request.preset]
         repeat += ["--set", " ".join(request.overrides)] if request.overrides else []
         chosen = ["--configs", relative(configs)] if configs is not None else []
-        self.resume = shlex.join(command + chosen)
-        self.repeat = shlex.join(repeat + chosen)
+        self.resume = shlex.join([*command, "--resume", relative(path), *chosen])
+        self.repeat = shlex.join([*command, *repeat, *chosen])
 
     def run(self, reporter: RunReporter) -> Outcome:
         began = time.monotonic()
@@ -218,16 +210,6 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         return f"the disk is full ({error.strerror}); earlier runs are untouched"
     return f"{type(error).__name__}: {error}"
-
-
-def _program() -> list[str]:
-    """How the user called this program, so that a printed command can be pasted."""
-    called = Path(sys.argv[0])
-    if called.name != "jaxlab":
-        return ["python", "-m", "jaxlab.runner"]
-    on_path = shutil.which("jaxlab")
-    same = on_path is not None and os.path.realpath(on_path) == os.path.realpath(called)
-    return ["jaxlab"] if same else [relative(called)]
 
 
 @contextlib.contextmanager

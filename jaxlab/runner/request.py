@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxlab.experiments.interface import Experiment
 from jaxlab.runner.registry import Entry, UsageError, configs_folder, find_entry
-from jaxlab.runner.settings import apply, differences, parse_set, to_values, validate
+from jaxlab.runner.settings import apply, differences, parse_set, spelled, to_values, validate
 from jaxlab.runner.store import read_json
 
 __all__ = ["Request", "load_experiment", "resolve", "resolve_resumed"]
@@ -59,7 +59,7 @@ def resolve(
     experiment = load_experiment(entry)
     where = f"{name}, preset {preset}"
     config = validate(experiment.Config, apply(values, pairs), where)
-    overrides = [f"{key}={_spelled(value)}" for key, value in pairs]
+    overrides = [f"{key}={spelled(value)}" for key, value in pairs]
     return Request(entry, experiment, preset, overrides, config)
 
 
@@ -103,16 +103,3 @@ def load_experiment(entry: Entry) -> Experiment:
     if len(set(ids)) < len(ids):
         raise UsageError(f"{entry.module}: two claims have the same id: {ids}")
     return module
-
-
-def _spelled(value: Any) -> str:
-    """A value as ``--set`` reads it back."""
-    if isinstance(value, str):
-        return value if value.replace("-", "").replace("_", "").isalpha() else repr(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(_spelled(item) for item in value)}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_spelled(item)}" for key, item in value.items()) + "}"
-    return str(value)

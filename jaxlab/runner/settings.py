@@ -18,7 +18,7 @@ import pydantic
 from jaxlab.checks import nearest
 from jaxlab.runner.registry import UsageError
 
-__all__ = ["apply", "differences", "dump_toml", "parse_set", "to_values", "validate"]
+__all__ = ["apply", "differences", "dump_toml", "parse_set", "spelled", "to_values", "validate"]
 
 _BOUNDS = {
     "greater_than": (">", "gt"),
@@ -47,6 +47,20 @@ def parse_set(text: str) -> list[tuple[str, Any]]:
             raise UsageError(f"--set: expected key=value, got {item!r}")
         pairs.append((key, _value(value)))
     return pairs
+
+
+def spelled(value: Any) -> str:
+    """A value as :func:`parse_set` reads it back, with quotes only where they are needed.
+
+    Example:
+        >>> print(spelled(["dot", "true", 0.5]), spelled({"name": "digits"}))
+        [dot,"true",0.5] {name = "digits"}
+    """
+    if isinstance(value, str) and re.fullmatch(r"[\w-]+", value) and _value(value) == value:
+        return value
+    if isinstance(value, list):
+        return f"[{','.join(spelled(item) for item in value)}]"
+    return _toml(value)
 
 
 def apply(values: dict[str, Any], pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,10 +143,11 @@ def dump_toml(values: dict[str, Any], prefix: str = "") -> str:
 
 def _split(text: str, separators: str) -> list[str]:
     """Split at ``separators`` that stand outside quotes and brackets."""
-    parts, part, quote, depth = [], "", "", 0
+    parts, part, quote, depth, escaped = [], "", "", 0, False
     for character in text:
         if quote:
-            quote = "" if character == quote else quote
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and quote == '"' and not escaped
         elif character in "\"'":
             quote = character
         else:

@@ -1,9 +1,12 @@
+import re
+import shlex
 import tomllib
 
 import pytest
 from typer.testing import CliRunner
 
 from jaxlab.runner.cli import app, main
+from jaxlab.runner.shell import program
 
 NAME = "toy-room-growth"
 
@@ -55,6 +58,34 @@ def test_run_ends_with_verdicts_and_the_report(jaxlab):
     assert "holds          The value grows with the index (Figure 1)" in lines
     assert "does not hold  The value | doubles <everywhere> (Section 2)" in lines
     assert "               ours:  not measured" in lines
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    ['data={name="digits",fraction=0.25} rates=[.5]', "data.name=fashion_mnist cells=3 seed=4"],
+)
+def test_the_command_in_a_report_asks_for_the_same_run(jaxlab, toy, assignments):
+    jaxlab("run", NAME, "--preset", "smoke", "--set", assignments)
+    (path,) = (toy["runs"] / NAME).iterdir()
+    (command,) = re.findall(r"```sh\n(.*)\n```", (path / "report.md").read_text())
+    words = shlex.split(command)
+    assert words[0].rpartition("/")[2] == "jaxlab"
+    code, output, errors = jaxlab(*words[1 : words.index("--configs")], "--dry-run")
+    assert code == 0, errors
+    assert tomllib.loads(output) == tomllib.loads((path / "config.toml").read_text())
+
+
+def test_a_printed_command_names_the_program_as_it_was_called(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "on_path"))
+    for place in ("on_path", ".venv/bin"):
+        called = tmp_path / place / "jaxlab"
+        called.parent.mkdir(parents=True)
+        called.touch(mode=0o755)
+        monkeypatch.setattr("sys.argv", [str(called)])
+        assert program() == (["jaxlab"] if place == "on_path" else [".venv/bin/jaxlab"])
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    assert program() == ["python", "-m", "jaxlab.runner"]
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_the_report_reads_on_its_own(toy):
     ]
     assert "| **The value \\| doubles <everywhere>** (Section 2) | 2.00 | 1.3 |" in text
     assert "![curve](figures/curve.png)" in text
-    assert f"jaxlab run {NAME} --preset default --set data.fraction=0.25 --configs" in text
+    assert f"jaxlab.runner run {NAME} --preset default --set data.fraction=0.25 --configs" in text
     assert "fraction = 0.25" in text
 
 

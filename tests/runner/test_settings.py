@@ -4,12 +4,20 @@ from typing import Annotated, Literal
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jaxlab.experiments.interface import config
 from jaxlab.runner.registry import UsageError
-from jaxlab.runner.settings import apply, differences, dump_toml, parse_set, to_values, validate
+from jaxlab.runner.settings import (
+    apply,
+    differences,
+    dump_toml,
+    parse_set,
+    spelled,
+    to_values,
+    validate,
+)
 
 
 @config
@@ -59,6 +67,8 @@ GOOD = {
         ('data={name = "digits"}', [("data", {"name": "digits"})]),
         ("nested=[[1,2],[a,b]]", [("nested", [[1, 2], ["a", "b"]])]),
         ("path=a=b", [("path", "a=b")]),
+        (r'say="a \" b\\" x=1', [("say", 'a " b\\'), ("x", 1)]),
+        (r"path='a\' x=1", [("path", "a\\"), ("x", 1)]),
         ("version=1.2.3", [("version", "1.2.3")]),
         ("", []),
     ],
@@ -141,17 +151,14 @@ scalars = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
 )
-trees = st.dictionaries(
-    st.text(min_size=1),
-    st.recursive(
-        scalars,
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3)
-        ),
-        max_leaves=8,
+values_of_toml = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3)
     ),
-    max_size=5,
+    max_leaves=8,
 )
+trees = st.dictionaries(st.text(min_size=1), values_of_toml, max_size=5)
 
 
 @given(trees)
@@ -159,6 +166,22 @@ def test_toml_that_is_written_is_read_back(values):
     # a surrogate is no text that a file could hold
     text = dump_toml(values)
     assert tomllib.loads(text.encode("utf-8", "strict").decode()) == values
+
+
+tricky = st.sampled_from(
+    ["true", "inf", "1_0", "2022-07-17", ".5", "a\\b", "a\nb", "\"'", "a]", ""]
+)
+
+
+@given(values_of_toml | tricky | st.lists(tricky | values_of_toml, max_size=3))
+@example({"name": "digits", "fraction": 0.25})
+@example([{"name": "a, b"}, "dot", 'a "quoted" word'])
+def test_what_is_spelled_is_read_back(value):
+    assert parse_set(f"a={spelled(value)} b=1") == [("a", value), ("b", 1)]
+
+
+def test_quotes_only_where_they_are_needed():
+    assert spelled(["digits", "fashion_mnist", "l1", -1, 0.5]) == "[digits,fashion_mnist,l1,-1,0.5]"
 
 
 def test_differences_are_dotted_keys():
