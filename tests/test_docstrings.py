@@ -1,6 +1,7 @@
 """Every public function of a method shows a use of itself, which pytest runs as a doctest."""
 
 import inspect
+import re
 
 import pytest
 
@@ -16,7 +17,15 @@ def test_every_public_function_has_an_example(room):
 
 @pytest.mark.parametrize("room", rooms())
 def test_every_public_function_tells_what_it_takes_and_returns(room):
+    silent = []
     for name, function in entry_points(room).items():
-        described = str(function.__doc__)
-        for argument in inspect.signature(function).parameters:
-            assert argument in described, f"{name} does not tell what {argument} is"
+        described, signature = inspect.getdoc(function) or "", inspect.signature(function)
+        words = re.findall(r"\w+", described)
+        silent += [
+            f"{name}: {argument}" for argument in signature.parameters if argument not in words
+        ]
+        if signature.return_annotation is not None and not re.search(
+            r"^(Returns|Yields):$", described, flags=re.M
+        ):
+            silent.append(f"{name}: what it returns")
+    assert not silent

@@ -35,6 +35,9 @@ def lp_lower_bound(adjacency: Any) -> float:
     Args:
         adjacency: ``[n, n]``, symmetric: where the + pairs are; the diagonal does not matter.
 
+    Returns:
+        The value, at most that of an optimal clustering.
+
     Raises:
         ValueError: no such matrix, or more than 40 vertices.
 
@@ -86,6 +89,9 @@ def triangle_packing_lower_bound(graph: Graph) -> int:
     Args:
         graph: the + pairs, outside of ``jit``.
 
+    Returns:
+        The number, at most the cost of an optimal clustering.
+
     Raises:
         ValueError: a graph inside ``jit``.
 
@@ -128,6 +134,9 @@ def brute_force_optimum(adjacency: Any) -> Optimum:
 
     Args:
         adjacency: ``[n, n]``, symmetric: where the + pairs are; the diagonal does not matter.
+
+    Returns:
+        The least cost, and the clusters of one partition that attains it.
 
     Raises:
         ValueError: no such matrix, or more than 10 vertices.

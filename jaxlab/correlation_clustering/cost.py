@@ -20,6 +20,12 @@ COUNTABLE = 65_536
 def singletons(graph: Graph) -> Int32[Array, " n"]:
     """The clustering in which every vertex is alone; it disagrees with all edges.
 
+    Args:
+        graph: the + pairs.
+
+    Returns:
+        Cluster of each vertex, its own id; those of padding too.
+
     Example:
         >>> from jaxlab.graphs import graph_from_edges
         >>> singletons(graph_from_edges([[0, 1]], 3)).tolist()

@@ -40,6 +40,9 @@ def ratio(values: Any) -> Ratio:
     Args:
         values: numbers in (0, 1), of any shape.
 
+    Returns:
+        Numerators and denominators, int32, of that shape.
+
     Raises:
         ValueError: a value outside of (0, 1), or so near to an end that its ratio is 0 or 1.
 

@@ -203,6 +203,12 @@ def grow(
 def to_graph(state: StreamState) -> Graph:
     """The graph that has arrived, with the stream's capacities.
 
+    Args:
+        state: the stream so far.
+
+    Returns:
+        The graph, without weights; its edges in the order in which they came.
+
     Example:
         >>> state = init_online(8, degree_capacity=4, edge_capacity=16, active_capacity=8)
         >>> to_graph(state).edge_capacity

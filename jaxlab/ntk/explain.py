@@ -132,6 +132,9 @@ def format_reports(reports: Sequence[LeafReport]) -> str:
     Args:
         reports: what :func:`explain` returned.
 
+    Returns:
+        The lines, a heading first, without a newline at the end.
+
     Example:
         >>> import jax.numpy as jnp
         >>> reports = explain(lambda w, x: x @ w, jnp.ones((3, 2)), jnp.ones((4, 3)), vmap_axes=0)

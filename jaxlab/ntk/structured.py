@@ -130,6 +130,9 @@ def factors(
         precision: of matrix products, as :func:`jaxlab.ntk.ntk_fn` takes it.
         options: see :class:`StructuredOptions`.
 
+    Returns:
+        The factors, which are a PyTree.
+
     Raises:
         ValueError: as for :func:`jaxlab.ntk.ntk_fn`; ``apply_fn`` returns more than one array; the
             batch cannot take the form of ``like``.

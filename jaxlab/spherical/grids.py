@@ -65,6 +65,12 @@ def colatitudes(b: int, grid: Grid = "soft") -> Float[np.ndarray, " k"]:
 def longitudes(b: int) -> Float[np.ndarray, " j"]:
     """Longitudes α (and angles γ) of a grid of bandwidth ``b``: ``2b`` angles ``πj/b``, radians.
 
+    Args:
+        b: bandwidth.
+
+    Returns:
+        The angles, ascending from 0.
+
     Raises:
         ValueError: if ``b`` is no integer >= 1.
 
