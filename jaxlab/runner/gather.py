@@ -19,6 +19,7 @@ _WAS = {
     "interrupted": "was interrupted",
     "failed": "failed",
 }
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,38 +28,32 @@ class Shown:
 
     Attributes:
         path: directory of its newest finished run.
-        results: content of ``results.json``.
-        environment: content of ``environment.json``.
-        seconds: how long the run took.
+        name: the experiment.
+        room: the method it belongs to.
+        summary: what it is, in one sentence.
+        preset: name of the preset.
+        claims: every claim with its verdict.
+        figures: captions by name.
+        facts: preset, overrides, device, date and duration, each in a few words.
         newer: what became of the newest run, when that is a later and not a finished one.
     """
 
     path: Path
-    results: dict[str, Any]
-    environment: dict[str, Any]
-    seconds: float
+    name: str
+    room: str
+    summary: str
+    preset: str
+    claims: list[dict[str, Any]]
+    figures: dict[str, str]
+    facts: list[str]
     newer: str | None
-
-    @property
-    def name(self) -> str:
-        """The experiment."""
-        return str(self.results["experiment"])
-
-    @property
-    def room(self) -> str:
-        """The method it belongs to."""
-        return room_of(self.results["module"])
-
-    @property
-    def facts(self) -> list[str]:
-        """Preset, overrides, device, date and duration, each in a few words."""
-        facts = [f"preset {self.results['preset']}", *self.results["overrides"]]
-        facts += [describe_device(self.environment), self.environment["started"][:10]]
-        return [*facts, duration(self.seconds)]
 
 
 def gather(runs: Path) -> tuple[list[Shown], list[str]]:
-    """The newest finished run of every experiment, by room and name; and what could not be read."""
+    """The newest finished run of every experiment, by room and name; and what could not be read.
+
+    The newest is the one whose last session began last.
+    """
     found: list[Shown] = []
     warnings = []
     for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
@@ -67,21 +62,20 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
             try:
                 environment = read_json(file.parent / "environment.json")
                 candidates.append((environment["started"], file.parent.name, file, environment))
-            except (OSError, ValueError, KeyError) as error:
+            except _UNREADABLE as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
         last = None
         for _, _, file, environment in sorted(candidates, reverse=True):
             try:
                 results = read_json(file)
                 if results["status"] == "finished":
-                    seconds = read_json(file.parent / "timings.json")["seconds"]
                     newer = None if last is None else f"a newer run {last}"
-                    found.append(Shown(file.parent, results, environment, seconds, newer))
+                    found.append(_shown(file.parent, results, environment, newer))
                     break
                 if last is None:
                     facts = f"({results['preset']}, {environment['started'][:10]})"
                     last = f"{facts} {_WAS[results['status']]}"
-            except (OSError, ValueError, KeyError) as error:
+            except _UNREADABLE as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
         else:
             if last is not None:
@@ -101,7 +95,7 @@ def title(room: str) -> str:
 
 def headline(shown: Iterable[Shown]) -> str:
     """How many claims hold, in one line."""
-    verdicts = [claim["holds"] for one in shown for claim in one.results["claims"]]
+    verdicts = [claim["holds"] for one in shown for claim in one.claims]
     if not verdicts:
         return "No finished run yet."
     held, failed, undecided = (verdicts.count(kind) for kind in (True, False, None))
@@ -109,3 +103,21 @@ def headline(shown: Iterable[Shown]) -> str:
     line += f", {failed} {'does' if failed == 1 else 'do'} not" if failed else ""
     line += f", {undecided} {'is' if undecided == 1 else 'are'} not decided" if undecided else ""
     return f"{line}."
+
+
+def _shown(
+    path: Path, results: dict[str, Any], environment: dict[str, Any], newer: str | None
+) -> Shown:
+    facts = [f"preset {results['preset']}", *results["overrides"]]
+    facts += [describe_device(environment), environment["started"][:10]]
+    return Shown(
+        path=path,
+        name=results["experiment"],
+        room=room_of(results["module"]),
+        summary=results["summary"],
+        preset=results["preset"],
+        claims=results["claims"],
+        figures=results["figures"],
+        facts=[*facts, duration(read_json(path / "timings.json")["seconds"])],
+        newer=newer,
+    )

@@ -131,13 +131,13 @@ def write_page(
 
 def _overview(one: Shown) -> str:
     marks = ""
-    for claim in one.results["claims"]:
+    for claim in one.claims:
         kind, mark = _MARKS[claim["holds"]]
         title = escape(f"{holds_word(claim['holds'])}: {claim['statement']}", quote=True)
         marks += f'<span class="mark {kind}" title="{title}" role="img" aria-label="{title}">'
         marks += f"{mark}</span>"
     name = escape(one.name)
-    preset = escape(one.results["preset"])
+    preset = escape(one.preset)
     return (
         f'<li><span><a href="#{name}">{name}</a> <span class="preset">{preset}</span></span>'
         f'<span class="marks">{marks}</span></li>'
@@ -149,14 +149,14 @@ def _experiment(one: Shown) -> str:
     newer = ""
     if one.newer is not None:
         newer = f'<p class="newer">This is the newest finished run; {escape(one.newer)}.</p>'
-    claims = "".join(_claim(claim) for claim in one.results["claims"])
+    claims = "".join(_claim(claim) for claim in one.claims)
     figures = "".join(
         _figure(one.path / "figures" / f"{name}.png", caption)
-        for name, caption in one.results["figures"].items()
+        for name, caption in one.figures.items()
     )
     return (
         f'<article class="card" id="{escape(one.name)}"><h3>{escape(one.name)}</h3>'
-        f'<p>{escape(one.results["summary"])}</p><p class="facts">{facts}</p>{newer}{claims}'
+        f'<p>{escape(one.summary)}</p><p class="facts">{facts}</p>{newer}{claims}'
         f'<div class="figures">{figures}</div></article>'
     )
 
@@ -190,6 +190,8 @@ def _figure(path: Path, caption: str) -> str:
     try:
         data = path.read_bytes()
     except OSError:
+        data = b""
+    if len(data) < 24:
         return f"<figure><figcaption>{escape(path.name)} is missing.</figcaption></figure>"
     width, height = struct.unpack(">II", data[16:24])  # the header chunk of a PNG file
     wide = ' class="wide"' if width > 1.75 * height else ""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxlab.runner.registry import UsageError
+
 __all__ = ["COLUMNS", "Peers", "peers_of"]
 
 #: what is shown of a table; its rows have more
@@ -24,15 +26,18 @@ class Peers(NamedTuple):
 def peers_of(room: str, configs: Path) -> Peers | None:
     """The comparisons of ``room`` in ``tests/benchmarks``, beside the folder of configs.
 
-    None where there is no such table: an installed wheel brings none, and a room may have none yet.
+    None where there is no such file: an installed wheel brings none, and a room may have none yet.
     """
     table = configs.parent / "tests" / "benchmarks" / f"{room}.md"
     if not table.is_file():
         return None
     lines = table.read_text(encoding="utf-8").splitlines()
     cells = [_cells(line) for line in lines if line.startswith("|")]
-    places = [cells[0].index(column) for column in COLUMNS]
-    rows = [tuple(row[place].removeprefix(f"{room}/") for place in places) for row in cells[2:]]
+    try:
+        places = [cells[0].index(column) for column in COLUMNS]
+        rows = [tuple(row[place].removeprefix(f"{room}/") for place in places) for row in cells[2:]]
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"{table}: no table with the columns {', '.join(COLUMNS)}") from error
     ratio = COLUMNS.index("ratio jaxlab / peer")
     measured = next((line for line in lines if line.startswith("Measured on:")), "")
     return Peers([row for row in rows if row[ratio] != "–"], measured)

@@ -14,7 +14,16 @@ from typing import Any
 import jaxlab
 from jaxlab.checks import nearest
 
-__all__ = ["PRESETS", "Entry", "UsageError", "all_entries", "configs_folder", "find_entry", "merge"]
+__all__ = [
+    "PRESETS",
+    "Entry",
+    "UsageError",
+    "all_entries",
+    "configs_folder",
+    "find_entry",
+    "merge",
+    "room_of",
+]
 
 PRESETS = ("default", "smoke", "paper")
 
@@ -50,7 +59,7 @@ class Entry:
         """The values of a preset, free to be changed."""
         if preset not in self.presets:
             message = f"unknown preset {preset!r} of {self.name}"
-            raise UsageError(f"{message}{suggest(preset, self.presets)}")
+            raise UsageError(f"{message}{_suggest(preset, self.presets)}")
         return copy.deepcopy(self.presets[preset])
 
 
@@ -78,7 +87,7 @@ def find_entry(name: str, folder: Path) -> Entry:
     path = folder / f"{name}.toml"
     names = sorted(file.stem for file in folder.glob("*.toml"))
     if name not in names:
-        raise UsageError(f"unknown experiment {name!r}{suggest(name, names)}")
+        raise UsageError(f"unknown experiment {name!r}{_suggest(name, names)}")
     return _read(path)
 
 
@@ -102,7 +111,7 @@ def room_of(module: str) -> str:
     return module.split(".")[-2] if "." in module else module
 
 
-def suggest(asked: str, known: Any) -> str:
+def _suggest(asked: str, known: Any) -> str:
     """The end of a refusal: the nearest known name, and all of them."""
     names = list(known)
     close = nearest(asked, names)
@@ -118,7 +127,7 @@ def _read(path: Path) -> Entry:
     allowed = ("module", "summary", *PRESETS)
     for key in content:
         if key not in allowed:
-            raise UsageError(f"{path}: unknown key {key!r}{suggest(key, allowed)}")
+            raise UsageError(f"{path}: unknown key {key!r}{_suggest(key, allowed)}")
     for key, kind in (("module", str), ("summary", str), ("default", dict)):
         if not isinstance(content.get(key), kind):
             what = "a string" if kind is str else "a table"

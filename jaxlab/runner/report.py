@@ -173,7 +173,7 @@ def _provenance(environment: dict[str, Any]) -> str:
 
 
 def _changed(key: str, environment: dict[str, Any]) -> bool:
-    return any(session[key] != environment[key] for session in environment["earlier_sessions"])
+    return any(session.get(key) != environment[key] for session in environment["earlier_sessions"])
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from jaxlab.experiments.interface import Experiment
 from jaxlab.runner.registry import Entry, UsageError, configs_folder, find_entry
 from jaxlab.runner.settings import apply, differences, parse_set, spelled, to_values, validate
-from jaxlab.runner.store import read_json
+from jaxlab.runner.store import read_results
 
 __all__ = ["Request", "load_experiment", "resolve", "resolve_resumed"]
 
@@ -67,11 +67,15 @@ def resolve_resumed(
     path: Path, name: str, preset: str | None, sets: Sequence[str], configs: Path | None
 ) -> Request:
     """The request that began the run in ``path``; one that differs from it is refused."""
-    recorded = read_json(path / "results.json")
+    recorded = read_results(path)
     entry = find_entry(name, configs_folder(configs))
     experiment = load_experiment(entry)
-    values = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-    config = validate(experiment.Config, values, f"{path / 'config.toml'}")
+    file = path / "config.toml"
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    config = validate(experiment.Config, values, str(file))
     begun = Request(entry, experiment, recorded["preset"], recorded["overrides"], config)
     if preset is None and not sets:
         return begun

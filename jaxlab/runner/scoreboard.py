@@ -53,7 +53,7 @@ def _markdown(
         parts.append(f"## {title(room)}")
         for one in members:
             report = (one.path / "report.md").relative_to(runs).as_posix()
-            parts += [f"### [{one.name}]({report})", one.results["summary"], " · ".join(one.facts)]
+            parts += [f"### [{one.name}]({report})", one.summary, " · ".join(one.facts)]
             if one.newer is not None:
                 parts.append(f"*This is the newest finished run; {one.newer}.*")
             rows = [
@@ -64,12 +64,12 @@ def _markdown(
                     claim["criterion"],
                     holds_word(claim["holds"]),
                 )
-                for claim in one.results["claims"]
+                for claim in one.claims
             ]
             if rows:
                 columns = ("Claim", "Paper", "Ours", "Criterion", "Verdict")
                 parts.append(markdown_table(columns, rows))
-            for name, caption in one.results["figures"].items():
+            for name, caption in one.figures.items():
                 figure = (one.path / "figures" / f"{name}.png").relative_to(runs).as_posix()
                 flat = " ".join(caption.split())
                 parts += [f"![{name}]({figure})", f"*{flat}*"]

@@ -28,6 +28,7 @@ __all__ = [
     "find_resumable",
     "plain",
     "read_json",
+    "read_results",
     "write_atomic",
     "write_json",
 ]
@@ -55,7 +56,7 @@ def find_resumable(runs: Path, name: str, asked: str, preset: str | None) -> Pat
                 break
         else:
             raise UsageError(f"--resume: no run directory at {asked} nor at {runs / name / asked}")
-        results = read_json(path / "results.json")
+        results = read_results(path)
         if results["experiment"] != name:
             raise UsageError(f"--resume: {path} is a run of {results['experiment']}, not of {name}")
         if results["status"] == "finished":
@@ -63,21 +64,16 @@ def find_resumable(runs: Path, name: str, asked: str, preset: str | None) -> Pat
         return path
     candidates = []
     for file in (runs / name).glob("*/results.json"):
-        results = read_json(file)
+        try:
+            results = read_results(file.parent)
+        except UsageError:  # no run that could be resumed
+            continue
         if results["status"] != "finished" and preset in (None, results["preset"]):
-            candidates.append((started(file.parent), file.parent))
+            candidates.append((_started(file.parent), file.parent))
     if not candidates:
         of_preset = "" if preset is None else f" of preset {preset}"
         raise UsageError(f"--resume: no unfinished run{of_preset} under {runs / name}")
     return max(candidates)[1]
-
-
-def started(path: Path) -> str:
-    """When a run began, ISO 8601 in UTC; empty when it was killed before saying so."""
-    try:
-        return str(read_json(path / "environment.json")["started"])
-    except (OSError, ValueError, KeyError):
-        return ""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -104,6 +100,19 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What ``results.json`` says of the run in ``path``, which must say what was run."""
+    file = path / "results.json"
+    try:
+        results = read_json(file)
+        absent = {"experiment", "preset", "overrides", "status"} - results.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    if absent:
+        raise UsageError(f"{file} cannot be read: it has no {', '.join(sorted(absent))}")
+    return dict(results)
 
 
 def plain(value: Any, name: str) -> Any:
@@ -170,12 +179,20 @@ class Metrics:
         whole = content[: content.rfind(b"\n") + 1]
         if len(whole) < len(content):
             self._file.truncate(len(whole))
-        stored = {}
+        stored: dict[str, Mapping[str, Any]] = {}
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 cell = json.loads(line)
-                stored[cell["key"]] = cell
+                stored[cell["key"]] = {name: cell[name] for name in ("value", "seconds")}
             except (ValueError, TypeError, KeyError) as error:
                 message = f"{path}: line {number} is damaged; delete that line to resume"
                 raise UsageError(message) from error
         return stored
+
+
+def _started(path: Path) -> str:
+    """When the last session of a run began, ISO 8601 in UTC; empty where that is not known."""
+    try:
+        return str(read_json(path / "environment.json")["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

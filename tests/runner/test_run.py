@@ -164,6 +164,36 @@ def test_resume_refuses_another_config(toy):
     assert same.path == outcome.path
 
 
+@pytest.mark.parametrize("broken", ["{", "[]", '{"status": "failed"}'])
+def test_latest_passes_over_what_cannot_be_read(toy, broken):
+    first = run(NAME, sets=["fail_at=2"], **toy)
+    other = run(NAME, preset="smoke", **toy)
+    (other.path / "results.json").write_text(broken)
+    assert run(NAME, resume="latest", **toy).path == first.path
+    with pytest.raises(UsageError, match=r"results\.json cannot be read"):
+        run(NAME, resume=str(other.path), **toy)
+
+
+@pytest.mark.parametrize("content", [None, "seed = ", b"\xff"])
+def test_resume_refuses_a_config_that_cannot_be_read(toy, content):
+    outcome = run(NAME, sets=["fail_at=2"], **toy)
+    config = outcome.path / "config.toml"
+    if content is None:
+        config.unlink()
+    else:
+        config.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError, match=r"config\.toml cannot be read"):
+        run(NAME, resume="latest", **toy)
+
+
+def test_an_earlier_session_need_not_say_where_it_was(toy):
+    outcome = run(NAME, sets=["fail_at=2"], **toy)
+    store.write_json(outcome.path / "environment.json", {"started": "2022-07-17T09:30:00"})
+    run(NAME, resume="latest", **toy)
+    report = (outcome.path / "report.md").read_text()
+    assert "Resumed 1 time; device and packages and git changed in between." in report
+
+
 def test_resume_refuses_what_is_not_there_or_done(toy):
     with pytest.raises(UsageError, match="no unfinished run under"):
         run(NAME, resume="latest", **toy)

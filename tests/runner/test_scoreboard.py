@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jaxlab.runner import run
+from jaxlab.runner import UsageError, run
 from jaxlab.runner.gather import gather
+from jaxlab.runner.peers import peers_of
 from jaxlab.runner.report import markdown_table
 from jaxlab.runner.scoreboard import write_scoreboard
 from tests.benchmarks.table import Row, markdown
@@ -137,6 +138,18 @@ def test_times_against_peers_come_from_the_benchmark_table(toy, tmp_path):
     assert "Against peers" not in write_scoreboard(toy["runs"], toy["configs"]).html.read_text()
 
 
+@pytest.mark.parametrize("text", ["", "| case | peer |\n| --- | --- |\n", None])
+def test_a_benchmark_table_of_another_form_is_refused_by_name(tmp_path, text):
+    configs = tmp_path / "configs"
+    table = tmp_path / "tests" / "benchmarks" / "toy_room.md"
+    table.parent.mkdir(parents=True)
+    row = Row("toy_room/sum", "n=8", "numpy", "numpy", 0.3, 0.2, 1.5, 2.0, 1.0, None)
+    torn = markdown([row], {"device": "1 × cpu"}).partition("numpy")[0]
+    table.write_text(torn if text is None else text)
+    with pytest.raises(UsageError, match=r"toy_room\.md: no table with the columns case, "):
+        peers_of("toy_room", configs)
+
+
 def test_what_cannot_be_read_is_left_out_and_said(toy):
     good = run(NAME, **toy)
     bad = run(NAME, preset="smoke", **toy)
@@ -144,9 +157,14 @@ def test_what_cannot_be_read_is_left_out_and_said(toy):
     (toy["runs"] / NAME / "stray").mkdir()
     killed = run(NAME, preset="smoke", **toy)
     (killed.path / "environment.json").unlink()
+    for file, key in (("environment.json", "device"), ("results.json", "figures")):
+        path = run(NAME, preset="smoke", **toy).path / file
+        content = json.loads(path.read_text())
+        del content[key]
+        path.write_text(json.dumps(content))
     (shown,), warnings = gather(toy["runs"])
     assert shown.path == good.path
-    assert len(warnings) == 2
+    assert len(warnings) == 4
     assert all("left out" in warning for warning in warnings)
 
 
@@ -157,9 +175,13 @@ def test_an_experiment_that_never_finished_is_said(toy):
     assert f"{NAME} has no finished run; its newest (default, " in warnings[0]
 
 
-def test_a_missing_figure_does_not_break_the_page(toy):
-    outcome = run(NAME, **toy)
-    (outcome.path / "figures" / "curve.png").unlink()
+@pytest.mark.parametrize("left", [None, b"", b"\x89PNG"])
+def test_a_missing_figure_does_not_break_the_page(toy, left):
+    outcome = run(NAME, preset="smoke", **toy)
+    figure = outcome.path / "figures" / "curve.png"
+    figure.unlink()
+    if left is not None:
+        figure.write_bytes(left)
     made = write_scoreboard(toy["runs"], toy["configs"])
     assert "curve.png is missing" in made.html.read_text()
 

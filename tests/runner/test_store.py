@@ -46,11 +46,13 @@ def test_a_torn_last_line_is_dropped(tmp_path, torn):
         assert {key: cell["value"] for key, cell in metrics.stored.items()} == {"a": 1, "b": 2}
 
 
-def test_a_damaged_line_in_the_middle_is_refused_and_kept(tmp_path):
+@pytest.mark.parametrize(
+    "damaged", ['{"ke', '{"key": "b", "value": 1}', '{"key": "b", "seconds": 1}']
+)
+def test_a_damaged_line_in_the_middle_is_refused_and_kept(tmp_path, damaged):
     path = tmp_path / "metrics.jsonl"
-    content = (
-        '{"key": "a", "value": 1, "seconds": 1}\n{"ke\n{"key": "b", "value": 1, "seconds": 1}\n'
-    )
+    good = '{"key": "a", "value": 1, "seconds": 1}'
+    content = f"{good}\n{damaged}\n{good}\n"
     path.write_text(content)
     with pytest.raises(UsageError, match="line 2 is damaged"):
         store.Metrics(path)
