@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-HEAVY = ("matplotlib", "sklearn", "pandas", "pydantic", "rich", "typer", "pooch", "orbax")
+from tests.entry_points import OUTSIDE, rooms
+
+HEAVY = {"matplotlib", "sklearn", "pandas", "pydantic", "typer", "pooch", "orbax"}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -19,8 +21,13 @@ def modules_after(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("statement", ["import jaxlab", "import jaxlab.hopfield"])
 def test_heavy_packages_stay_out(statement):
-    loaded = modules_after(statement)
-    assert not loaded & set(HEAVY)
+    assert not modules_after(statement) & (HEAVY | {"rich"})
+
+
+def test_the_rooms_load_nothing_of_the_experiments_side():
+    loaded = modules_after(f"import {', '.join(f'jaxlab.{room}' for room in rooms())}")
+    assert {f"jaxlab.{room}" for room in rooms()} <= loaded
+    assert not loaded & (HEAVY | {f"jaxlab.{package}" for package in OUTSIDE} | {"jaxlab.progress"})
 
 
 def test_import_costs_less_than_half_a_second_beyond_jax():
