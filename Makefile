@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 # neural-tangents imports with old versions only: it lives apart, under Python 3.11.
 REFERENCE        ?= .venv-reference
 REFERENCE_PYTHON ?= python3.11
+# a single quote in a variable, for the shell's single quotes
+quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow coverage lint format bench reference notebooks docs experiment list report clean
@@ -71,8 +73,8 @@ docs: $(VENV)/.docs ## the documentation site, in docs/_build/html; broken links
 
 experiment: $(VENV)/.core ## NAME=… [PRESET=smoke|default|paper] [SET="key=value …"] [RESUME=DIR|latest]
 	@test -n "$(NAME)" || { echo 'make experiment needs NAME=…; the names:'; $(BIN)/jaxlab list; exit 2; }
-	$(BIN)/jaxlab run "$(NAME)" $(if $(PRESET),--preset '$(PRESET)') $(if $(SET),--set '$(SET)') \
-	  $(if $(RESUME),--resume '$(RESUME)')
+	$(BIN)/jaxlab run $(call quoted,$(NAME)) $(if $(PRESET),--preset $(call quoted,$(PRESET))) \
+	  $(if $(SET),--set $(call quoted,$(SET))) $(if $(RESUME),--resume $(call quoted,$(RESUME)))
 
 list: $(VENV)/.core ## the experiments
 	@$(BIN)/jaxlab list
@@ -80,5 +82,5 @@ list: $(VENV)/.core ## the experiments
 report: $(VENV)/.core ## scoreboard of the newest run of every experiment
 	$(BIN)/jaxlab report
 
-clean: ## remove the environment and caches; runs/ stays
-	rm -rf $(VENV) docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+clean: ## remove the environments and caches; runs/ stays
+	rm -rf $(VENV) $(REFERENCE) .venv-newest docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -106,18 +106,15 @@ def test_other_commands_name_files_that_exist(words):
         assert (ROOT / words[1]).exists()
 
 
-def test_set_reaches_the_command_as_one_word():
-    variables = [
-        "NAME=hopfield-similarity-capacity",
-        "SET=seeds=5 data.name=digits sigma=[0.2, 0.3]",
-    ]
+@pytest.mark.parametrize(
+    "assignments",
+    ["seeds=5 data.name=digits sigma=[0.2, 0.3]", "title='two words'", 'data={name = "digits"}'],
+)
+def test_set_reaches_the_command_as_one_word(assignments):
+    variables = ["NAME=hopfield-similarity-capacity", f"SET={assignments}"]
     lines = plan("experiment", *variables).stdout.replace("\\\n", " ").splitlines()
-    assert shlex.split(lines[-1])[1:] == [
-        "run",
-        "hopfield-similarity-capacity",
-        "--set",
-        "seeds=5 data.name=digits sigma=[0.2, 0.3]",
-    ]
+    words = ["run", "hopfield-similarity-capacity", "--set", assignments]
+    assert shlex.split(lines[-1])[1:] == words
 
 
 def test_python_blocks_run(tmp_path):
