@@ -6,7 +6,7 @@ sides zipped, first batch first. :func:`jaxlab.ntk.flatten_kernel` makes the mat
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,7 @@ def ntk_fn(
         >>> kernel(x1, x2, jnp.ones((2, 5))).tolist()
         [[6.0, 3.0]]
     """
-    check_choice("implementation", implementation, ("auto", *IMPLEMENTATIONS))
+    check_choice("implementation", implementation, get_args(Implementation))
     check_precision(precision)
 
     def kernel(x1: Any, x2: Any, params: Any) -> Any:
