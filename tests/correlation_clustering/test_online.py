@@ -2,6 +2,7 @@
 
 import os
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,10 +119,7 @@ def test_overflow_is_recovered_from(monkeypatch):
     assert spans[:4] == [(0, 4, 8), (4, 8, 8), (4, 8, 190), (8, 12, 190)]
     assert not tight.overflow
     roomy, reference = run_online(plan, beta=ratio(0.2), metrics_every=7, active_capacity=190)
-    for one, other in zip(
-        jax.tree.leaves((tight, metrics)), jax.tree.leaves((roomy, reference)), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal((tight, metrics), (roomy, reference))
 
 
 def test_orders_and_thresholds_go_through_vmap():

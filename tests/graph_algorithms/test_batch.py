@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +43,7 @@ def test_vmap_and_map_equal_single_solves(method):
         )
         for k in range(COUNT):
             one = jax.tree.map(lambda x, k=k: x[k], together)
-            jax.tree.map(np.testing.assert_array_equal, one, alone[k])
+            chex.assert_trees_all_equal(one, alone[k])
 
 
 def test_defaults_masks_and_one_prediction_for_all():
@@ -79,11 +80,7 @@ def test_sharded_equals_single_device(devices, batching):
     )
     spec = PartitionSpec("instances")
     sharded = jax.jit(jax.shard_map(solve, mesh=mesh, in_specs=(spec, spec), out_specs=spec))
-    jax.tree.map(
-        np.testing.assert_array_equal,
-        sharded(to_device(costs), duals),
-        solve(to_device(costs), duals),
-    )
+    chex.assert_trees_all_equal(sharded(to_device(costs), duals), solve(to_device(costs), duals))
 
 
 @pytest.mark.usefixtures("bad_input")

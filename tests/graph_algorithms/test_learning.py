@@ -1,5 +1,6 @@
 """Learned duals against numpy, scipy's mode and a linear program; gauges; the sample bound."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,7 +64,7 @@ def test_medians_modes_and_means(count):
         np.testing.assert_allclose(found["l2"], given.mean(axis=0), rtol=1e-6)
         assert found["l1"].dtype == found["l0"].dtype == jnp.int32
     shifted = Duals(duals.row + 9, duals.col - 9)
-    jax.tree.map(np.testing.assert_array_equal, fit_duals(duals, "l1"), fit_duals(shifted, "l1"))
+    chex.assert_trees_all_equal(fit_duals(duals, "l1"), fit_duals(shifted, "l1"))
 
 
 def test_least_largest_deviation_by_linear_programming():

@@ -2,9 +2,8 @@
 
 import inspect
 
-import jax
+import chex
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxlab import graph_algorithms
@@ -46,5 +45,5 @@ def test_no_room_for_arcs_is_as_room_without_arcs(name):
     if name == "min_cost_flow_01":
         assert not expected.flow.any()
         expected = expected._replace(flow=expected.flow[:0])
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    chex.assert_trees_all_equal(found, expected)
     assert int(getattr(found, "status", 0)) == 0

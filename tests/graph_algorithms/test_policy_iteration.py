@@ -1,5 +1,6 @@
 """Policy iteration against networkx, with predictions of any quality."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +48,7 @@ def test_a_lane_does_not_depend_on_those_beside_it():
     for number in range(0, oracle.COUNT, 9):
         lane = jax.tree.map(lambda leaf: leaf[number], (oracle.stack(), predictions, trees))  # noqa: B023
         expected = jax.tree.map(lambda leaf: leaf[number], together)  # noqa: B023
-        jax.tree.map(np.testing.assert_array_equal, alone(*lane), expected)
+        chex.assert_trees_all_equal(alone(*lane), expected)
 
 
 def test_rounds_count_switches_and_not_arcs_on_a_path():

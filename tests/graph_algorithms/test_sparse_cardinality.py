@@ -1,5 +1,6 @@
 """Maximum matchings of lists of edges against scipy's, and against those of matrices."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,8 +51,7 @@ def test_size_is_scipys_and_the_matching_that_of_the_matrix(shape, layered):
         adjacency[k][np.asarray(senders[k])[there], np.asarray(receivers[k])[there]] = True
         expected = maximum_bipartite_matching(csr_array(adjacency[k])) >= 0
         assert (np.asarray(found.col_for_row[k]) >= 0).sum() == expected.sum()
-    for a, b in zip(found, dense(to_device(adjacency)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(found, dense(to_device(adjacency)))
     again = sparse(senders, receivers, found.col_for_row, masks)
     np.testing.assert_array_equal(again.col_for_row, found.col_for_row)
     assert (again.phases <= 1).all()
@@ -66,8 +66,7 @@ def test_padding_changes_nothing():
     bare = maximum_cardinality_matching_sparse(
         senders[0][there], receivers[0][there], 9, 14, layered=True
     )
-    for a, b in zip(padded, bare, strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(padded, bare)
 
 
 def test_arcs_of_a_large_digraph():

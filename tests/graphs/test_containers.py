@@ -1,5 +1,6 @@
 """Containers: what is refused, where padding stands, one program for all sizes."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +52,7 @@ def test_more_room_is_the_room_asked_for_at_once():
     edges = [[0, 1], [1, 2]]
     grown = pad_graph(graph_from_edges(edges, 3, edge_capacity=3), node_capacity=5, edge_capacity=6)
     at_once = graph_from_edges(edges, 3, node_capacity=5, edge_capacity=6)
-    jax.tree.map(np.testing.assert_array_equal, grown, at_once)
+    chex.assert_trees_all_equal(grown, at_once)
     assert jax.tree.structure(grown) == jax.tree.structure(at_once)
 
 
@@ -114,7 +115,7 @@ def test_edges_move_in_front_of_the_padding():
     assert compact_graph(strewn, edge_capacity=4).senders.tolist() == [0, 0, 1, 4]
     inside = jax.jit(lambda graph: compact_graph(graph, edge_capacity=5))(strewn)
     wanted = pad_graph(compact, **room)
-    jax.tree.map(np.testing.assert_array_equal, inside, wanted)
+    chex.assert_trees_all_equal(inside, wanted)
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -1,6 +1,6 @@
 """Conversions: round trips, what networkx and SciPy see, and what is refused."""
 
-import jax
+import chex
 import networkx
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_named_vertices_and_matrices_in_other_forms():
     assert edges_of(conv.graph_from_scipy(twice, weighted=False)) == [[0, 1, 1]]
     roomy = conv.graph_from_scipy(twice, weighted=False, node_capacity=5, edge_capacity=4)
     wanted = pad_graph(graph_from_edges([[0, 1]], 2), node_capacity=5, edge_capacity=4)
-    jax.tree.map(np.testing.assert_array_equal, roomy, wanted)
+    chex.assert_trees_all_equal(roomy, wanted)
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -1,5 +1,6 @@
 """Dense matrices: round trips for stacks of graphs, and what cannot be known inside jit."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +50,7 @@ def test_dense_round_trip_in_and_out_of_jit():
         assert again.n_node == graph.n_node
         if lane < 5:
             outside = back(jnp.asarray(matrices[lane]), int(graph.n_node))
-            jax.tree.map(np.testing.assert_array_equal, again, outside)
+            chex.assert_trees_all_equal(again, outside)
         assert (again.senders[~again.mask] == NODES).all()
     matrix = jnp.asarray(matrices[0])
     tight = graph_from_dense(matrix, edge_capacity=30)

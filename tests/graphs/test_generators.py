@@ -1,5 +1,6 @@
 """Generators: the frequency of every edge, and what stays the same."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import networkx
@@ -48,7 +49,7 @@ def test_planted_partition_is_a_block_model():
     planted = gen.planted_partition(KEY, (4, 4), 0.75, 0.25)
     table = jnp.array([[0.75, 0.25], [0.25, 0.75]])
     block = gen.stochastic_block(KEY, (4, 4), table)
-    jax.tree.map(np.testing.assert_array_equal, planted, block)
+    chex.assert_trees_all_equal(planted, block)
     cliques = gen.planted_partition(KEY, (3, 3), 1, 0).graph
     wanted = networkx.disjoint_union(networkx.complete_graph(3), networkx.complete_graph(3))
     same(compact_graph(cliques), wanted)
@@ -92,7 +93,7 @@ def test_the_same_in_float64():
 
     with jax.enable_x64(True):
         wide = made()
-    jax.tree.map(np.testing.assert_array_equal, wide, made())
+    chex.assert_trees_all_equal(wide, made())
     assert {leaf.dtype for leaf in jax.tree.leaves(wide)} == {np.dtype("int32"), np.dtype(bool)}
 
 

@@ -1,5 +1,6 @@
 """Breadth-first search: SciPy's distances, and what makes a parent one."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +31,7 @@ def test_random_graphs(make):
     found = jax.vmap(breadth_first_search)(stacked(graphs), jnp.asarray(listed))
     as_mask = (listed[:, :, None] == np.arange(NODES)).any(axis=1)
     again = jax.vmap(breadth_first_search)(stacked(graphs), jnp.asarray(as_mask))
-    jax.tree.map(np.testing.assert_array_equal, found, again)
+    chex.assert_trees_all_equal(found, again)
     found = numpy(found)
     for lane, graph in enumerate(graphs):
         tails, heads, mask = numpy((graph.senders, graph.receivers, graph.mask))

@@ -1,5 +1,6 @@
 """GraphsTuples: what jraph sees of them, round trips, a message-passing step with padding."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import jraph
@@ -48,11 +49,11 @@ def test_stack_is_the_batch_that_jraph_pads():
     found = to_jraph(stacked(graphs), nodes=nodes, num_nodes=80, num_edges=150)
     batch = jraph.batch_np([tuple_of(graph) for graph in graphs])
     wanted = jraph.pad_with_graphs(batch, n_node=80, n_edge=150, n_graph=7)
-    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    chex.assert_trees_all_equal(found, wanted)
     inside = jax.jit(to_jraph)(stacked(graphs), nodes=nodes)
     assert inside.nodes.shape == (6 * NODES + 1,)
     again = jraph.unpad_with_graphs(inside)
-    jax.tree.map(np.testing.assert_array_equal, again, jraph.unpad_with_graphs(found))
+    chex.assert_trees_all_equal(again, jraph.unpad_with_graphs(found))
 
 
 @pytest.mark.parametrize("weights", [False, True])

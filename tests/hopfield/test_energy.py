@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -142,9 +143,7 @@ def test_transformations_agree():
         mapped = jax.jit(jax.vmap(call))(v, h)
         with jax.disable_jit():
             eager = call(v, h)
-        for a, b, c in zip(*map(jax.tree.leaves, (together, mapped, eager)), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-            np.testing.assert_allclose(a, c, rtol=1e-5, atol=1e-5)
+        chex.assert_trees_all_close(together, mapped, eager, rtol=1e-5, atol=1e-5)
 
 
 def test_parameters_may_be_traced():

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import hypothesis
 import hypothesis.strategies as st
 import jax
@@ -317,11 +318,8 @@ def test_vmap_equals_loop():
     call = jax.jit(call)
     for index in range(3):
         alone = call(queries[index], banks[index], betas[index])
-        jax.tree.map(
-            lambda a, b, index=index: np.testing.assert_allclose(a[index], b, atol=1e-5),
-            together,
-            alone,
-        )
+        one = jax.tree.map(lambda leaf, index=index: leaf[index], together)
+        chex.assert_trees_all_close(one, alone, rtol=1e-7, atol=1e-5)
 
 
 def test_jit_equals_eager():

@@ -4,6 +4,7 @@ import functools
 import os
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,8 +135,7 @@ def test_loop_and_kernel_and_shards_agree(devices):
     points = jax.device_put(CLOUDS[0])
     together = orders()["whole", 0]
     order = kcenter.gonzalez(points, K, first=5)
-    for one, other in zip(order, together, strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(order, together)
     kernel = kcenter.gonzalez(points, K, first=5, use_pallas=True)
     mesh = Mesh(np.array(devices), ("data",))
     sharded = kcenter.gonzalez_sharded(points, K, first=5, mesh=mesh)  # 90 = 8 · 12 − 6

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,8 +60,7 @@ def test_randomized_finds_the_leading_vectors(x64):
     np.testing.assert_allclose(found.s, s[:5], rtol=1e-8)
     np.testing.assert_allclose(found.vt**2, right.T[:5] ** 2, atol=1e-6)
     again = svd(a, method="randomized", rank=5, key=jax.random.key(0))
-    for one, other in zip(found, again, strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(found, again)
     # Halko, Martinsson, Tropp: in expectation, no power iterations, at most this much is missed
     rough = [
         randomized_svd(key, a, 5, power_iters=0) for key in jax.random.split(jax.random.key(1), 20)

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,8 +82,7 @@ def test_no_rows():
     state = moments_update(
         start, jnp.ones((BATCH, N)), jnp.ones((BATCH, P)), jnp.zeros(BATCH, bool)
     )
-    for one, other in zip(state, start, strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(state, start)
 
 
 def test_bad_input(bad_input):

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -247,7 +248,7 @@ def test_gradients(x64, data, implementation):
 
     got = jit(jax.grad(total, (0, 1, 2)))(x1, x2, params)
     expected = jit(jax.grad(brute_total, (0, 1, 2)))(x1, x2, params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-9), got, expected)
+    chex.assert_trees_all_close(got, expected, rtol=1e-7, atol=1e-9)
 
 
 @every

@@ -1,5 +1,6 @@
 """Taylor polynomials of networks against their Jacobians and against exact polynomials."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,7 +66,7 @@ def test_linearized_network_has_the_jacobian_of_the_origin_everywhere():
     linear = linearize(mlp, ORIGIN)
     here = jax.jacrev(linear)(moved(1.0), X)
     there = jax.jacrev(mlp)(jax.tree.map(jnp.asarray, ORIGIN), X)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), here, there)
+    chex.assert_trees_all_close(here, there, rtol=1e-12, atol=1e-14)
 
 
 def test_integer_and_absent_leaves_stay_and_outputs_may_be_trees():

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -90,8 +91,7 @@ def test_masked_entries_count_nothing():
     y, state, _ = apply(x.at[1].set(jnp.nan), jnp.asarray(mask))
     expected, expected_state = batch_norm_apply(PARAMS, STATE, x[mask], train=True, weights=weights)
     np.testing.assert_allclose(y[mask], expected, atol=1e-5)
-    for one, other in zip(state, expected_state, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
+    chex.assert_trees_all_close(state, expected_state, rtol=1e-6)
 
     y, state, gradient = apply(x, jnp.zeros(5, bool))
     expected, _ = batch_norm_apply(PARAMS, STATE, x, train=False)
@@ -124,8 +124,7 @@ def test_sharded_batch_is_normalised_as_one(devices):
         out_specs=(P("batch"), P()),
     )
     parts, whole = jax.jit(sharded)(PARAMS, x, mask), jax.jit(apply)(PARAMS, x, mask)
-    for one, other in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    chex.assert_trees_all_close(parts, whole, rtol=1e-7, atol=1e-5)
     mapped = jax.pmap(functools.partial(apply, axis_name="batch"), "batch", in_axes=(None, 0, 0))
     (gradient, _), state = mapped(PARAMS, x.reshape(8, 2, CHANNELS), mask.reshape(8, 2))
     np.testing.assert_allclose(gradient.reshape(x.shape), whole[0][0], atol=1e-5)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,7 +62,7 @@ def published(cfg):
 def test_parameters_load_under_their_published_names(cfg):
     arrays, params, state = published(cfg)
     loaded = load_official_state_dict(arrays, cfg)
-    jax.tree.map(np.testing.assert_array_equal, loaded, (params, state))
+    chex.assert_trees_all_equal(loaded, (params, state))
 
 
 def test_layouts_differ_in_the_order_of_the_azimuths():

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,8 +159,7 @@ def test_layers_computed_again_change_nothing():
     gradient = jax.jit(jax.grad(loss), static_argnums=1)
     plain = gradient(params, cfg)
     again = gradient(params, dataclasses.replace(cfg, remat=True))
-    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    chex.assert_trees_all_close(plain, again, rtol=1e-4, atol=1e-6)
     assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(plain))
 
 
