@@ -55,7 +55,7 @@ def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) ->
         ...
         ValueError: query: expected shape [..., 5], got float64[3, 4]
     """
-    actual = tuple(np.shape(array))
+    actual = tuple(_array(argument, array).shape)
     wanted = tuple(shape)
     if wanted and wanted[0] == "...":
         wanted = wanted[1:]
@@ -73,9 +73,10 @@ def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) ->
 
 
 def check_dtype(argument: str, array: Any, kind: str) -> None:
-    """Refuse ``array`` unless its dtype is of ``kind``: "floating", "integer" or "bool".
+    """Refuse ``array`` unless its dtype is of ``kind``: "floating", "integer", "bool" or "real".
 
-    ``"floating"`` includes bfloat16 and the other extended floats that numpy itself does not know.
+    ``"floating"`` includes bfloat16 and the other extended floats that numpy itself does not know;
+    ``"real"`` is any of the three.
 
     Example:
         >>> check_dtype("mask", np.zeros(3), "bool")
@@ -83,16 +84,9 @@ def check_dtype(argument: str, array: Any, kind: str) -> None:
         ...
         ValueError: mask: expected dtype bool, got float64[3]
     """
-    dtype = np.dtype(array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype)
-    if kind == "bool":
-        fits = dtype == np.bool_
-    elif kind == "integer":
-        fits = np.issubdtype(dtype, np.integer)
-    elif kind == "floating":
-        extended = dtype.kind == "V" and "float" in dtype.name
-        fits = np.issubdtype(dtype, np.floating) or extended
-    else:
-        raise ValueError(f"kind: expected 'floating', 'integer' or 'bool', got {kind!r}")
+    check_choice("kind", kind, ("floating", "integer", "bool", "real"))
+    found = _kind(_array(argument, array).dtype)
+    fits = found is not None if kind == "real" else found == kind
     require(fits, argument, array, f"dtype {kind}")
 
 
@@ -134,10 +128,11 @@ def check_number(
     maximum: int | float | None = None,
     above: int | float | None = None,
 ) -> None:
-    """Refuse ``value`` if it is concrete and not finite, or outside the given bounds.
+    """Refuse ``value`` if it is no real number, or is concrete and not finite or out of bounds.
 
     ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. Arrays are checked entry by
-    entry. A traced value passes: inside ``jit`` its number is not known.
+    entry; truth values are the numbers 0 and 1. A traced number passes: inside ``jit`` its value is
+    not known.
 
     Example:
         >>> check_number("fraction", 1.5, minimum=0, maximum=1)
@@ -149,13 +144,15 @@ def check_number(
     bounds += [f"> {above}"] if above is not None else []
     bounds += [f"<= {maximum}"] if maximum is not None else []
     expected = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
-    numbers = concrete(value)
-    if numbers is None:
-        return
     try:
-        numbers = numbers.astype(np.float64)
-    except (TypeError, ValueError):
-        require(False, argument, value, expected)
+        known = concrete(value)
+    except (TypeError, ValueError):  # a PRNG key, or a list of unequal rows: no number either
+        known = np.array(None)
+    dtype = getattr(value if known is None else known, "dtype", None)
+    require(dtype is None or _kind(dtype) is not None, argument, value, expected)
+    if known is None:
+        return
+    numbers = known.astype(np.float64)
     fits = bool(np.all(np.isfinite(numbers)))
     fits = fits and (minimum is None or bool(np.all(numbers >= minimum)))
     fits = fits and (above is None or bool(np.all(numbers > above)))
@@ -184,7 +181,7 @@ def check_scalar(
 
 
 def check_finite(argument: str, array: Any) -> None:
-    """Refuse ``array`` if it is concrete and has a NaN or an infinity.
+    """Refuse ``array`` if it is concrete and has a NaN or an infinity, or is of no real numbers.
 
     Nothing of the array's size is allocated, and what lies on an accelerator is looked at there:
     its extremes come back, not the array. A traced array passes.
@@ -195,6 +192,7 @@ def check_finite(argument: str, array: Any) -> None:
         ...
         ValueError: points: expected finite entries, got float64[1, 2]
     """
+    check_dtype(argument, array, "real")
     if math.prod(np.shape(array)) == 0:
         return
     elsewhere = False
@@ -246,18 +244,53 @@ def nearest(value: object, choices: Iterable[str]) -> str | None:
 
 
 def concrete(value: Any) -> np.ndarray | None:
-    """``value`` as a numpy array, or None when it is traced and has no value yet."""
+    """``value`` as a numpy array, or None when its value is not known here.
+
+    That is so for what is traced, and for an array of which other processes hold a part.
+
+    Raises:
+        TypeError, ValueError: numpy's, for what is no array: a PRNG key, a list of unequal rows.
+    """
     try:
         return np.asarray(value)
-    except Exception:  # jax's TracerArrayConversionError, without importing jax
+    except Exception as error:
+        import jax  # not loaded by this module otherwise
+
+        traced = isinstance(error, jax.errors.TracerArrayConversionError)
+        if traced or not getattr(value, "is_fully_addressable", True):
+            return None
+        raise
+
+
+def _array(argument: str, value: Any) -> Any:
+    """What has a shape and a dtype: ``value`` itself, or made of it."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return value
+    try:
+        made = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        made = None
+    require(made is not None, argument, value, "an array")
+    return made
+
+
+def _kind(dtype: Any) -> str | None:
+    """``"bool"``, ``"integer"`` or ``"floating"``; None for every other dtype."""
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:  # of a typed PRNG key
         return None
+    if dtype.kind == "V" and "float" in dtype.name:
+        return "floating"
+    return {"b": "bool", "i": "integer", "u": "integer", "f": "floating"}.get(dtype.kind)
 
 
 def _describe(value: object) -> str:
     """Shape and dtype of an array, the repr of anything else."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
-        if math.prod(shape) == 1 and (number := concrete(value)) is not None:
-            return f"{number.reshape(()).item()!r}"
+        with contextlib.suppress(TypeError):  # a PRNG key has no value to show
+            if math.prod(shape) == 1 and (number := concrete(value)) is not None:
+                return f"{number.reshape(()).item()!r}"
         return f"{dtype}[{', '.join(str(size) for size in shape)}]"
     return repr(value)

@@ -5,7 +5,160 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.checks import check_choice, check_finite
+from jaxlab.checks import (
+    check_bool,
+    check_choice,
+    check_dtype,
+    check_finite,
+    check_integer,
+    check_number,
+    check_scalar,
+    check_shape,
+    concrete,
+)
+
+KEY = jax.random.key(0)
+RAGGED = [[1], [1, 2]]
+HALF = jnp.bfloat16(0.5)
+
+
+class Traced:
+    """Stands for a traced value of a shape and dtype."""
+
+    def __init__(self, dtype, shape=()):
+        self.like = jax.ShapeDtypeStruct(shape, dtype)
+
+    def __repr__(self):
+        return f"Traced({self.like.dtype}{list(self.like.shape)})"
+
+
+def checked(check, value, *args, **kwargs):
+    """``check`` of the value, or of a tracer where the value stands for one."""
+    if isinstance(value, Traced):
+        jax.eval_shape(lambda traced: check("a", traced, *args, **kwargs), value.like)
+    else:
+        check("a", value, *args, **kwargs)
+
+
+FLOAT, INT, BOOL, COMPLEX, TRACED_KEY = (
+    Traced(dtype) for dtype in (jnp.float32, jnp.int32, jnp.bool_, jnp.complex64, KEY.dtype)
+)
+MATRIX = Traced(jnp.float32, (3, 4))
+# a check, what it is told beside the value, what it lets pass, and what it refuses
+TABLE = [
+    (check_shape, (((),), {}), (1.0, True, "text", KEY, FLOAT), ([1.0], np.ones(1), MATRIX)),
+    (
+        check_shape,
+        (((3, "d"),), {}),
+        (np.ones((3, 4)), np.ones((3, 0)), MATRIX),
+        (1.0, np.ones(3), np.ones((4, 3)), np.ones((1, 3, 4)), RAGGED),
+    ),
+    (
+        check_shape,
+        ((("...", None, 4),), {}),
+        (np.ones((3, 4)), np.ones((2, 3, 4)), MATRIX),
+        (np.ones(4), np.ones((4, 3)), 1.0, FLOAT),
+    ),
+    (
+        check_dtype,
+        (("floating",), {}),
+        (1.5, [0.5], np.float16(1), HALF, np.asarray(HALF), FLOAT),
+        (1, True, 1j, "text", None, RAGGED, KEY, INT, COMPLEX, TRACED_KEY),
+    ),
+    (
+        check_dtype,
+        (("integer",), {}),
+        (1, np.uint8(1), jnp.arange(3), INT),
+        (1.0, True, HALF, np.timedelta64(1), "1", None, KEY, BOOL, FLOAT, TRACED_KEY),
+    ),
+    (
+        check_dtype,
+        (("bool",), {}),
+        (True, np.ones(2, bool), BOOL),
+        (1, 1.0, "True", None, KEY, INT, TRACED_KEY),
+    ),
+    (
+        check_dtype,
+        (("real",), {}),
+        (1, 1.5, True, HALF, INT, BOOL, FLOAT),
+        (1j, "1", None, {}, RAGGED, KEY, COMPLEX, TRACED_KEY),
+    ),
+    (check_bool, ((), {}), (True, False), (0, 1, None, "True", np.True_, jnp.array(True), BOOL)),
+    (
+        check_integer,
+        ((), {}),
+        (0, -3, 2**2000, np.int8(1), np.array(1), jnp.int32(1)),
+        (True, np.True_, 1.0, "1", None, HALF, KEY, np.arange(2), RAGGED, INT),
+    ),
+    (check_integer, ((), {"minimum": 1}), (1, np.uint8(200)), (0, -1, True, np.int8(0))),
+    (
+        check_number,
+        ((), {}),
+        (0, -1.5, True, HALF, [1, 2.5], np.ones((2, 2)), jnp.ones(2), INT, BOOL, FLOAT, MATRIX),
+        (
+            *(np.nan, -np.inf, [0.0, np.inf], jnp.float16(np.nan), 2**2000, 1j, COMPLEX),
+            *("0.5", b"1", np.array(["1"]), np.ones(2, complex), None, RAGGED, KEY, TRACED_KEY),
+        ),
+    ),
+    (
+        check_number,
+        ((), {"minimum": 0, "maximum": 1}),
+        (0, 1, HALF, [0.0, 1.0], FLOAT),
+        (-0.1, 1.1, [0.5, 2], -HALF, np.array([0, -1])),
+    ),
+    (check_number, ((), {"above": 0}), (0.1, [1, 2], FLOAT), (0, -1, [1, 0], -HALF)),
+    (
+        check_scalar,
+        ((), {"minimum": 0}),
+        (0, 1.5, HALF, np.array(2), INT, FLOAT),
+        (-1, np.nan, [1.0], np.ones(1), "1", 1j, None, RAGGED, KEY, MATRIX, COMPLEX, TRACED_KEY),
+    ),
+    (
+        check_finite,
+        ((), {}),
+        (1, [1.5], HALF, np.zeros((0, 3)), np.ones(2, bool), INT, MATRIX),
+        (
+            *(np.nan, [0.0, np.inf], 1j, np.array([complex(0, np.nan)]), COMPLEX),
+            *("1", None, RAGGED, KEY, TRACED_KEY),
+        ),
+    ),
+]
+
+
+def cases(column):
+    return [
+        pytest.param(check, told, value, id=f"{check.__name__} {told} {value!r:.40}")
+        for check, told, *values in TABLE
+        for value in values[column]
+    ]
+
+
+@pytest.mark.parametrize(("check", "told", "value"), cases(0))
+def test_what_fits_passes(check, told, value):
+    checked(check, value, *told[0], **told[1])
+
+
+@pytest.mark.parametrize(("check", "told", "value"), cases(1))
+def test_what_does_not_fit_is_refused_by_name(check, told, value):
+    with pytest.raises(ValueError, match=r"^a: expected "):
+        checked(check, value, *told[0], **told[1])
+
+
+def test_concrete_is_none_for_what_is_traced_alone():
+    assert concrete([1, 2]).tolist() == [1, 2]
+    assert concrete(jnp.ones(2)).tolist() == [1, 1]
+
+    @jax.jit
+    def traced(x):
+        assert concrete(x) is None
+        assert concrete([x, 1.0]) is None
+        check_number("a", [x, 1.0])
+        return x
+
+    traced(1.0)
+    for value, error in ((RAGGED, ValueError), (KEY, TypeError)):
+        with pytest.raises(error):
+            concrete(value)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
