@@ -68,14 +68,14 @@ class Progress:
         self._bar: RichProgress | None = None
         if self._stream.isatty():
             self._bar = RichProgress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 _Rate(),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[latest]}"),
+                TextColumn("{task.fields[latest]}", markup=False),
                 console=Console(file=self._stream),  # type: ignore[arg-type]
             )
             self._task = self._bar.add_task(title, total=total, completed=initial, latest="")
@@ -110,7 +110,7 @@ class Progress:
     def message(self, text: str) -> None:
         """Write one line without disturbing the bar."""
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False)
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=self._stream, flush=True)
 
