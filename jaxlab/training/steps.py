@@ -45,7 +45,8 @@ def make_train_step(
     from the same ``model_state``; its integer and bool leaves are combined by maximum. So device
     count and ``accumulate`` change nothing in a model without coupling between the examples of a
     batch. Batch normalization couples them: each part is normalized by its own statistics, as is
-    usual, and the running statistics are the average.
+    usual, and the running statistics are the average. Sums are taken in float32 at least, and
+    averages go back to the dtype of what was averaged.
 
     Randomness: ``key[d, a] = fold_in(fold_in(fold_in(state.key, state.step), d), a)``, where ``d``
     is ``axis_index(axis_name)``, or 0 without an axis, and ``a`` counts the micro-batches from 0.
@@ -64,10 +65,10 @@ def make_train_step(
     Returns:
         ``step(state, batch) -> (state, metrics)``, not jitted, so that it can go under any of
         ``jax.jit(step, donate_argnums=0)``, ``jax.pmap(step, axis_name, donate_argnums=0)`` and
-        :func:`jaxlab.training.data_parallel`. ``metrics`` are those of ``loss_fn`` as floats, with
-        ``"loss"`` and ``"grad_norm"`` (Euclidean norm of g) added. A loss that is not finite stays
-        so in the metrics and the update is made all the same: seeing to it is the caller's part,
-        and :func:`jaxlab.training.fit` reports it.
+        :func:`jaxlab.training.data_parallel`. ``metrics`` are those of ``loss_fn`` as floats, of
+        float32 at least, with ``"loss"`` and ``"grad_norm"`` (Euclidean norm of g) added. A loss
+        that is not finite stays so in the metrics and the update is made all the same: seeing to it
+        is the caller's part, and :func:`jaxlab.training.fit` reports it.
 
     Raises:
         ValueError: if ``accumulate`` is below 1; when the step is traced, if the batch does not
@@ -117,7 +118,8 @@ def make_train_step(
             opt_state=opt_state,
             model_state=model_state,
         )
-        return new_state, {"loss": loss, "grad_norm": optax.tree.norm(grads), **metrics}
+        grad_norm = optax.tree.norm(jax.tree.map(_widened, grads))
+        return new_state, {"loss": loss, "grad_norm": grad_norm, **metrics}
 
     return step
 
@@ -153,7 +155,7 @@ def make_eval_step(
     def eval_step(state: TrainState, batch: PyTree) -> Metrics:
         metrics = metrics_fn(state.params, state.model_state, batch)
         require(isinstance(metrics, dict), "metrics_fn", metrics, "a dict of metrics")
-        return _combine_devices(_as_floats(metrics), axis_name)
+        return _combine_devices(jax.tree.map(_widened, metrics), axis_name)
 
     return eval_step
 
@@ -178,7 +180,7 @@ def _checked(loss_fn: LossFunction) -> Callable[..., tuple[Array, tuple[PyTree, 
             require(
                 name not in metrics, "loss_fn", name, "no metric of this name, step or fit adds it"
             )
-        return loss, (new_state, _as_floats(metrics))
+        return _widened(loss), (new_state, jax.tree.map(_widened, metrics))
 
     return checked
 
@@ -188,13 +190,9 @@ def _signature(tree: PyTree) -> Any:
     return structure, [(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
 
 
-def _as_floats(metrics: Any) -> Any:
-    """Counts and truth values as floats, so that their average means something."""
-
-    def as_float(leaf: Any) -> Array:
-        return jnp.asarray(leaf).astype(jnp.promote_types(jnp.result_type(leaf), jnp.float32))
-
-    return jax.tree.map(as_float, metrics)
+def _widened(leaf: Any) -> Array:
+    """As a float, of float32 at least."""
+    return jnp.asarray(leaf).astype(jnp.promote_types(jnp.result_type(leaf), jnp.float32))
 
 
 def _varying(tree: PyTree, axis_name: str | None) -> PyTree:
@@ -232,7 +230,7 @@ def _mean_over_parts(
 def _start(like: jax.ShapeDtypeStruct) -> Array:
     """Neutral element of the running sum or maximum; sums are kept in float32 at least."""
     if _averaged(like):
-        return jnp.zeros(like.shape, jnp.promote_types(like.dtype, jnp.float32))
+        return _widened(jnp.zeros(like.shape, like.dtype))
     lowest = False if like.dtype == jnp.bool_ else jnp.iinfo(like.dtype).min
     return jnp.full(like.shape, lowest, like.dtype)
 
@@ -251,7 +249,8 @@ def _combine_devices(tree: PyTree, axis_name: str | None) -> PyTree:
         return tree
 
     def combine(leaf: Array) -> Array:
-        reduce = jax.lax.pmean if _averaged(leaf) else jax.lax.pmax
-        return reduce(leaf, axis_name)
+        if not _averaged(leaf):
+            return jax.lax.pmax(leaf, axis_name)
+        return jax.lax.pmean(_widened(leaf), axis_name).astype(leaf.dtype)
 
     return jax.tree.map(combine, tree)

@@ -81,6 +81,24 @@ def test_low_precision_gradients_are_summed_in_float32():
     assert float(state.params[0]) == -1.0
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("slope", [1.0, 300.0, 1e-4])
+def test_low_precision_metrics_are_float32(dtype, slope):
+    # in bfloat16 the sum of 1000 squares of 1 stops at 256; in float16 300² overflows, 1e-8 is 0
+    def linear(params, model_state, batch, key):
+        return sum(leaf * batch for leaf in params), (model_state, {})
+
+    params = [jnp.zeros((), dtype)] * 1000
+    state = create_train_state(params, optax.sgd(0.0), key=jax.random.key(0))
+    slope = jnp.asarray(slope, dtype)
+    _, metrics = make_train_step(linear, optax.sgd(0.0))(state, slope)
+    assert {name: value.dtype for name, value in metrics.items()} == {
+        "loss": jnp.float32,
+        "grad_norm": jnp.float32,
+    }
+    np.testing.assert_allclose(metrics["grad_norm"], np.sqrt(1000) * float(slope), rtol=1e-4)
+
+
 @pytest.mark.parametrize(("accumulate", "at"), [(1, 0), (1, 9), (3, 4)])
 def test_randomness_is_derived_as_documented(accumulate, at):
     step = jax.jit(make_train_step(noise_fn, optax.sgd(0.1), accumulate=accumulate))
