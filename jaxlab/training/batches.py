@@ -68,13 +68,14 @@ def check_batch(batch: PyTree, parts: int, argument: str = "batch") -> int:
     """The common length of the leading axes of ``batch``, which ``parts`` must divide.
 
     Raises:
-        ValueError: naming the leaf that has no leading axis, another length than the first leaf,
-            or a length that cannot be cut into ``parts`` equal parts.
+        ValueError: if ``parts`` is below 1; naming the leaf that has no leading axis, another
+            length than the first leaf, or a length that cannot be cut into ``parts`` equal parts.
 
     Example:
         >>> check_batch({"x": np.zeros((6, 2)), "y": np.zeros(6)}, 3)
         6
     """
+    check_integer("parts", parts, minimum=1)
     leaves = jax.tree_util.tree_leaves_with_path(batch)
     require(bool(leaves), argument, batch, "at least one array")
     length: Any = None

@@ -149,11 +149,14 @@ def pmap_replicate(tree: PyTree, devices: Sequence[jax.Device] | None = None) ->
         tree: PyTree of arrays; typed PRNG keys are welcome.
         devices: the devices ``jax.pmap`` runs on; default, this process's.
 
+    Raises:
+        ValueError: if ``devices`` is not a sequence of one device or more.
+
     Example:
         >>> pmap_replicate(np.ones(3), jax.local_devices()[:1]).shape
         (1, 3)
     """
-    devices = jax.local_devices() if devices is None else list(devices)
+    devices = _devices(devices)
     mesh = Mesh(np.array(devices), ("replica",))
     sharding = NamedSharding(mesh, PartitionSpec("replica"))
 
@@ -174,20 +177,22 @@ def pmap_unreplicate(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[0], tree)
 
 
-def pmap_shard(batch: PyTree, devices: int | None = None) -> PyTree:
-    """Consecutive parts of ``batch`` along a new leading axis, one for each device of ``jax.pmap``.
+def pmap_shard(batch: PyTree, devices: Sequence[jax.Device] | None = None) -> PyTree:
+    """Consecutive parts of ``batch`` along a new leading axis, one for each of ``devices``.
+
+    Args:
+        batch: PyTree of arrays with one length of leading axis.
+        devices: the devices ``jax.pmap`` runs on, which places the parts; default, this process's.
 
     Raises:
-        ValueError: if the leading axis does not divide into ``devices`` equal parts; default, this
-            process's devices.
+        ValueError: if the leading axis does not divide into one equal part per device, or
+            ``devices`` is not a sequence of one device or more.
 
     Example:
-        >>> pmap_shard(np.zeros((6, 2)), 3).shape
-        (3, 2, 2)
+        >>> pmap_shard(np.zeros((6, 2)), jax.local_devices()[:1]).shape
+        (1, 6, 2)
     """
-    count = jax.local_device_count() if devices is None else devices
-    check_integer("devices", count, minimum=1)
-    return split_batch(batch, count)
+    return split_batch(batch, len(_devices(devices)))
 
 
 def initialize_distributed(
@@ -228,6 +233,14 @@ def initialize_distributed(
     jax.distributed.initialize(
         coordinator_address, num_processes, process_id, initialization_timeout=max(1, int(timeout))
     )
+
+
+def _devices(devices: Sequence[jax.Device] | None) -> Sequence[jax.Device]:
+    found = jax.local_devices() if devices is None else devices
+    fits = isinstance(found, Sequence) and len(found) > 0
+    fits = fits and all(isinstance(device, jax.Device) for device in found)
+    require(fits, "devices", devices, "a sequence of one device or more")
+    return found
 
 
 def _auto(mesh: Mesh) -> Mesh:

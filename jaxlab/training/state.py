@@ -51,7 +51,7 @@ def create_train_state(
     """The state before the first step.
 
     Args:
-        params: PyTree of arrays.
+        params: PyTree of float arrays.
         optimizer: an optax gradient transformation.
         key: typed PRNG key, the source of all randomness of the run.
         model_state: PyTree of arrays that the loss function updates; ``None`` if there are none.
@@ -61,8 +61,8 @@ def create_train_state(
         handed in are copied), so that donating the state to a step leaves the caller's alone.
 
     Raises:
-        ValueError: if ``key`` is not one typed PRNG key, or ``model_state`` has leaves that are
-            neither numbers nor truth values.
+        ValueError: if ``key`` is not one typed PRNG key, ``params`` has leaves that cannot be
+            differentiated by, or ``model_state`` leaves that are neither numbers nor truth values.
 
     Cost: one copy of ``params`` and ``model_state``, and the optimizer's initial state.
 
@@ -74,6 +74,9 @@ def create_train_state(
     typed = jnp.issubdtype(jnp.result_type(key), jax.dtypes.prng_key)
     expected = "one typed PRNG key, as jax.random.key(seed) gives"
     require(typed and key.shape == (), "key", key, expected)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        fits = jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+        require(fits, "params" + jax.tree_util.keystr(path), leaf, "an array of floats")
     for path, leaf in jax.tree_util.tree_leaves_with_path(model_state):
         kind = jnp.result_type(leaf)
         fits = jnp.issubdtype(kind, jnp.number) or kind == jnp.bool_

@@ -62,6 +62,8 @@ def test_split_batch_cuts_consecutive_parts():
     ("call", "message"),
     [
         (lambda: check_batch({"x": np.zeros((6, 2))}, 4), r"batch\['x'\]: .* into 4 equal parts"),
+        (lambda: check_batch({"x": np.zeros(6)}, 0), "parts: expected an integer >= 1"),
+        (lambda: split_batch({"x": np.zeros(6)}, -2), "parts: expected an integer >= 1"),
         (lambda: check_batch({"x": np.zeros(0)}, 1), "into 1 equal parts"),
         (lambda: check_batch({"x": np.zeros(3), "y": np.zeros(2)}, 1), r"\['y'\].*leading axis 3"),
         (lambda: check_batch({"x": np.float32(1)}, 1), "a leading axis"),

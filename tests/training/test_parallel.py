@@ -56,7 +56,7 @@ def with_pmap(step, state, devices):
     step = jax.pmap(step, "data", devices=devices, donate_argnums=0)
     state = pmap_replicate(state, devices)
     for batch in BATCHES:
-        state, metrics = step(state, pmap_shard(batch, 8))
+        state, metrics = step(state, pmap_shard(batch, devices))
     for copies in jax.tree.leaves((state.params, state.model_state, metrics)):
         assert all(np.array_equal(copy, copies[0]) for copy in copies)
     return pmap_unreplicate((state, metrics))
@@ -186,8 +186,31 @@ def test_eval_step_averages_over_the_devices(mesh, devices):
     for _ in range(2):  # the state is not used up
         assert_close(evaluate(placed, shard(batch, mesh)), expected)
     mapped = jax.pmap(step, "data", devices=devices)
-    actual = mapped(pmap_replicate(state, devices), pmap_shard(batch, 8))
+    actual = mapped(pmap_replicate(state, devices), pmap_shard(batch, devices))
     assert_close(pmap_unreplicate(actual), expected)
+
+
+def test_low_precision_is_averaged_in_float32(mesh, devices):
+    # eight gradients of 20000 add up to more than float16 holds
+    def steep(params, model_state, batch, key):
+        loss = jnp.sum(params) * jnp.mean(batch)
+        return loss, ({"mean": jnp.mean(batch)}, {"batch": jnp.mean(batch)})
+
+    optimizer = optax.sgd(1.0)
+    state = create_train_state(
+        jnp.ones(2, jnp.float16),
+        optimizer,
+        key=jax.random.key(0),
+        model_state={"mean": jnp.zeros((), jnp.float16)},
+    )
+    batch = jnp.full(8, 20000, jnp.float16)
+    expected = jax.jit(make_train_step(steep, optimizer))(state, batch)
+    np.testing.assert_array_equal(expected[0].params, np.float16(-20000))
+    step = make_train_step(steep, optimizer, axis_name="data")
+    assert_same(data_parallel(step, mesh, donate_state=False)(state, batch), expected)
+    mapped = jax.pmap(step, "data", devices=devices)
+    copies = mapped(pmap_replicate(state, devices), pmap_shard(batch, devices))
+    assert_same(pmap_unreplicate(copies), expected)
 
 
 def test_the_state_is_donated_and_what_it_was_made_from_is_not(mesh):
@@ -214,13 +237,13 @@ def test_placement(mesh, devices):
 
 
 @pytest.mark.usefixtures("bad_input")
-def test_uneven_batches_are_refused(mesh):
+def test_uneven_batches_are_refused(mesh, devices):
     batch = data(12)
     step = make_train_step(loss_fn, OPTIMIZERS["adam"], axis_name="data")
     for call in (
         lambda: data_parallel(step, mesh)(initial_state(), batch),
         lambda: shard(batch, mesh),
-        lambda: pmap_shard(batch, 8),
+        lambda: pmap_shard(batch, devices),
     ):
         with pytest.raises(ValueError, match=r"batch\['x'\]: .*into 8 equal parts.*12, 4"):
             call()
@@ -243,8 +266,14 @@ def test_bad_axes_are_refused(mesh):
         data_parallel(lambda state, batch: state, mesh, axis_name="date")
     with pytest.raises(ValueError, match="axis_name: expected one of 'data'"):
         shard(BATCHES[0], mesh, axis_name="batch")
-    with pytest.raises(ValueError, match="devices: expected an integer >= 1"):
-        pmap_shard(BATCHES[0], 0)
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("place", [pmap_replicate, pmap_shard])
+@pytest.mark.parametrize("bad", [[], 8, [0, 1], "cpu"])
+def test_what_are_no_devices_is_refused(place, bad):
+    with pytest.raises(ValueError, match="devices: expected a sequence of one device or more"):
+        place(BATCHES[0], bad)
 
 
 @pytest.mark.usefixtures("bad_input")

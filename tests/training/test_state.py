@@ -46,6 +46,13 @@ def test_refuses_what_is_not_a_key():
 
 
 @pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("leaf", [jnp.arange(3), jnp.array(True), jax.random.key(0)])
+def test_refuses_params_without_a_gradient(leaf):
+    with pytest.raises(ValueError, match=r"params\['a'\]: expected an array of floats"):
+        create_train_state({"a": leaf}, optax.sgd(0.1), key=jax.random.key(0))
+
+
+@pytest.mark.usefixtures("bad_input")
 def test_refuses_a_model_state_that_cannot_be_combined():
     key = jax.random.key(0)
     with pytest.raises(ValueError, match=r"model_state\['rng'\]: expected an array of numbers"):
