@@ -7,6 +7,7 @@ moment leaves the earlier checkpoints and nothing that looks like a newer one. W
 later is found by the checksums, and the checkpoint before it is used, with a message that says so.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ __all__ = [
     "Restored",
     "checkpoint_path",
     "checkpoint_steps",
+    "require_single",
     "require_writable",
     "restore_checkpoint",
     "save_checkpoint",
@@ -79,13 +81,16 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
     Raises:
         CheckpointError: if it cannot be written (full disk, no permission); earlier checkpoints
             are untouched then.
-        ValueError: if ``keep`` is below 1 or a leaf is sharded over processes.
+        ValueError: if ``keep`` is below 1, ``state.step`` is not a scalar, a leaf is sharded over
+            processes, or the path has one of the characters ``*?[`` or a backslash.
 
     Cost: one copy of the state in host memory; time of hashing and of the disk.
     """
     check_integer("keep", keep, minimum=1)
-    arrays, leaves = _to_host(state)
+    require_single(state)
     root = Path(directory).absolute()
+    _require_plain(root)
+    arrays, leaves = _to_host(state)
     step = int(state.step)
     target = checkpoint_path(root, step)
     failure: Exception | None = None
@@ -126,7 +131,7 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
         CheckpointError: if there are checkpoints and not one is readable; on every process, if they
             did not all choose the same one.
         ValueError: if the newest readable one belongs to another model or optimizer, naming the
-            leaves that differ.
+            leaves that differ; or if ``like`` has 64-bit leaves and jax makes none now.
 
     Cost: time of the disk and of hashing.
     """
@@ -165,12 +170,20 @@ def checkpoint_path(directory: str | os.PathLike[str], step: int) -> Path:
     return Path(directory).absolute() / f"{_PREFIX}{step:08d}"
 
 
+def require_single(state: TrainState) -> None:
+    """Refuse a state with a leading axis of replicas."""
+    expected = "a scalar step; undo pmap_replicate first"
+    require(np.shape(state.step) == (), "state", state.step, expected)
+
+
 def require_writable(directory: str | os.PathLike[str]) -> None:
     """Make ``directory`` if needed and try to write in it.
 
     Raises:
         CheckpointError: if that fails, with the system's reason.
+        ValueError: as :func:`save_checkpoint`, for the characters of the path.
     """
+    _require_plain(Path(directory).absolute())
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -179,6 +192,13 @@ def require_writable(directory: str | os.PathLike[str]) -> None:
         raise CheckpointError(
             f"checkpoints cannot be written to {directory}: {_reason(error)}"
         ) from error
+
+
+def _require_plain(directory: Path) -> None:
+    """Refuse a path that orbax takes for a pattern: it writes what it cannot find again."""
+    path = directory.as_posix()
+    plain = glob.escape(path) == path and "\\" not in path
+    require(plain, "directory", path, "a path without the characters * ? [ and \\")
 
 
 def _to_host(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -216,16 +236,18 @@ def _from_host(
     for name, leaf in wanted.items():
         shape, dtype = here[name]["shape"], here[name]["dtype"]
         array = np.asarray(arrays[name]) if name in arrays else np.zeros(shape, dtype)
-        found.append(_place(array, leaf))
+        found.append(_place(name, array, leaf))
     return jax.tree.unflatten(jax.tree.structure(like), found)
 
 
-def _place(array: np.ndarray, like: Any) -> Any:
+def _place(name: str, array: np.ndarray, like: Any) -> Any:
     if not isinstance(like, jax.Array):
         return array
     value = jnp.array(array, copy=True)
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         value = jax.random.wrap_key_data(value, impl=str(jax.random.key_impl(like)))
+    expected = f"{like.dtype} to be enabled (jax_enable_x64), as when it was made"
+    require(value.dtype == like.dtype, name, value, expected)
     return place(value, like.sharding) if like.committed else value
 
 

@@ -17,10 +17,11 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
-from jaxlab.checks import check_integer, require
+from jaxlab.checks import check_dtype, check_integer, require
 from jaxlab.progress import Progress
 from jaxlab.training.checkpoint import (
     checkpoint_path,
+    require_single,
     require_writable,
     restore_checkpoint,
     save_checkpoint,
@@ -94,9 +95,9 @@ def fit(
         evaluate: ``evaluate(state) -> metrics``, called every ``evaluate_every`` steps and at the
             end; must not use up the state.
         evaluate_every: steps between evaluations.
-        metrics_path: JSON-lines file to which records are appended; lines after the step the run
-            starts from are dropped first, all of them when it starts anew, so that no step is there
-            twice.
+        metrics_path: JSON-lines file to which records are appended, made with its folder; lines
+            after the step the run starts from are dropped first, all of them when it starts anew,
+            so that no step is there twice.
         log_every: steps between records.
         title: what the progress line is headed with.
         progress: makes the :class:`jaxlab.progress.Progress` of the run, called as
@@ -108,9 +109,11 @@ def fit(
     Raises:
         TrainingInterrupted: after a signal, once the state is saved.
         CheckpointError: if a checkpoint cannot be written, or none of those there can be read.
-        ValueError: if an argument is out of range, a metric is not a scalar or is called ``step``,
-            or ``checkpoint_dir`` holds another run: other shapes, another PRNG key, or more than
-            ``num_steps`` steps.
+        ValueError: if an argument is out of range, ``step`` does not advance ``state.step`` by 1, a
+            metric is not one real number or is called ``step``, or ``checkpoint_dir`` holds another
+            run (other shapes, another PRNG key, or more than ``num_steps`` steps) or has one of the
+            characters ``*?[`` or a backslash in its path.
+        OSError: before the first step, if ``metrics_path`` cannot be written.
 
     Cost: that of the steps, and a copy of the state at the start.
 
@@ -135,8 +138,7 @@ def fit(
     check_integer("evaluate_every", evaluate_every, minimum=1)
     check_integer("log_every", log_every, minimum=1)
     check_integer("keep", keep, minimum=1)
-    expected = "a scalar step; fit drives jitted steps, undo pmap_replicate first"
-    require(np.shape(state.step) == (), "state", state.step, expected)
+    require_single(state)
 
     state, saved, messages = _start(state, checkpoint_dir)
     first = int(state.step)
@@ -157,8 +159,12 @@ def fit(
             pending.append((done, metrics))
             evaluating = evaluate is not None and (done == num_steps or done % evaluate_every == 0)
             logging = evaluating or done == num_steps or done % log_every == 0
+            saving = checkpoint_dir is not None and done % checkpoint_every == 0
             stopping = _stop_requested(stop, logging)
 
+            if logging or saving or stopping:  # where the host waits for the device anyhow
+                expected = f"to return a state whose step is {done}, one more than it got"
+                require(int(state.step) == done, "step", int(state.step), expected)
             if logging or stopping:
                 fetched = [(at, _numbers(values)) for at, values in jax.device_get(pending)]
                 pending.clear()
@@ -180,7 +186,7 @@ def fit(
             bar.advance(latest=latest or None)
 
             # after the record, so that a run resumed here finds all lines up to this step
-            if checkpoint_dir is not None and done % checkpoint_every == 0:
+            if checkpoint_dir is not None and saving:
                 save_checkpoint(checkpoint_dir, state, keep=keep)
                 saved = done
         if checkpoint_dir is not None and saved != done:
@@ -234,6 +240,7 @@ def _stop_requested(stop: StopRequest, logging: bool) -> bool:
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     for name, value in metrics.items():
         require(np.shape(value) == (), f"metrics[{name!r}]", value, "a scalar")
+        check_dtype(f"metrics[{name!r}]", value, "real")
     return {name: float(value) for name, value in metrics.items()}
 
 

@@ -43,14 +43,15 @@ def rewind_history(path: str | os.PathLike[str], step: int) -> list[Record]:
     """Drop from the file what lies after ``step``, and return the records that stay.
 
     The run that resumes at ``step`` will make the later records again. The file is replaced as a
-    whole, so a kill leaves either the old one or the new one.
+    whole, so a kill leaves either the old one or the new one. It and its folder are made if
+    missing, so that what cannot be written is found now.
     """
     kept = [record for record in read_history(path) if record["step"] <= step]
     target = Path(path)
-    if target.exists():
-        partial = target.with_name(f"{target.name}.partial")
-        partial.write_text("".join(map(_line, kept)), encoding="utf-8")
-        partial.replace(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.partial")
+    partial.write_text("".join(map(_line, kept)), encoding="utf-8")
+    partial.replace(target)
     return kept
 
 

@@ -222,8 +222,30 @@ def test_another_models_checkpoint_is_refused_by_name(tmp_path):
         restore_checkpoint(tmp_path, state.replace(key=jax.random.key(0, impl="rbg")))
 
 
+@pytest.mark.usefixtures("x64", "bad_input")
+def test_64_bits_are_not_silently_halved(tmp_path):
+    state = initial_state(dtype=jnp.float64)
+    save_checkpoint(tmp_path, state)
+    assert_same(restore_checkpoint(tmp_path, state).state, state)
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"params/.*: expected float64 to be enabled"),
+    ):
+        restore_checkpoint(tmp_path, state)
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("name", ["lr=[0.1]", "a*b", "a?b", "a\\b"])
+def test_a_path_that_is_a_pattern_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"directory: expected a path without the characters"):
+        save_checkpoint(tmp_path / name, state_at(0))
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_bad_arguments_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"state: expected a scalar step.*pmap_replicate"):
+        save_checkpoint(tmp_path, state_at(0).replace(step=jnp.zeros(8, jnp.int32)))
     with pytest.raises(ValueError, match="keep: expected an integer >= 1"):
         save_checkpoint(tmp_path, state_at(0), keep=0)
     twice = state_at(0).replace(model_state={"a/b": jnp.ones(1), "a": {"b": jnp.ones(1)}})

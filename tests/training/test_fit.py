@@ -237,6 +237,25 @@ def test_an_unwritable_directory_stops_the_run_before_it_starts(tmp_path):
         train(tmp_path, num_steps=2, batches=no_batches)
 
 
+@pytest.mark.usefixtures("bad_input")
+def test_a_run_that_could_not_write_does_not_start(tmp_path):
+    def no_batches(index):
+        pytest.fail("the run must not start")
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        train(None, num_steps=2, batches=no_batches, metrics_path=tmp_path / "file" / "lines")
+    with pytest.raises(ValueError, match=r"directory: expected a path without.*lr=\[0\.1\]"):
+        train(tmp_path / "lr=[0.1]", num_steps=2, batches=no_batches)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_folder_of_the_metrics_is_made(tmp_path):
+    path = tmp_path / "new" / "folder" / "metrics.jsonl"
+    result = train(None, num_steps=2, metrics_path=path)
+    assert read_history(path) == result.history
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_disk_that_fills_up_stops_the_run_and_it_can_be_resumed(tmp_path, reference):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -296,10 +315,34 @@ def test_unfit_states_and_metrics_are_refused(devices):
     with pytest.raises(ValueError, match=r"metrics\['all'\]: expected a scalar"):
         fit(state, step, BATCHES, num_steps=1)
 
+    def nested(state, batch):
+        return state.replace(step=state.step + 1), {"a": {"b": jnp.float32(0)}}
+
+    with pytest.raises(ValueError, match=r"metrics\['a'\]: expected dtype real"):
+        fit(state, nested, BATCHES, num_steps=1)
+
     def counting(state, batch):
-        return state, {"step": jnp.float32(0)}
+        return state.replace(step=state.step + 1), {"step": jnp.float32(0)}
 
     with pytest.raises(ValueError, match=r"metrics: expected no metric of this name.*'step'"):
         fit(state, counting, BATCHES, num_steps=1)
     with pytest.raises(ValueError, match=r"state: expected a scalar step.*pmap_replicate"):
         fit(pmap_replicate(state, devices), step, BATCHES, num_steps=1)
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("directory", [None, "checkpoints"])
+def test_a_step_that_does_not_count_is_refused(tmp_path, directory):
+    directory = None if directory is None else tmp_path / directory
+    state = initial_state()
+    with pytest.raises(ValueError, match=r"step: expected .* whose step is 2.*, got 0"):
+        fit(
+            state,
+            lambda state, batch: (state, {}),
+            BATCHES,
+            num_steps=4,
+            checkpoint_dir=directory,
+            checkpoint_every=2,
+            log_every=2,
+        )
+    assert directory is None or checkpoint_steps(directory) == []
