@@ -1,6 +1,7 @@
 """A user's own matrix, from the file formats that matrices are kept in."""
 
 import csv
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,25 +12,26 @@ from jaxtyping import Float
 
 from jaxlab.checks import require
 
-__all__ = ["SUFFIXES", "read_matrix"]
+__all__ = ["SUFFIXES", "is_number", "read_matrix"]
 
 SUFFIXES = (".npy", ".npz", ".mtx", ".mtx.gz", ".csv", ".tsv")
 
 # what the readers of damaged files raise
 _UNREADABLE = (
-    *(ValueError, OSError, EOFError, OverflowError, KeyError),
-    *(zipfile.BadZipFile, zlib.error, csv.Error),
+    *(ValueError, OSError, EOFError, OverflowError, KeyError, TypeError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error),
 )
 
 
-def read_matrix(path: str | Path, array: str | None = None) -> Float[np.ndarray, "m n"]:
+def read_matrix(path: str | os.PathLike[str], array: str | None = None) -> Float[np.ndarray, "m n"]:
     r"""The matrix in a file, dense, float64.
 
     Args:
         path: ``.npy``; ``.npz``, of arrays or of one SciPy sparse matrix; Matrix Market ``.mtx``,
             dense or sparse, also ``.mtx.gz``; ``.csv`` or ``.tsv`` of numbers, under a line of
             names, none of them a number, or not.
-        array: name of the array of an ``.npz`` file that holds several.
+        array: name of the array of an ``.npz`` file that holds several; without one, those of a
+            SciPy sparse matrix are that matrix.
 
     Returns:
         The matrix. A vector is one column.
@@ -92,7 +94,7 @@ def read_matrix(path: str | Path, array: str | None = None) -> Float[np.ndarray,
 def _of_npz(path: Path, array: str | None) -> Any:
     with np.load(path, allow_pickle=False) as content:
         names = list(content.files)
-        if {"format", "shape", "data"} <= set(names):
+        if array is None and {"format", "shape", "data"} <= set(names):
             import scipy.sparse
 
             return scipy.sparse.load_npz(path).toarray()
@@ -119,7 +121,7 @@ def _of_table(path: Path, delimiter: str) -> Any:
         if line
     ]
     rows: list[list[float]] = []
-    if lines and not any(_is_number(word) for word in lines[0][1]):
+    if lines and not any(is_number(word) for word in lines[0][1]):
         lines = lines[1:]
     for number, line in lines:
         try:
@@ -134,7 +136,8 @@ def _of_table(path: Path, delimiter: str) -> Any:
     return np.array(rows, dtype=np.float64)
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether ``word`` is a number, and so no name of a column."""
     try:
         float(word)
     except ValueError:

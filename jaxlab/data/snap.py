@@ -15,6 +15,7 @@ import numpy as np
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.data.entry import Entry, ReadFile
 from jaxlab.data.files import FileSpec
+from jaxlab.data.matrices import is_number
 
 __all__ = ["ENTRIES", "SimpleGraph", "arrival_key", "fingerprint", "read_graph", "simple_graph"]
 
@@ -101,19 +102,12 @@ def read_graph(
                 rows = _rows(archive.read(tables[0]))
                 return simple_graph(rows, largest_component=largest_component)
         with np.load(io.BytesIO(content)) as arrays:
-            n = int(arrays["num_nodes"])
-            senders = np.repeat(np.arange(n), np.diff(arrays["indptr"]))
-            edges = np.stack([senders, arrays["indices"]], axis=1).astype(np.int32)
-            ids = arrays["arxiv_id"] if dated else np.arange(n)
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
+            names = ("num_nodes", "indptr", "indices", *(("arxiv_id",) if dated else ()))
+            return _of_copy(*(arrays[name] for name in names))
+    except Exception as error:  # whatever damage does to the readers
         raise ValueError(
-            f"content: expected a graph, got an archive without one: {error}"
+            f"content: expected a graph, got an archive without one: {error!r}"
         ) from None
-    inside = edges.size == 0 or bool((edges >= 0).all() and (edges < n).all())
-    require(
-        inside and bool((edges[:, 0] < edges[:, 1]).all()), "indices", edges, "an upper triangle"
-    )
-    return SimpleGraph(edges, ids.astype(np.int64), 0, 0)
 
 
 def fingerprint(graph: SimpleGraph) -> bytes:
@@ -148,17 +142,40 @@ def _mix(number: np.ndarray) -> np.ndarray:
     return number ^ (number >> np.uint64(31))
 
 
+def _of_copy(
+    num_nodes: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    ids: np.ndarray | None = None,
+) -> SimpleGraph:
+    check_shape("num_nodes", num_nodes, ())
+    check_dtype("num_nodes", num_nodes, "integer")
+    n = int(num_nodes)
+    check_shape("indptr", indptr, (n + 1,))  # before anything of n entries is made
+    counts = np.diff(indptr)
+    check_shape("indices", indices, (int(counts.sum()),))
+    check_dtype("indices", indices, "integer")
+    ids = np.arange(n) if ids is None else ids
+    check_shape("arxiv_id", ids, (n,))
+    check_dtype("arxiv_id", ids, "integer")
+    senders = np.repeat(np.arange(n), counts)
+    triangle = bool(((senders < indices) & (indices < n)).all())
+    require(triangle, "indices", indices, "an upper triangle")
+    edges = np.stack([senders, indices], axis=1).astype(np.int32)
+    return SimpleGraph(edges, ids.astype(np.int64), 0, 0)
+
+
 def _rows(content: bytes) -> np.ndarray:
     lines = content.decode("ascii", "replace").replace(",", " ").splitlines()
-    rows = [line for line in lines if line.strip() and not line.startswith("#")]
-    if rows and not rows[0].split()[0].isdigit():
+    rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    if rows and not any(is_number(word) for word in rows[0]):
         rows = rows[1:]
+    uneven = next((row for row in rows if len(row) != 2), None)
+    require(uneven is None, "content", uneven, "two integers in every row")
     try:
-        numbers = np.array(" ".join(rows).split(), np.int64)
-    except ValueError as error:
+        return np.array(rows, np.int64).reshape(-1, 2)
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"content: expected rows of two integers, got {error}") from None
-    require(len(numbers) == 2 * len(rows), "content", len(numbers), "two integers in every row")
-    return numbers.reshape(-1, 2)
 
 
 def _largest_component(edges: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,6 @@ import os
 import socket
 import stat
 import warnings
-import zlib
 
 import pytest
 
@@ -172,8 +171,10 @@ def test_bad_file_in_the_cache_is_reported_and_replaced(cache, server, published
     assert (cache / "toy" / "toy.gz").read_bytes() == PACKED
 
 
-@pytest.mark.parametrize("error", [ValueError("no archive"), zlib.error("invalid stored block")])
-def test_a_file_that_cannot_be_compared_is_a_bad_one(tmp_path, error):
+@pytest.mark.parametrize(
+    "error", [ValueError("no archive"), RuntimeError("encrypted"), MemoryError("too large")]
+)
+def test_a_file_that_cannot_be_compared_is_a_bad_one(tmp_path, cache, error):
     def damaged(data):
         raise error
 
@@ -181,6 +182,12 @@ def test_a_file_that_cannot_be_compared_is_a_bad_one(tmp_path, error):
     spec = file_spec(name="toy.zip", compared=damaged)
     with pytest.raises(DataUnavailableError, match=f"refusing a bad file.*{error}"):
         fetch(spec, tmp_path)
+    put(cache / "toy", name="toy.zip", content=b"PK")
+    with (
+        pytest.warns(RuntimeWarning, match=f"passing over cache.*{error}"),
+        pytest.raises(DataUnavailableError, match=f"tried and failed.*\n.*{error}"),
+    ):
+        fetch(spec)
 
 
 def test_bad_file_in_the_cache_stays_until_there_is_a_better_one(cache, server):

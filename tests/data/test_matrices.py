@@ -44,6 +44,22 @@ def test_an_array_of_several_is_named(tmp_path):
     np.testing.assert_array_equal(read_matrix(path, "b"), 2 * MATRIX)
     with pytest.raises(ValueError, match=r"one of its arrays \['a', 'b'\], got None"):
         read_matrix(path)
+    sparse = tmp_path / "sparse.npz"
+    scipy.sparse.save_npz(sparse, scipy.sparse.csr_array(MATRIX))
+    np.testing.assert_array_equal(read_matrix(sparse), MATRIX)
+    np.testing.assert_array_equal(read_matrix(sparse, "data")[:, 0], MATRIX[MATRIX != 0])
+    with pytest.raises(ValueError, match=r"one of its arrays .*, got a"):
+        read_matrix(sparse, "a")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", a=MATRIX)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz: expected a \.npz file: .*encrypted"):
+        read_matrix(tmp_path / "a.npz")
 
 
 def test_a_vector_is_a_column_and_integers_are_numbers(tmp_path):

@@ -34,18 +34,29 @@ def zipped(members):
     return buffer.getvalue()
 
 
-def copy_of(edges, n, **more):
+def copy_of(edges, n, **changes):
     edges = np.array(edges)
     counts = np.bincount(edges[:, 0], minlength=n)
+    arrays = {
+        "num_nodes": np.int32(n),
+        "indptr": np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+        "indices": edges[:, 1].astype(np.uint16),
+    }
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        num_nodes=np.int32(n),
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
-        indices=edges[:, 1].astype(np.uint16),
-        **more,
-    )
+    np.savez(buffer, **arrays | changes)
     return buffer.getvalue()
+
+
+def marked(content, *, encrypted=0, method=0):
+    """An archive whose members' headers say that they are encrypted, or packed in another way."""
+    content = bytearray(content)
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + offset] |= encrypted
+            content[place + offset + 2] |= method
+            place = content.find(mark, place + 4)
+    return bytes(content)
 
 
 def formats(name):
@@ -110,7 +121,29 @@ def test_download_and_copy_give_one_graph(name, monkeypatch, tmp_path, server, p
         jaxlab.data.load(name, root=folder)
 
 
-@pytest.mark.parametrize("content", [b"PK", zipped({"a.txt": "1 2"}), b"1 2\n3\n", b"a b\nc d\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK",
+        zipped({"a.txt": "1 2"}),
+        zipped({"edges.csv": "1 2\n3\n"}),
+        marked(copy_of(EDGES, 6), encrypted=1),
+        marked(copy_of(EDGES, 6), method=77),
+        copy_of(EDGES, 6, num_nodes=np.arange(2)),
+        copy_of(EDGES, 6, num_nodes=10**13),
+        copy_of(EDGES, 6, num_nodes=-1, indptr=np.zeros(0, int), indices=np.zeros(0, int)),
+        copy_of(EDGES, 6, indptr=np.array([0, 10**13, 0, 0, 0, 0, 5])),
+        copy_of(EDGES, 6, indices=np.array([1, 4, 4, 3, 6])),
+        copy_of(EDGES, 6, indices=np.array([1, 4, 4, 3, 2**32 + 5])),
+        copy_of(EDGES, 6, indices=np.array([1, 4, 4, 3, 5.5])),
+        b"1 2\n3\n",
+        b"1 2 3\n4\n",
+        b"1.5 2\n3 4\n",
+        b"1.5 2.5\n3 4\n",
+        b"1 99999999999999999999\n",
+        b"a b\nc d\n",
+    ],
+)
 def test_what_is_no_graph_is_refused(content, tmp_path):
     with pytest.raises(ValueError, match="content: expected"):
         snap.read_graph(content)
@@ -120,8 +153,14 @@ def test_what_is_no_graph_is_refused(content, tmp_path):
 
 
 def test_a_copy_of_a_dated_graph_has_its_dates():
-    with pytest.raises(ValueError, match=r"content: expected a graph.*arxiv_id"):
-        snap.read_graph(copy_of(EDGES, 6), dated=True)
+    for dates in ({}, {"arxiv_id": np.array(IDS[1:])}, {"arxiv_id": np.array(IDS, float)}):
+        with pytest.raises(ValueError, match=r"content: expected a graph.*arxiv_id"):
+            snap.read_graph(copy_of(EDGES, 6, **dates), dated=True)
+
+
+def test_a_first_row_of_numbers_is_no_heading():
+    for content in (b"-1 2\n3 2\n", b"id_1,id_2\n-1,2\n3,2\n"):
+        assert snap.read_graph(content).ids.tolist() == [-1, 2, 3]
 
 
 def test_fingerprint_depends_on_the_graph_alone():

@@ -159,7 +159,11 @@ def test_download_and_copy_give_one_table(name, monkeypatch, tmp_path, server, p
 
 def test_an_archive_of_something_else_is_refused(tmp_path):
     layout = uci.Layout("table.txt", " ", "\n", ("features", "label"))
-    for content in (b"PK", zipped({"a.txt": b"1 2"}), copy_of("skin_segmentation", [[1, 2, 3, 1]])):
+    encrypted = bytearray(zipped({"table.txt": b"1 2"}))
+    encrypted[6] |= 1
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    copy = copy_of("skin_segmentation", [[1, 2, 3, 1]])
+    for content in (b"PK", zipped({"a.txt": b"1 2"}), copy, bytes(encrypted)):
         with pytest.raises(ValueError, match=r"content: expected table\.txt"):
             uci.published_text(content, layout)
     (tmp_path / "skin+segmentation.zip").write_bytes(zipped({"a.txt": b"1 2"}))
