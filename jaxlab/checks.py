@@ -289,7 +289,7 @@ def _describe(value: object) -> str:
     """Shape and dtype of an array, the repr of anything else."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
-        with contextlib.suppress(TypeError):  # a PRNG key has no value to show
+        with contextlib.suppress(TypeError, RuntimeError):  # keys and deleted arrays show none
             if math.prod(shape) == 1 and (number := concrete(value)) is not None:
                 return f"{number.reshape(()).item()!r}"
         return f"{dtype}[{', '.join(str(size) for size in shape)}]"

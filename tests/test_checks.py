@@ -144,6 +144,13 @@ def test_what_does_not_fit_is_refused_by_name(check, told, value):
         checked(check, value, *told[0], **told[1])
 
 
+def test_a_deleted_array_is_refused_by_its_shape():
+    gone = jnp.ones(())
+    gone.delete()
+    with pytest.raises(ValueError, match=r"a: expected shape \[3\], got float32\[\]"):
+        check_shape("a", gone, (3,))
+
+
 def test_concrete_is_none_for_what_is_traced_alone():
     assert concrete([1, 2]).tolist() == [1, 2]
     assert concrete(jnp.ones(2)).tolist() == [1, 1]

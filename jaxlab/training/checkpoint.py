@@ -89,7 +89,7 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
     check_integer("keep", keep, minimum=1)
     require_single(state)
     root = Path(directory).absolute()
-    _require_plain(root)
+    _require_plain("directory", root)
     arrays, leaves = _to_host(state)
     step = int(state.step)
     target = checkpoint_path(root, step)
@@ -177,13 +177,13 @@ def require_single(state: TrainState) -> None:
 
 
 def require_writable(directory: str | os.PathLike[str]) -> None:
-    """Make ``directory`` if needed and try to write in it.
+    """Make the run's ``checkpoint_dir`` if needed and try to write in it.
 
     Raises:
         CheckpointError: if that fails, with the system's reason.
         ValueError: as :func:`save_checkpoint`, for the characters of the path.
     """
-    _require_plain(Path(directory).absolute())
+    _require_plain("checkpoint_dir", Path(directory).absolute())
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -194,11 +194,11 @@ def require_writable(directory: str | os.PathLike[str]) -> None:
         ) from error
 
 
-def _require_plain(directory: Path) -> None:
+def _require_plain(argument: str, directory: Path) -> None:
     """Refuse a path that orbax takes for a pattern: it writes what it cannot find again."""
     path = directory.as_posix()
     plain = glob.escape(path) == path and "\\" not in path
-    require(plain, "directory", path, "a path without the characters * ? [ and \\")
+    require(plain, argument, path, "a path without the characters * ? [ and \\")
 
 
 def _to_host(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -245,7 +245,7 @@ def test_a_run_that_could_not_write_does_not_start(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         train(None, num_steps=2, batches=no_batches, metrics_path=tmp_path / "file" / "lines")
-    with pytest.raises(ValueError, match=r"directory: expected a path without.*lr=\[0\.1\]"):
+    with pytest.raises(ValueError, match=r"checkpoint_dir: expected a path without.*lr=\[0\.1\]"):
         train(tmp_path / "lr=[0.1]", num_steps=2, batches=no_batches)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
