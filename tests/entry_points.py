@@ -1,8 +1,8 @@
 """The public functions of every room, with arguments to lower or compile them with.
 
-Each room keeps, in ``tests/<room>/examples.py``, ``EXAMPLES``: arguments for every public function
-under its qualified name; for a factory, the function it makes and arguments for that. What computes
-nothing with arrays is named in ``HOST_SIDE`` there, with the reason.
+Each room keeps, in its modules ``tests/<room>/examples*.py``, ``EXAMPLES``: arguments for every
+public function under its qualified name; for a factory, the function it makes and arguments for
+that. What computes nothing with arrays is named in ``HOST_SIDE`` there, with the reason.
 """
 
 import functools
@@ -10,16 +10,30 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 
 import jaxlab
+from tests.helpers import Example
 
-__all__ = ["entry_points", "registry", "rooms", "traceable"]
+__all__ = ["Registry", "entry_points", "registry", "rooms", "traceable"]
 
 JITTED = type(jax.jit(lambda: None))
 OUTSIDE = {"runner", "experiments", "data", "training"}  # training steps: tests/training
+
+
+class Registry(NamedTuple):
+    """What a room's examples say of its public functions, under their qualified names.
+
+    Attributes:
+        examples: arguments to lower a function with.
+        host_side: why a function computes nothing with arrays.
+    """
+
+    examples: dict[str, Example]
+    host_side: dict[str, str]
 
 
 def rooms() -> list[str]:
@@ -40,9 +54,15 @@ def entry_points(room: str) -> dict[str, Callable[..., Any]]:
     return found
 
 
-def registry(room: str) -> Any:
-    """The module with the room's ``EXAMPLES`` and ``HOST_SIDE``."""
-    return importlib.import_module(f"tests.{room}.examples")
+@functools.cache
+def registry(room: str) -> Registry:
+    """The ``EXAMPLES`` and ``HOST_SIDE`` of all ``tests/<room>/examples*.py``."""
+    gathered = Registry({}, {})
+    for path in sorted((Path(__file__).parent / room).glob("examples*.py")):
+        part = importlib.import_module(f"tests.{room}.{path.stem}")
+        gathered.examples.update(getattr(part, "EXAMPLES", {}))
+        gathered.host_side.update(getattr(part, "HOST_SIDE", {}))
+    return gathered
 
 
 def traceable(function: Callable[..., Any], example: Any) -> tuple[Any, tuple, dict]:

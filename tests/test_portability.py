@@ -18,7 +18,7 @@ KERNELS = [export.DisabledSafetyCheck.custom_call("__gpu$xla.gpu.triton")]
 def cases():
     for room in rooms():
         for name, function in sorted(entry_points(room).items()):
-            if name not in registry(room).HOST_SIDE:
+            if name not in registry(room).host_side:
                 yield pytest.param(room, name, function, id=name)
 
 
@@ -33,7 +33,7 @@ def on_gpu():
 
 @pytest.mark.parametrize(("room", "name", "function"), list(cases()))
 def test_lowers_for_every_platform(room, name, function):
-    examples = registry(room).EXAMPLES
+    examples = registry(room).examples
     assert name in examples, f"{name} needs an Example in tests/{room}/examples*.py"
     function, args, kwargs = traceable(function, examples[name])
     for platforms in [(one,) for one in PLATFORMS] if examples[name].apart else [PLATFORMS]:
@@ -46,5 +46,5 @@ def test_lowers_for_every_platform(room, name, function):
 @pytest.mark.parametrize("room", rooms())
 def test_no_example_is_left_over(room):
     known = registry(room)
-    unknown = (set(known.EXAMPLES) | set(known.HOST_SIDE)) - set(entry_points(room))
+    unknown = (set(known.examples) | set(known.host_side)) - set(entry_points(room))
     assert not unknown, f"tests/{room}/examples*.py names what is not public: {unknown}"

@@ -23,8 +23,8 @@ OWN_MAP = {  # what enters shard_map itself, or needs an axis by a name of its o
 def cases():
     for room in rooms():
         for name, function in sorted(entry_points(room).items()):
-            if name not in registry(room).HOST_SIDE and name not in OWN_MAP:
-                yield pytest.param(function, registry(room).EXAMPLES[name], id=name)
+            if name not in registry(room).host_side and name not in OWN_MAP:
+                yield pytest.param(function, registry(room).examples[name], id=name)
 
 
 def is_array(leaf):

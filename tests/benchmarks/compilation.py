@@ -26,7 +26,7 @@ def measure(room: str) -> dict[str, tuple[float, float]]:
     from tests.entry_points import entry_points, registry, traceable
 
     seconds, functions = {}, entry_points(room)
-    for name, example in sorted(registry(room).EXAMPLES.items()):
+    for name, example in sorted(registry(room).examples.items()):
         jitted, args, kwargs = traceable(functions[name], example)
         jax.clear_caches()
         started = time.perf_counter()

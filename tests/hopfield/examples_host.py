@@ -1,15 +1,4 @@
-"""Example arguments of the room's public functions, gathered from its parts."""
-
-import importlib
-import pkgutil
-from pathlib import Path
-
-from tests.helpers import Example
-
-EXAMPLES: dict[str, Example] = {}
-for _info in pkgutil.iter_modules([str(Path(__file__).parent)]):
-    if _info.name.startswith("examples_"):
-        EXAMPLES |= importlib.import_module(f"tests.hopfield.{_info.name}").EXAMPLES
+"""What computes nothing with arrays."""
 
 _LAGRANGIAN = "makes a pair of functions, lowered as parts of energy and vector_field"
 HOST_SIDE = {
