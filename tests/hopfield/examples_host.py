@@ -1,8 +1,8 @@
 """What computes nothing with arrays."""
 
-_LAGRANGIAN = "makes a pair of functions, lowered as parts of energy and vector_field"
+_LAGRANGIAN = "makes a Lagrangian, lowered as part of energy and vector_field"
 HOST_SIDE = {
-    "jaxlab.hopfield.capacity_theory.one_step_error_rate": "a formula evaluated with scipy",
+    "jaxlab.hopfield.capacity_theory.one_step_error_rate": "a formula of Python numbers",
     "jaxlab.hopfield.capacity_theory.sdm_overlap_probability": "a formula in exact integers",
     "jaxlab.hopfield.metrics.scaled_threshold": "a formula of Python numbers",
 } | {
