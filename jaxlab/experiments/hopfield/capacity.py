@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
 from jaxlab.hopfield import metrics
-from jaxlab.hopfield.retrieval import Retrieval, Separation, Similarity, retrieve
+from jaxlab.hopfield.retrieval import Retrieval, retrieve
+from jaxlab.hopfield.types import Separation, Similarity
 
 __all__ = [
     "BaselineScores",

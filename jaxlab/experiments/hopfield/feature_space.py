@@ -25,9 +25,10 @@ from jaxlab.experiments.hopfield.autoencoder import (
 from jaxlab.experiments.hopfield.study import Common, Corruption, Count, Fraction, Sigma, Study
 from jaxlab.experiments.interface import Claim, Reporter, config
 from jaxlab.hopfield import metrics
-from jaxlab.hopfield.retrieval import Similarity, retrieve
+from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import maximum
 from jaxlab.hopfield.similarity import cosine, embedded, manhattan, squared_euclidean
+from jaxlab.hopfield.types import Similarity
 
 __all__ = ["CLAIMS", "Config", "run"]
 

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.hopfield import separation, similarity
-from jaxlab.hopfield.retrieval import Separation, Similarity
+from jaxlab.hopfield.types import Separation, Similarity
 
 __all__ = [
     "LABELS",

@@ -20,9 +20,10 @@ from jaxtyping import Array, Float, Int, Key
 from jaxlab.hopfield.corruption import flip_bits
 from jaxlab.hopfield.models import bipolar_sign
 from jaxlab.hopfield.patterns import random_bipolar
-from jaxlab.hopfield.retrieval import Separation, retrieve
+from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import exponential, polynomial, rectified_polynomial
 from jaxlab.hopfield.similarity import dot_product
+from jaxlab.hopfield.types import Separation
 
 __all__ = [
     "Law",
