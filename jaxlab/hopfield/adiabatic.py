@@ -6,6 +6,7 @@ and softmax is the modern continuous Hopfield network, whose own energy is here 
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -105,7 +106,18 @@ def modern_hopfield_energy(
 def _modern_hopfield_energy(v: Array, memories: Array, beta: Number) -> Array:
     dtype = float_dtype(v, memories)
     v, memories, beta = v.astype(dtype), memories.astype(dtype), jnp.asarray(beta, dtype)
-    count = jnp.log(jnp.asarray(memories.shape[0], dtype))
-    attraction = (jax.nn.logsumexp(beta * inner(v, memories), axis=-1) - count) / beta
+    attraction = _log_mean_exp(inner(v, memories), beta)
     largest = jnp.max(jnp.sum(jnp.square(memories), axis=-1))
     return 0.5 * jnp.sum(jnp.square(v), axis=-1) + 0.5 * largest - attraction
+
+
+def _log_mean_exp(scores: Array, beta: Array) -> Array:
+    """``log(mean exp(βs)) / β`` over the last axis; towards small ``β`` the mean score."""
+    largest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
+    gaps = beta * (scores - largest)
+    # a mean near 1 keeps its digits only without the 1, a small one only with it
+    excess = jnp.mean(jnp.expm1(gaps), axis=-1)
+    near = excess > -0.5
+    close = jnp.log1p(jnp.where(near, excess, 0))  # where it is not taken, with a finite derivative
+    apart = jax.nn.logsumexp(gaps, axis=-1) - math.log(scores.shape[-1])
+    return largest[..., 0] + jnp.where(near, close, apart) / beta

@@ -119,6 +119,22 @@ def test_the_update_never_raises_the_modern_hopfield_energy(beta, x64):
     np.testing.assert_allclose(gradient, np.asarray(v) - np.asarray(settled), atol=1e-10)
 
 
+@pytest.mark.parametrize("beta", [1e-7, 1e-5, 1e-2, 1.0, 100.0])
+def test_the_modern_hopfield_energy_keeps_its_digits(beta):
+    memories, v = patterns(n=200)
+    m, x = np.asarray(memories, float), np.asarray(v, float)
+    gaps = x @ m.T - (x @ m.T).max(-1, keepdims=True)
+    mean = np.log1p(np.expm1(beta * gaps).mean(-1)) / beta + (x @ m.T).max(-1)
+    expected = 0.5 * (x**2).sum(-1) + 0.5 * (m**2).sum(-1).max() - mean
+    got = energies.modern_hopfield_energy(v, memories, beta=beta)
+    np.testing.assert_allclose(got, expected, rtol=2e-6)
+    slope = jax.jit(
+        jax.grad(lambda v: jnp.sum(energies.modern_hopfield_energy(v, memories, beta=beta)))
+    )
+    weights = scipy.special.softmax(beta * x @ m.T, axis=-1)
+    np.testing.assert_allclose(slope(v), x - weights @ m, rtol=1e-3, atol=1e-5)
+
+
 def test_the_modern_hopfield_energy_is_the_two_layer_energy_with_settled_memories(x64):
     memories, v = patterns()
     layers = {
