@@ -183,7 +183,7 @@ def separation_margin(
 
     Returns:
         Margins ``[*b]`` in units of the scores: positive if the right memory wins, +inf if it has
-        no rival.
+        no rival, NaN if ``target_index`` is no memory's number.
 
     Raises:
         ValueError: no memories, ``target_index`` not integer of shape ``[*b]``.
@@ -199,9 +199,9 @@ def separation_margin(
     _check_scores("scores", scores, target_index)
     check_dtype("scores", scores, "floating")
     own = jnp.arange(scores.shape[-1]) == target_index[..., None]
-    target = jnp.take_along_axis(scores, target_index[..., None], axis=-1)[..., 0]
+    target = jnp.max(jnp.where(own, scores, -jnp.inf), axis=-1)
     rival = jnp.max(jnp.where(own, -jnp.inf, scores), axis=-1)
-    return target - rival
+    return jnp.where(jnp.any(own, axis=-1), target - rival, jnp.nan)
 
 
 class BasinRadius(NamedTuple):

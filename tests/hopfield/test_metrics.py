@@ -81,6 +81,8 @@ def test_separation_margin_of_masked_and_single_memories():
     assert float(metrics.separation_margin(jnp.array([3.0]), jnp.array(0))) == np.inf
     assert float(metrics.separation_margin(jnp.array([3.0, -jnp.inf]), jnp.array(0))) == np.inf
     assert float(metrics.separation_margin(jnp.array([3.0, 3.0]), jnp.array(1))) == 0.0
+    none = metrics.separation_margin(jnp.ones((2, 3)), jnp.array([-1, 3]))
+    assert np.isnan(none).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8])
