@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, require
+from jaxlab.checks import check_integer, check_scalar, check_shape, require
 from jaxlab.hopfield._declare import check_mask, output_dtype
 from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import softmax
@@ -122,7 +122,7 @@ class Hopfield(nn.Module):
             query, memories, values = (x[..., None, :] for x in (query, memories, values))
         beta: Any = 1 / math.sqrt(size) if self.beta is None else self.beta
         if self.learn_beta:
-            start = nn.initializers.constant(math.log(beta))
+            start = nn.initializers.constant(jnp.log(beta))
             beta = jnp.exp(self.param("log_beta", start, (self.num_heads,)))
         weights = association_weights(
             query,
@@ -145,9 +145,9 @@ class Hopfield(nn.Module):
         check_integer("update_steps", self.update_steps, minimum=0)
         if self.beta is not None:
             check_scalar("beta", self.beta, minimum=0)
-            positive = not self.learn_beta or bool(self.beta > 0)
-            require(positive, "beta", self.beta, "a number > 0 to start learning from")
-        check_number("dropout_rate", self.dropout_rate, minimum=0, maximum=1)
+            if self.learn_beta:  # its logarithm is what is learned
+                check_scalar("beta", self.beta, above=0)
+        check_scalar("dropout_rate", self.dropout_rate, minimum=0, maximum=1)
         if not self.projections:
             alone = self.num_heads == 1 and self.head_dim is None and self.features is None
             given = (self.num_heads, self.head_dim, self.features)
@@ -196,6 +196,7 @@ class HopfieldPooling(nn.Module):
             ValueError: as :class:`Hopfield`; ``num_queries < 1``.
         """
         check_integer("num_queries", self.num_queries, minimum=1)
+        check_shape("memories", memories, ("...", "n", "d"))
         *batch, _, size = memories.shape
         queries = self.param("queries", nn.initializers.normal(0.02), (self.num_queries, size))
         queries = jnp.broadcast_to(queries, (*batch, *queries.shape))
@@ -231,6 +232,7 @@ class HopfieldLookup(nn.Module):
             ValueError: as :class:`Hopfield`; ``num_memories < 1``.
         """
         check_integer("num_memories", self.num_memories, minimum=1)
+        check_shape("query", query, ("...", "q", "d"))
         shape = (self.num_memories, query.shape[-1])
         start = nn.initializers.normal(0.02)
         memories = self.param("memories", start, shape)

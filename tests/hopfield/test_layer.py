@@ -199,6 +199,15 @@ def test_masked_memories_do_not_matter():
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+def test_learned_beta_may_start_from_a_traced_number():
+    @jax.jit
+    def start(beta):
+        layer = Hopfield(num_heads=2, beta=beta, learn_beta=True)
+        return layer.init(jax.random.key(0), *data())["params"]["log_beta"]
+
+    np.testing.assert_allclose(start(0.5), np.log([0.5, 0.5]), rtol=1e-6)
+
+
 def test_learned_beta_starts_where_it_is_told_and_has_a_gradient():
     query, memories = data()
     fixed, learned = (
@@ -343,6 +352,7 @@ def test_pooling_learns_which_bags_hold_a_digit():
         ({"beta": 0.0, "learn_beta": True}, "beta"),
         ({"update_steps": -1}, "update_steps"),
         ({"dropout_rate": 1.5}, "dropout_rate"),
+        ({"dropout_rate": [0.1, 0.2]}, "dropout_rate"),
         ({"projections": False, "num_heads": 2}, r"\(num_heads, head_dim, features\)"),
     ],
 )
@@ -373,6 +383,14 @@ def test_refuses_inputs(bad_input, shapes, argument):
 def test_refuses_counts(bad_input, layer, argument):
     with pytest.raises(ValueError, match=f"^{argument}: "):
         layer.init(jax.random.key(0), data()[1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "argument"), [(HopfieldPooling(), "memories"), (HopfieldLookup(3), "query")]
+)
+def test_refuses_a_single_pattern(bad_input, layer, argument):
+    with pytest.raises(ValueError, match=rf"^{argument}: expected shape \[\.\.\., "):
+        layer.init(jax.random.key(0), jnp.ones(6))
 
 
 def test_front_door_loads_the_layer_on_demand():
