@@ -14,7 +14,8 @@ A function without these attributes is treated as the most general one.
 
 import functools
 import inspect
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, MutableMapping
 from typing import Any, TypeVar
 
 import jax
@@ -99,23 +100,25 @@ def cached(factory: F) -> F:
     """Decorator: equal hashable arguments give the identical function.
 
     So ``softmax(beta=8.0)`` can be a static argument of a jitted function without a compilation per
-    call. Arrays and traced values do not hash: each call then gives a new function.
+    call. Arrays and traced values do not hash: each call then gives a new function. What is made of
+    a function, which may close over arrays, is remembered only as long as it is in use.
     """
     signature = inspect.signature(factory)
-    remembered: dict[Any, Any] = {}  # not lru_cache: it tells one argument 8 from 8.0
+    # not lru_cache: it tells one argument 8 from 8.0
+    remembered: dict[Any, Any] = {}
+    in_use: MutableMapping[Any, Any] = weakref.WeakValueDictionary()
 
     @functools.wraps(factory)
     def make(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments = (bound.args, tuple(bound.kwargs.items()))
+        made = factory(*bound.args)  # each time, for its checks: True is equal to 1
         try:
-            hash(arguments)
+            hash(bound.args)
         except TypeError:
-            return factory(*bound.args, **bound.kwargs)
-        if arguments not in remembered:
-            remembered.setdefault(arguments, factory(*bound.args, **bound.kwargs))
-        return remembered[arguments]
+            return made
+        kept = in_use if any(callable(argument) for argument in bound.args) else remembered
+        return kept.setdefault(bound.args, made)
 
     return make  # type: ignore[return-value]
 
@@ -137,6 +140,15 @@ def check_bank(memories: Any) -> None:
     )
 
 
+def check_broadcasts(argument: str, array: Any, shape: tuple[int, ...]) -> None:
+    """Refuse ``array`` unless it broadcasts to ``shape``."""
+    sizes = np.shape(array)
+    fits = len(sizes) <= len(shape) and all(
+        size in (1, wanted) for size, wanted in zip(sizes[::-1], shape[::-1], strict=False)
+    )
+    require(fits, argument, array, f"a shape that broadcasts to {list(shape)}")
+
+
 def check_comparable(similarity: Any, query: Any, memories: Any) -> None:
     """Refuse a query and a memory bank that ``similarity`` cannot compare."""
     check_bank(memories)
@@ -149,6 +161,31 @@ def check_mask(mask: Any, shape: tuple[int, ...]) -> None:
     if mask is not None:
         check_dtype("mask", mask, "bool")
         check_shape("mask", mask, shape)
+
+
+def per_query(argument: str, number: Any, scores: Array) -> Array:
+    """A parameter of the scores' queries, in their dtype, with an axis for the memories."""
+    check_broadcasts(argument, number, scores.shape[:-1])
+    return jnp.asarray(number, scores.dtype)[..., None]
+
+
+def present_rows(rows: Array, mask: Array | None) -> Array:
+    """Zeros for the rows that are not there: whatever they hold, 0 · NaN among it, adds nothing."""
+    return rows if mask is None else jnp.where(mask[:, None], rows, jnp.zeros((), rows.dtype))
+
+
+def as_bipolar(argument: str, patterns: Array) -> Array:
+    """Bipolar patterns in a floating dtype; integers are welcome."""
+    check_bipolar(argument, patterns)
+    if jnp.issubdtype(patterns.dtype, jnp.floating):
+        return patterns
+    return patterns.astype(float_dtype(patterns))
+
+
+def check_bipolar(argument: str, patterns: Any) -> None:
+    """Refuse booleans, which mean something else than entries ±1."""
+    boolean = patterns.dtype == jnp.bool_
+    require(not boolean, argument, patterns, "entries −1 and +1, not booleans")
 
 
 def output_dtype(query: Any, projection: Any) -> Any:
@@ -173,8 +210,28 @@ def inner(left: Array, right: Array, *, precision: Any = None) -> Array:
     )
 
 
+def power_of_two(numbers: Array) -> Array:
+    """The largest power of two not above each number >= 0, ½ for 0; a constant to derivatives.
+
+    A division by it brings a number into [1, 2) and changes none of its digits.
+    """
+    _, exponent = jnp.frexp(jax.lax.stop_gradient(numbers))
+    return jnp.ldexp(jnp.ones_like(numbers), exponent - 1)
+
+
+def root(squares: Array) -> Array:
+    """``√x`` of numbers >= 0, with derivative 0 at 0."""
+    zero = squares <= 0  # not "> 0": NaN stays NaN
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, squares)))
+
+
+def nan_first(scores: Array) -> Array:
+    """The scores with every NaN a positive one, for ``top_k``, which puts negative ones last."""
+    return jnp.where(jnp.isnan(scores), jnp.nan, scores)
+
+
 def _refuse_negative(argument: str, patterns: Any) -> None:
     values = concrete(patterns)
     if values is not None and values.size:
         smallest = values.min()
-        require(bool(smallest >= 0), argument, float(smallest), "no negative entry")
+        require(not smallest < 0, argument, float(smallest), "no negative entry")

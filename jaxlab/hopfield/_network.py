@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_shape, require
-from jaxlab.hopfield._declare import check_bank
+from jaxlab.hopfield._declare import check_bank, check_broadcasts
 from jaxlab.hopfield.lagrangians import Lagrangian
 from jaxlab.hopfield.types import Similarity
 
@@ -73,7 +73,4 @@ def check_bias(bias: Any, v: Any) -> None:
     """Refuse an input that does not broadcast to the visible neurons."""
     check_dtype("bias", bias, "floating")
     check_shape("bias", bias, ("...", v.shape[-1]))
-    fits = bias.ndim <= v.ndim and all(
-        size in (1, wanted) for size, wanted in zip(bias.shape[::-1], v.shape[::-1], strict=False)
-    )
-    require(fits, "bias", bias, f"a shape that broadcasts to {list(v.shape)}")
+    check_broadcasts("bias", bias, v.shape)

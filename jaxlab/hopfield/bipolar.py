@@ -3,23 +3,22 @@
 Each is one call of :func:`~jaxlab.hopfield.retrieval.retrieve`, followed by the sign.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
-from jaxlab.checks import (
-    check_choice,
-    check_dtype,
-    check_scalar,
-    require,
+from jaxlab.checks import check_choice, check_dtype, check_scalar
+from jaxlab.hopfield._declare import (
+    EXACT,
+    as_bipolar,
+    cached,
+    power_of_two,
+    separation_function,
 )
-from jaxlab.hopfield._declare import EXACT, check_patterns, float_dtype
 from jaxlab.hopfield.retrieval import Retrieval, retrieve
 from jaxlab.hopfield.separation import identity, polynomial, rectified_polynomial, threshold
 from jaxlab.hopfield.similarity import bipolar_hamming, dot_product
-from jaxlab.hopfield.types import Number
+from jaxlab.hopfield.types import Number, Separation
 
 __all__ = [
     "bipolar_sign",
@@ -27,6 +26,8 @@ __all__ = [
     "hopfield_network",
     "sparse_distributed_memory",
 ]
+
+EXACT_POWERS = 24  # binary digits of float32: even 3 has fewer powers that fit
 
 
 @jax.jit
@@ -84,7 +85,7 @@ def hopfield_network(
         >>> hopfield_network(memories[0], memories, zero_diagonal=True).output
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
-    query, memories = _bipolar("query", query), _bipolar("memories", memories)
+    query, memories = as_bipolar("query", query), as_bipolar("memories", memories)
     found = retrieve(
         query,
         memories,
@@ -124,7 +125,7 @@ def dense_associative_memory(
 
     Returns:
         A :class:`~jaxlab.hopfield.retrieval.Retrieval` with bipolar output; a zero field gives +1.
-        Its weights share a positive factor, which keeps high powers within float32.
+        The weights of a query share a positive factor, which keeps any power within float32.
 
     Raises:
         ValueError: ``power`` known and not a finite number > 0; unknown ``negative``; boolean
@@ -140,26 +141,16 @@ def dense_associative_memory(
         >>> dense_associative_memory(query, memories, power=2, negative="rectified").output
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
-    check_choice("negative", negative, ("signed", "rectified"))
-    if negative == "signed":
-        separation = polynomial(power, signed=True)
-    else:
-        separation = rectified_polynomial(power)
-    query, memories = _bipolar("query", query), _bipolar("memories", memories)
-    check_patterns(query, memories)
-    # A power of two near d brings the scores into [−1, 1], so that high powers do not overflow; it
-    # changes no digit of them, so ties stay ties.
-    scale = 2.0 ** math.ceil(math.log2(query.shape[-1]))
+    query, memories = as_bipolar("query", query), as_bipolar("memories", memories)
     found = retrieve(
-        query / scale,
+        query,
         memories,
         similarity=dot_product,
-        separation=separation,
+        separation=_high_power(power, negative),
         mask=mask,
         precision=EXACT,
     )
-    output = bipolar_sign(found.output)
-    return Retrieval(output, found.weights, found.scores * scale)
+    return found._replace(output=bipolar_sign(found.output))
 
 
 def sparse_distributed_memory(
@@ -202,25 +193,35 @@ def sparse_distributed_memory(
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
     check_scalar("radius", radius, minimum=0)
-    query, memories = _bipolar("query", query), _bipolar("memories", memories)
+    query, memories = as_bipolar("query", query), as_bipolar("memories", memories)
     if projection is not None:
-        projection = _bipolar("projection", projection)
+        projection = as_bipolar("projection", projection)
     found = retrieve(
         query,
         memories,
         projection,
         similarity=bipolar_hamming,
-        separation=threshold(-radius),
+        separation=threshold(-1.0 * radius),  # as a float: an unsigned one would wrap around
         mask=mask,
         precision=EXACT,
     )
     return found._replace(output=bipolar_sign(found.output))
 
 
-def _bipolar(argument: str, patterns: Array) -> Array:
-    """Bipolar patterns in a floating dtype; integers are welcome, booleans mean something else."""
-    dtype = jnp.result_type(patterns)
-    require(dtype != jnp.bool_, argument, patterns, "entries −1 and +1, not booleans")
-    if jnp.issubdtype(dtype, jnp.floating):
-        return patterns
-    return patterns.astype(float_dtype(patterns))
+@cached
+def _high_power(power: Number, negative: str) -> Separation:
+    """A power of the scores over a number near the largest of those that have any weight."""
+    check_choice("negative", negative, ("signed", "rectified"))
+    signed = negative == "signed"
+    separation = polynomial(power, signed=True) if signed else rectified_polynomial(power)
+
+    @separation_function(mask_value=0.0)
+    def high_power(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
+        sizes = jnp.abs(scores) if signed else jnp.maximum(scores, 0)
+        largest = jax.lax.stop_gradient(jnp.max(sizes, axis=-1, keepdims=True))
+        # a power of two changes no digit, so that ties among sums of powers stay ties; where these
+        # are rounded anyway, the largest score itself keeps its own power from vanishing
+        scale = jnp.where(jnp.asarray(power) > EXACT_POWERS, largest, power_of_two(largest))
+        return separation(scores / jnp.where(largest == 0, 1, scale))
+
+    return high_power

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxlab.checks import check_number, check_shape
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
-from jaxlab.hopfield._declare import float_dtype, output_dtype
+from jaxlab.hopfield._declare import check_broadcasts, float_dtype, output_dtype, present_rows
 from jaxlab.hopfield.types import Number, Similarity
 
 __all__ = ["logsumexp_blocked", "retrieve_blocked"]
@@ -167,9 +167,11 @@ def _retrieve_blocked(
     if projection is not None:
         check_shape("projection", projection, (memories.shape[0], "p"))
     batch = query.shape[:-1]
-    dtype = float_dtype(query, memories)
-    beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch).reshape(-1)
     rows = query.reshape(math.prod(batch), query.shape[-1])
+    # of the scores, which may be wider than the patterns
+    dtype = jnp.promote_types(jax.eval_shape(similarity, rows, memories).dtype, jnp.float32)
+    check_broadcasts("beta", beta, batch)
+    beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch).reshape(-1)
     blocks = Blocks.of(memories.shape[0], block_size)
     rows, memories, projection, beta, mask = vary_together(rows, memories, projection, beta, mask)
     # arrays that the similarity closes over become arguments, so that they get their derivative
@@ -203,12 +205,14 @@ def _attend(
     def step(carry: tuple[Array, Array, Array], block: Block) -> tuple[Array, Array, Array]:
         largest, total, output = carry
         scores = score(query, block.rows(memories), *constants)
-        logits = _logits(scores, beta, block.present(mask))
+        present = block.present(mask)
+        logits = _logits(scores, beta, present)
         new = jnp.maximum(largest, jnp.max(logits, axis=-1))
         shift = jnp.where(new == -jnp.inf, 0, new)  # -inf - -inf is NaN
         weights = jnp.exp(logits - shift[:, None])
         decay = jnp.exp(largest - shift)
-        retrieved = jnp.matmul(weights, block.rows(values), preferred_element_type=accumulate)
+        value_rows = present_rows(block.rows(values), present)
+        retrieved = jnp.matmul(weights, value_rows, preferred_element_type=accumulate)
         total = decay * total + jnp.sum(weights, axis=-1)
         return new, total, decay[:, None] * output + retrieved
 
@@ -221,9 +225,7 @@ def _attend(
         jnp.zeros_like(query, dtype=accumulate, shape=(*rows, values.shape[1])),
     )
     largest, total, output = for_each_block(blocks, start, step)
-    there = total > 0
-    total = jnp.where(there, total, 1)
-    return output / total[:, None], jnp.where(there, largest + jnp.log(total), -jnp.inf)
+    return _normalized(output, total, largest)
 
 
 def _attend_forward(score: Score, blocks: Blocks, *arrays: Any) -> tuple[Any, Any]:
@@ -241,38 +243,49 @@ def _attend_backward(score: Score, blocks: Blocks, residuals: Any, cotangents: A
 
     def step(carry: Any, block: Block) -> Any:
         d_query, d_memories, d_projection, d_beta, d_constants = carry
-        value_rows = block.rows(values)
+        present = block.present(mask)
+        value_rows = present_rows(block.rows(values), present)
         scores, pull_back = jax.vjp(score, query, block.rows(memories), *constants)
-        weights = jnp.exp(_logits(scores, beta, block.present(mask)) - shift[:, None])
+        weights = jnp.exp(_logits(scores, beta, present) - shift[:, None])
         d_values = jnp.matmul(weights.T, gradient, preferred_element_type=gradient.dtype)
         d_weights = jnp.matmul(gradient, value_rows.T, preferred_element_type=gradient.dtype)
         d_logits = (weights * (d_weights - offset[:, None])).astype(scores.dtype)
         d_rows, d_block, *d_closed = pull_back(d_logits * beta[:, None].astype(scores.dtype))
-        if projection is None:
-            d_block = d_block + d_values
-        else:
+        if d_query is not None:
+            d_query = d_query + d_rows.astype(d_query.dtype)
+        if d_memories is not None:
+            d_block = d_block + d_values if projection is None else d_block
+            d_memories = block.add(d_memories, d_block)
+        if d_projection is not None:
             d_projection = block.add(d_projection, d_values)
         return (
-            d_query + d_rows.astype(d_query.dtype),
-            block.add(d_memories, d_block),
+            d_query,
+            d_memories,
             d_projection,
-            d_beta + jnp.sum(jnp.where(weights > 0, d_logits * scores, 0), axis=-1),
+            d_beta + jnp.sum(jnp.where(weights == 0, 0, d_logits * scores), axis=-1),
             tuple(total + part for total, part in zip(d_constants, d_closed, strict=True)),
         )
 
-    wide = float_dtype(query)
     start = (
-        jnp.zeros_like(query, dtype=wide),
-        jnp.zeros_like(memories),
-        None if projection is None else jnp.zeros_like(projection),
-        jnp.zeros_like(beta),
+        _slope(query, float_dtype(query)),
+        _slope(memories),
+        _slope(projection),
+        _slope(beta),
         tuple(jnp.zeros_like(constant) for constant in constants),
     )
-    d_query, d_memories, d_projection, d_beta, d_constants = for_each_block(blocks, start, step)
-    return d_query.astype(query.dtype), d_memories, d_projection, d_beta, None, d_constants
+    d_query, *d_arrays, d_constants = for_each_block(blocks, start, step)
+    d_query = None if d_query is None else d_query.astype(query.dtype)
+    return d_query, *d_arrays, None, d_constants
 
 
 _attend.defvjp(_attend_forward, _attend_backward)
+
+
+def _slope(array: Array | None, dtype: Any = None) -> Array | None:
+    """Zeros to add a derivative to; None where there is none, as of whole numbers."""
+    if array is None or not jnp.issubdtype(array.dtype, jnp.floating):
+        return None
+    return jnp.zeros_like(array, dtype=dtype)
 
 
 def _logits(scores: Array, beta: Array, present: Array | None) -> Array:
@@ -287,6 +300,11 @@ def _merge_devices(output: Array, logsumexp: Array, axis_name: AxisName) -> tupl
     share = jnp.exp(logsumexp - largest)
     total = jax.lax.psum(share, axis_name)
     output = jax.lax.psum(share[:, None] * output, axis_name)
-    there = total > 0
-    total = jnp.where(there, total, 1)
-    return output / total[:, None], jnp.where(there, largest + jnp.log(total), -jnp.inf)
+    return _normalized(output, total, largest)
+
+
+def _normalized(output: Array, total: Array, largest: Array) -> tuple[Array, Array]:
+    """Output and log-sum-exp, 0 and −inf where no memory is there."""
+    nothing = total == 0
+    total = jnp.where(nothing, 1, total)
+    return output / total[:, None], jnp.where(nothing, -jnp.inf, largest + jnp.log(total))

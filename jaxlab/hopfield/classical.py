@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, Real
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.hopfield._declare import EXACT
+from jaxlab.hopfield._declare import EXACT, as_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.retrieval import Recall
 
@@ -40,7 +40,7 @@ def hopfield_energy(state: Real[Array, "*b d"], weights: Float[Array, "d d"]) ->
         Energies ``[*b]``.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit; boolean states.
 
     Cost: one matrix product.
 
@@ -73,7 +73,7 @@ def synchronous_recall(
         ``[*b, max_steps + 1]``; they may rise, unlike those of :func:`asynchronous_recall`.
 
     Raises:
-        ValueError: shapes that do not fit; ``max_steps`` below 1.
+        ValueError: shapes that do not fit; boolean states; ``max_steps`` below 1.
 
     Cost: ``max_steps`` matrix products.
 
@@ -125,7 +125,8 @@ def asynchronous_recall(
     key: Key[Array, ""],
     query: Real[Array, "*b d"],
     weights: Float[Array, "d d"],
-    max_sweeps: int = 100,
+    *,
+    max_sweeps: int,
 ) -> AsynchronousRecall:
     """One neuron after the other, in a fresh random order every sweep, until a sweep flips none.
 
@@ -142,7 +143,7 @@ def asynchronous_recall(
         An :class:`AsynchronousRecall`.
 
     Raises:
-        ValueError: shapes that do not fit; ``max_sweeps`` below 1.
+        ValueError: shapes that do not fit; boolean states; ``max_sweeps`` below 1.
 
     Cost: O(d²) per query and sweep: O(d) per neuron, sequentially.
 
@@ -152,7 +153,7 @@ def asynchronous_recall(
         >>> from jaxlab.hopfield.learning_rules import hebbian_weights
         >>> weights = hebbian_weights(jnp.array([[1.0, -1.0, 1.0, 1.0]]))
         >>> start = jnp.array([1.0, -1.0, 1.0, -1.0])
-        >>> recalled = asynchronous_recall(jax.random.key(0), start, weights)
+        >>> recalled = asynchronous_recall(jax.random.key(0), start, weights, max_sweeps=10)
         >>> recalled.output, int(recalled.sweeps), bool(recalled.converged)
         (Array([ 1., -1.,  1.,  1.], dtype=float32), 2, True)
     """
@@ -201,4 +202,4 @@ def _checked_state(argument: str, state: Array, weights: Array) -> Float[Array, 
     check_dtype("weights", weights, "floating")
     require(weights.shape[0] == weights.shape[1], "weights", weights, "a square matrix")
     check_shape(argument, state, ("...", weights.shape[0]))
-    return state.astype(weights.dtype)
+    return as_bipolar(argument, state).astype(weights.dtype)

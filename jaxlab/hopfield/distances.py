@@ -123,9 +123,9 @@ def minkowski(p: Number) -> Similarity:
         query: Float[Array, "*b d"], memories: Float[Array, "n d"]
     ) -> Float[Array, "*b n"]:
         total = pairwise(query, memories, lambda q, m: _power(jnp.abs(q - m), p))
-        apart = total > 0
+        zero = total <= 0
         order = jnp.asarray(p, total.dtype)
-        return -jnp.where(apart, jnp.where(apart, total, 1.0) ** (1 / order), 0.0)
+        return -jnp.where(zero, 0, jnp.where(zero, 1, total) ** (1 / order))
 
     return minkowski_similarity
 
@@ -159,7 +159,8 @@ def hamming(query: Shaped[Array, "*b d"], memories: Shaped[Array, "n d"]) -> Flo
     """Negated number of differing features, ``s_j = −#{i : q_i ≠ m_ji}``.
 
     For patterns over any alphabet, of any dtype. Boolean patterns take the matrix product
-    ``2q·m_j − Σq − Σm_j``; for {−1, +1} see :func:`bipolar_hamming`. Its gradient is zero.
+    ``2q·m_j − Σq − Σm_j``; for {−1, +1} see :func:`bipolar_hamming`. Its gradient is zero. NaN
+    differs from everything, itself included.
 
     Args:
         query: query patterns.
@@ -251,10 +252,10 @@ def jaccard(query: Shaped[Array, "*b d"], memories: Shaped[Array, "n d"]) -> Flo
     total = jnp.sum(query, axis=-1, keepdims=True) + jnp.sum(memories, axis=-1)
     distance = _manhattan_distance(query, memories)
     union = total + distance
-    present = union > 0
+    empty = union <= 0
     # rounding may carry the distance above the total
     overlap = jnp.maximum(total - distance, 0)
-    return jnp.where(present, overlap / jnp.where(present, union, 1), 1)
+    return jnp.where(empty, 1, overlap / jnp.where(empty, 1, union))
 
 
 def _manhattan_distance(query: Array, memories: Array) -> Array:

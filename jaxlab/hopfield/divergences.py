@@ -218,13 +218,13 @@ def _distribution(patterns: Array) -> Array:
     """The pattern over its sum, in float32 or wider; a zero pattern stays zero."""
     patterns = jnp.maximum(patterns.astype(float_dtype(patterns)), 0)
     total = jnp.sum(patterns, axis=-1, keepdims=True)
-    return patterns / jnp.where(total > 0, total, 1)
+    return patterns / jnp.where(total == 0, 1, total)
 
 
 def _xlogx(numbers: Array) -> Array:
     """``x log x`` with ``0 log 0 = 0``, also under differentiation."""
-    there = numbers > 0
-    return jnp.where(there, numbers * jnp.log(jnp.where(there, numbers, 1)), 0)
+    zero = numbers <= 0
+    return jnp.where(zero, 0, numbers * jnp.log(jnp.where(zero, 1, numbers)))
 
 
 def _sum(numbers: Array) -> Array:

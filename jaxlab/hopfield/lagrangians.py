@@ -114,10 +114,10 @@ def rectified_power_lagrangian(power: Number) -> Lagrangian:
 
     def value(x: Float[Array, "*b k"]) -> Float[Array, "*b"]:
         order = _number(power, x) + 1
-        positive = x > 0
+        off = x <= 0
         # A power's derivatives at exactly 0 would be 0·∞ for small p: keep the base away from it.
-        base = jnp.where(positive, x, jnp.ones_like(x))
-        return jnp.sum(jnp.where(positive, base**order / order, 0), axis=-1)
+        base = jnp.where(off, jnp.ones_like(x), x)
+        return jnp.sum(jnp.where(off, 0, base**order / order), axis=-1)
 
     return Lagrangian(value)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
-from jaxlab.hopfield._declare import EXACT, check_bank, check_mask, float_dtype
+from jaxlab.hopfield._declare import EXACT, as_bipolar, check_bank, check_mask, float_dtype
 
 __all__ = ["hebbian_weights", "storkey_weights"]
 
@@ -31,7 +31,7 @@ def hebbian_weights(
         Symmetric weights ``[d, d]`` in float32 or wider.
 
     Raises:
-        ValueError: no memories; ``mask`` not boolean of shape ``[n]``.
+        ValueError: no memories, or boolean ones; ``mask`` not boolean of shape ``[n]``.
 
     Cost: one matrix product, ``2 n d²``.
 
@@ -66,7 +66,7 @@ def storkey_weights(
         Symmetric weights ``[d, d]`` with zero diagonal, in float32 or wider.
 
     Raises:
-        ValueError: no memories; ``mask`` not boolean of shape ``[n]``.
+        ValueError: no memories, or boolean ones; ``mask`` not boolean of shape ``[n]``.
 
     Cost: O(n d²) time, O(d²) memory.
 
@@ -94,7 +94,8 @@ def storkey_weights(
 
 def _masked(memories: Array, mask: Array | None) -> Float[Array, "n d"]:
     check_bank(memories)
-    patterns = memories.astype(float_dtype(memories))
+    patterns = as_bipolar("memories", memories)
+    patterns = patterns.astype(float_dtype(patterns))
     check_mask(mask, (memories.shape[0],))
     return patterns if mask is None else jnp.where(mask[:, None], patterns, 0)
 

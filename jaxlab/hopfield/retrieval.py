@@ -13,18 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.checks import check_integer, check_scalar, check_shape, require
 from jaxlab.hopfield._declare import (
     check_comparable,
     check_mask,
     check_patterns,
     float_dtype,
     output_dtype,
+    present_rows,
 )
-from jaxlab.hopfield.types import Separation, Similarity
+from jaxlab.hopfield.types import Number, Separation, Similarity
 from jaxlab.hopfield.wrappers import check_normalizable, divide_by_sum, scores_of
 
-__all__ = ["Recall", "Retrieval", "Separation", "Similarity", "recall", "retrieve"]
+__all__ = ["Recall", "Retrieval", "recall", "retrieve"]
 
 
 class Retrieval(NamedTuple):
@@ -89,7 +90,8 @@ def retrieve(
     (``softmax(beta)`` with a traced ``beta``). Inside ``jit`` nothing is raised for values; instead
 
     * with every memory masked, output and weights are 0;
-    * where normalised scores or weights sum to 0, they are 0.
+    * where normalised scores or weights sum to 0, they are 0;
+    * where a query, or a single memory that is not masked, holds NaN, the output is NaN.
 
     Args:
         query: query patterns; leading axes are independent queries, and may be empty.
@@ -98,7 +100,8 @@ def retrieve(
         projection: what each memory retrieves, ``P``; default ``memories``.
         similarity: compares a query with the memories; static.
         separation: makes weights of scores; static.
-        mask: which memories are there; the others, padding with any finite content, change nothing.
+        mask: which memories are there; the others, padding with any content, change nothing
+            (derivatives ask for finite content).
         normalize_scores: divide each query's scores by their sum.
         normalize_weights: divide each query's weights by their sum.
         precision: of the product of weights and projection; static. The default is the device's,
@@ -149,16 +152,13 @@ def retrieve(
         weights = divide_by_sum(weights)
     output = jnp.matmul(
         weights,
-        projection.astype(float_dtype(projection)),
+        present_rows(projection, mask).astype(float_dtype(projection)),
         precision=precision,
         preferred_element_type=weights.dtype,
     )
     return Retrieval(output.astype(output_dtype(query, projection)), weights, scores)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("similarity", "separation", "max_steps", "activation", "energy")
-)
 def recall(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n d"],
@@ -166,7 +166,7 @@ def recall(
     similarity: Similarity,
     separation: Separation,
     max_steps: int,
-    tol: float | Float[Array, ""] = 1e-6,
+    tol: Number = 1e-6,
     activation: Callable[[Float[Array, "*b d"]], Float[Array, "*b d"]] | None = None,
     mask: Bool[Array, " n"] | None = None,
     energy: Callable[[Float[Array, "*b d"], Float[Array, "n d"]], Float[Array, "*b"]] | None = None,
@@ -186,7 +186,7 @@ def recall(
         similarity: compares a state with the memories; static.
         separation: makes weights of scores; static.
         max_steps: most retrievals per query; static.
-        tol: largest change of a feature that counts as none.
+        tol: largest change of a feature that counts as none, >= 0; may be traced.
         activation: applied to each retrieved state, such as ``jnp.sign``; static.
         mask: which memories are there.
         energy: ``(states [*b, d], memories [n, d]) -> [*b]``, recorded along the way; static. It is
@@ -196,7 +196,8 @@ def recall(
         Final states, steps, convergence and energies ``[*b, max_steps + 1]``.
 
     Raises:
-        ValueError: as :func:`retrieve`; ``max_steps`` is not an integer >= 0.
+        ValueError: as :func:`retrieve`; ``max_steps`` is not an integer >= 0; ``tol`` is not one
+            number, or known and not a finite number >= 0.
 
     Cost:
         At most ``max_steps`` times that of :func:`retrieve`.
@@ -218,6 +219,26 @@ def recall(
         >>> final.output.round(3), bool(final.converged)
         (Array([1., 0.], dtype=float32), True)
     """
+    check_scalar("tol", tol, minimum=0)
+    return _recall(
+        query, memories, similarity, separation, max_steps, tol, activation, mask, energy
+    )
+
+
+@functools.partial(
+    jax.jit, static_argnames=("similarity", "separation", "max_steps", "activation", "energy")
+)
+def _recall(
+    query: Array,
+    memories: Array,
+    similarity: Similarity,
+    separation: Separation,
+    max_steps: int,
+    tol: Number,
+    activation: Callable[[Array], Array] | None,
+    mask: Array | None,
+    energy: Callable[[Array, Array], Array] | None,
+) -> Recall:
     check_integer("max_steps", max_steps, minimum=0)
     check_patterns(query, memories)
     state = query.astype(output_dtype(query, memories))

@@ -6,7 +6,7 @@ dimension, power ``p`` its ``p``-th power up to logarithms, softmax exponentiall
 
 Each carries ``mask_value``, the score at which a missing memory does not count: ``-inf`` for those
 that compare scores (softmax and its kin, maximum, top-k), 0 for those that take each score by
-itself.
+itself. NaN among the scores is NaN among the weights.
 
 Powers are defined in :mod:`jaxlab.hopfield.power_separation`, those on the simplex with exact zeros
 in :mod:`jaxlab.hopfield.sparse_separation`, the others here.
@@ -22,13 +22,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_integer, check_number, require
-from jaxlab.hopfield._declare import cached, separation_function
+from jaxlab.hopfield._declare import cached, nan_first, per_query, separation_function
 from jaxlab.hopfield.power_separation import polynomial, rectified_polynomial
 from jaxlab.hopfield.sparse_separation import entmax15, sparsemax
 from jaxlab.hopfield.types import NumberPerQuery, Separation
 
 __all__ = [
-    "Separation",
     "entmax15",
     "exponential",
     "identity",
@@ -160,7 +159,7 @@ def softmax(beta: NumberPerQuery) -> Separation:
     def softmax_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
         unnormalized = _exponential(scores, beta)
         total = jnp.sum(unnormalized, axis=-1, keepdims=True)
-        return unnormalized / jnp.where(total > 0, total, 1)
+        return unnormalized / jnp.where(total == 0, 1, total)
 
     return softmax_separation
 
@@ -197,13 +196,14 @@ def maximum(ties: str = "first") -> Separation:
 
     @separation_function(mask_value=-jnp.inf)
     def maximum_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        present = scores > -jnp.inf
+        largest = jnp.max(scores, axis=-1, keepdims=True)
         if ties == "first":
             best = jax.nn.one_hot(jnp.argmax(scores, axis=-1), scores.shape[-1], dtype=scores.dtype)
-            return jnp.where(present, best, 0)
-        best = present & (scores == jnp.max(scores, axis=-1, keepdims=True))
-        count = jnp.sum(best, axis=-1, keepdims=True)
-        return best.astype(scores.dtype) / jnp.maximum(count, 1).astype(scores.dtype)
+        else:
+            best = (scores == largest).astype(scores.dtype)
+            best = best / jnp.sum(best, axis=-1, keepdims=True)
+        best = jnp.where(jnp.isnan(largest), jnp.nan, best)
+        return jnp.where(scores == -jnp.inf, 0, best)
 
     return maximum_separation
 
@@ -239,10 +239,10 @@ def top_k(k: int, base: Separation) -> Separation:
     )
     def top_k_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
         require(k <= scores.shape[-1], "k", k, f"at most the number of memories {scores.shape[-1]}")
-        _, best = jax.lax.top_k(scores, k)
+        _, best = jax.lax.top_k(nan_first(scores), k)
         chosen = jnp.zeros(scores.shape, dtype=bool)
         chosen = jnp.put_along_axis(chosen, best, True, axis=-1, inplace=False)
-        chosen = chosen & (scores > -jnp.inf)
+        chosen = chosen & (scores != -jnp.inf)
         return jnp.where(chosen, base(jnp.where(chosen, scores, missing)), 0)
 
     return top_k_separation
@@ -278,18 +278,18 @@ def threshold(theta: NumberPerQuery) -> Separation:
 
     @separation_function(mask_value=0.0)
     def threshold_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        level = jnp.asarray(theta, scores.dtype)[..., None]
-        return (scores >= level).astype(scores.dtype)
+        reached = (scores >= per_query("theta", theta, scores)).astype(scores.dtype)
+        return jnp.where(jnp.isnan(scores), scores, reached)
 
     return threshold_separation
 
 
 def _exponential(scores: Array, beta: Any) -> Array:
     """``exp(β(s − max s))``; where the score is −inf, 0 with a zero derivative, in β too."""
-    present = scores > -jnp.inf
-    finite = jnp.where(present, scores, 0)
+    missing = scores == -jnp.inf
+    finite = jnp.where(missing, 0, scores)
     largest = jnp.max(scores, axis=-1, keepdims=True)
     # the maximum cancels in softmax, but not here: its derivative is kept
-    largest = jnp.where(largest > -jnp.inf, largest, 0)
-    exponents = jnp.asarray(beta, scores.dtype)[..., None] * (finite - largest)
-    return jnp.where(present, jnp.exp(jnp.where(present, exponents, 0)), 0)
+    largest = jnp.where(largest == -jnp.inf, 0, largest)
+    exponents = per_query("beta", beta, scores) * (finite - largest)
+    return jnp.where(missing, 0, jnp.exp(jnp.where(missing, 0, exponents)))

@@ -22,6 +22,8 @@ from jaxlab.hopfield._declare import (
     cached,
     float_dtype,
     inner,
+    power_of_two,
+    root,
     similarity_function,
 )
 from jaxlab.hopfield.distances import (
@@ -44,7 +46,6 @@ from jaxlab.hopfield.types import Similarity
 from jaxlab.hopfield.wrappers import embedded, reciprocal, sum_normalized
 
 __all__ = [
-    "Similarity",
     "biased_dot_product",
     "bipolar_hamming",
     "chebyshev",
@@ -162,7 +163,8 @@ def normalized_dot_product(
         >>> normalized_dot_product(jnp.array([0.75, 0.25]), 2 * jnp.eye(2))
         Array([0.75, 0.25], dtype=float32)
     """
-    return inner(query, memories) * _inverse(_total(query))[..., None] * _inverse(_total(memories))
+    query, memories, products = _scaled(query, memories)
+    return products * _inverse(_total(query))[..., None] * _inverse(_total(memories))
 
 
 @similarity_function((-1.0, 1.0))
@@ -186,8 +188,9 @@ def cosine(query: Float[Array, "*b d"], memories: Float[Array, "n d"]) -> Float[
         >>> cosine(jnp.array([3.0, 4.0]), jnp.array([[1.0, 0.0], [0.0, 0.0]]))
         Array([0.6, 0. ], dtype=float32)
     """
+    query, memories, products = _scaled(query, memories)
     return (
-        inner(query, memories)
+        products
         * _inverse_root(_squared_norm(query))[..., None]
         * _inverse_root(_squared_norm(memories))
     )
@@ -249,9 +252,7 @@ def euclidean(query: Float[Array, "*b d"], memories: Float[Array, "n d"]) -> Flo
         >>> euclidean(jnp.array([3.0, 4.0]), jnp.array([[0.0, 0.0], [3.0, 4.0]]))
         Array([-5., -0.], dtype=float32)
     """
-    squared = _squared_distance(query, memories)
-    apart = squared > 0
-    return -jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1.0)), 0.0)
+    return -root(_squared_distance(query, memories))
 
 
 @cached
@@ -298,6 +299,20 @@ def mahalanobis(factor: Float[Array, "d r"]) -> Similarity:
     return mahalanobis_similarity
 
 
+def _scaled(query: Array, memories: Array) -> tuple[Array, Array, Array]:
+    """Each pattern over a power of two near its largest entry, and the products of the two.
+
+    So squares and sums neither overflow nor vanish. Of the memories no scaled copy is made: their
+    factor is applied to the products.
+    """
+    query_scale, scale = (
+        power_of_two(jnp.max(jnp.abs(patterns), axis=-1, keepdims=True))
+        for patterns in (query, memories)
+    )
+    query = query / query_scale
+    return query, memories / scale, inner(query, memories) / scale[:, 0]
+
+
 def _squared_distance(query: Array, memories: Array) -> Array:
     products = inner(query, memories, precision=EXACT)
     norms = _squared_norm(query)[..., None] + _squared_norm(memories)
@@ -320,5 +335,5 @@ def _inverse(numbers: Array) -> Array:
 
 def _inverse_root(numbers: Array) -> Array:
     """``1/√x``, and 0 for 0."""
-    there = numbers > 0
-    return jnp.where(there, jax.lax.rsqrt(jnp.where(there, numbers, 1)), 0)
+    zero = numbers <= 0
+    return jnp.where(zero, 0, jax.lax.rsqrt(jnp.where(zero, 1, numbers)))

@@ -25,7 +25,7 @@ from jaxlab.checks import (
     check_shape,
     require,
 )
-from jaxlab.hopfield._declare import EXACT
+from jaxlab.hopfield._declare import EXACT, check_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.similarity import bipolar_hamming
 from jaxlab.hopfield.types import Number
@@ -138,7 +138,7 @@ def sdm_write(
         The memory with the values added.
 
     Raises:
-        ValueError: shapes that do not fit; ``radius`` known and negative.
+        ValueError: shapes that do not fit; boolean patterns; ``radius`` known and negative.
 
     Cost: ``2 B r (d + p)`` for ``B`` writes, O(B r) memory.
 
@@ -158,6 +158,7 @@ def sdm_write(
 def _write(state: SDMState, address: Array, value: Array, radius: Number) -> SDMState:
     _check_address("address", address, state)
     check_shape("value", value, (*address.shape[:-1], state.counters.shape[1]))
+    check_bipolar("value", value)
     count = math.prod(address.shape[:-1])
     active = _active(state, address, radius).reshape(count, len(state.addresses))
     values = value.reshape(count, value.shape[-1]).astype(jnp.float32)
@@ -178,7 +179,7 @@ def sdm_read(state: SDMState, query: Real[Array, "*b d"], *, radius: Number) -> 
         An :class:`SDMReading`. A zero field reads as +1.
 
     Raises:
-        ValueError: shapes that do not fit; ``radius`` known and negative.
+        ValueError: shapes that do not fit; boolean patterns; ``radius`` known and negative.
 
     Cost: ``2 B r (d + p)`` for ``B`` reads, O(B r) memory.
 
@@ -223,8 +224,8 @@ def sdm_recall(
         An :class:`SDMRecall`.
 
     Raises:
-        ValueError: shapes that do not fit; values not as long as addresses; ``radius`` known and
-            negative; ``max_steps`` below 1.
+        ValueError: shapes that do not fit; boolean patterns; values not as long as addresses;
+            ``radius`` known and negative; ``max_steps`` below 1.
 
     Cost: ``max_steps`` times that of :func:`sdm_read`.
 
@@ -264,7 +265,8 @@ def _recall(state: SDMState, query: Array, radius: Number, max_steps: int) -> SD
 
 
 def _active(state: SDMState, address: Array, radius: Number) -> Bool[Array, "*b r"]:
-    return bipolar_hamming(address, state.addresses) >= -jnp.asarray(radius)
+    # as a float: an unsigned radius would wrap around
+    return bipolar_hamming(address, state.addresses) >= -1.0 * radius
 
 
 def _check_address(argument: str, address: Array, state: SDMState) -> None:
@@ -272,3 +274,4 @@ def _check_address(argument: str, address: Array, state: SDMState) -> None:
     check_shape("state.counters", state.counters, (state.addresses.shape[0], "p"))
     check_dtype("state.counters", state.counters, "integer")
     check_shape(argument, address, ("...", state.addresses.shape[1]))
+    check_bipolar(argument, address)

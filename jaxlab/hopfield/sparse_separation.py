@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_number
-from jaxlab.hopfield._declare import cached, separation_function
+from jaxlab.hopfield._declare import cached, per_query, separation_function
 from jaxlab.hopfield.types import NumberPerQuery, Separation
 
 __all__ = ["entmax15", "sparsemax"]
@@ -46,12 +46,12 @@ def sparsemax(beta: NumberPerQuery) -> Separation:
 
     @separation_function(mask_value=-jnp.inf)
     def sparsemax_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        logits, present = _logits(scores, beta, 1.0)
+        logits, missing = _logits(scores, beta, 1.0)
         ordered, rank = _descending(logits)
         sums = jnp.cumsum(ordered, axis=-1)
         support = 1 + rank * ordered > sums
         tau = (_last_of(sums, support) - 1) / _size(support, logits.dtype)
-        return jnp.where(present, jnp.maximum(logits - tau, 0), 0)
+        return jnp.where(missing, 0, jnp.maximum(logits - tau, 0))
 
     return sparsemax_separation
 
@@ -87,7 +87,7 @@ def entmax15(beta: NumberPerQuery) -> Separation:
 
     @separation_function(mask_value=-jnp.inf)
     def entmax15_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
-        logits, present = _logits(scores, beta, 0.5)
+        logits, missing = _logits(scores, beta, 0.5)
         ordered, rank = _descending(logits)
         mean = jnp.cumsum(ordered, axis=-1) / rank
         mean_square = jnp.cumsum(ordered**2, axis=-1) / rank
@@ -97,24 +97,24 @@ def entmax15(beta: NumberPerQuery) -> Separation:
         root = jnp.sqrt(jnp.where(solvable, discriminant, 1))
         candidates = mean - jnp.where(solvable, root, 0)
         tau = _last_of(candidates, candidates <= ordered)
-        return jnp.where(present, jnp.square(jnp.maximum(logits - tau, 0)), 0)
+        return jnp.where(missing, 0, jnp.square(jnp.maximum(logits - tau, 0)))
 
     return entmax15_separation
 
 
 def _logits(scores: Array, beta: NumberPerQuery, scale: float) -> tuple[Array, Array]:
-    """``scale β (s − max s)``, and which scores are there.
+    """``scale β (s − max s)``, and which scores are missing.
 
     Entries more than ``1`` below the largest logit have no weight under either separation; those
     that are missing, and those far below, are put at ``−2`` so that sums neither overflow nor lose
     digits.
     """
-    present = scores > -jnp.inf
-    finite = jnp.where(present, scores, 0)
+    missing = scores == -jnp.inf
+    finite = jnp.where(missing, 0, scores)
     largest = jnp.max(scores, axis=-1, keepdims=True)
-    largest = jax.lax.stop_gradient(jnp.where(largest > -jnp.inf, largest, 0))
-    logits = scale * jnp.asarray(beta, scores.dtype)[..., None] * (finite - largest)
-    return jnp.where(present & (logits > -2), logits, -2.0), present
+    largest = jax.lax.stop_gradient(jnp.where(largest == -jnp.inf, 0, largest))
+    logits = scale * per_query("beta", beta, scores) * (finite - largest)
+    return jnp.where(missing | (logits < -2), -2.0, logits), missing
 
 
 def _descending(logits: Array) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int8, Int32, Shaped
 
 from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
-from jaxlab.hopfield._declare import check_bank, float_dtype
+from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first, root
 from jaxlab.hopfield.blocked import BLOCK_SIZE, AxisName
 from jaxlab.hopfield.manhattan_kernel import manhattan_scores
 from jaxlab.hopfield.similarity import euclidean, manhattan, squared_euclidean
@@ -112,6 +112,7 @@ def top_k_memories(
     """The ``k`` largest scores ``sim(q, M)`` of each query and where they are.
 
     Equal scores are ordered by index, lowest first, for every ``block_size`` and number of devices.
+    Scores that are NaN come before all others.
 
     The Euclidean similarities are computed by an expanded square, which loses the small distances
     among near duplicates. With ``rerank`` a few more than ``k`` candidates are kept and compared
@@ -187,7 +188,7 @@ def top_k_memories(
 
     def step(carry: TopK, block: Block) -> TopK:
         patterns = _patterns(block.rows(memories), None if scale is None else block.rows(scale))
-        scores = similarity(rows, patterns)
+        scores = nan_first(similarity(rows, patterns))
         present = block.present(mask)
         if present is not None:
             scores = jnp.where(present, scores, -jnp.inf)
@@ -233,15 +234,13 @@ def _rerank(
     def score(candidate: Array) -> Array:
         patterns = _patterns(memories[candidate], None if scale is None else scale[candidate])
         total = jnp.sum(jnp.square(query.astype(wide) - patterns.astype(wide)), axis=-1)
-        if squared:
-            return -total
-        apart = total > 0
-        return -jnp.where(apart, jnp.sqrt(jnp.where(apart, total, 1)), 0)
+        return -total if squared else -root(total)
 
     scores = jax.lax.map(score, jnp.maximum(found.indices, 0).T).T
     scores = jnp.where(found.indices < 0, -jnp.inf, scores)
-    descending, indices = jax.lax.sort((-scores, found.indices), num_keys=2)
-    return TopK((-descending).astype(found.scores.dtype), indices)
+    places = jnp.where(jnp.isnan(scores), -jnp.inf, -scores)
+    _, indices, scores = jax.lax.sort((places, found.indices, scores), num_keys=2)
+    return TopK(scores.astype(found.scores.dtype), indices)
 
 
 def _merge_devices(found: TopK, n: int, k: int, axis_name: AxisName) -> TopK:

@@ -58,9 +58,9 @@ def reciprocal(similarity: Similarity) -> Similarity:
         distance = jnp.maximum(-scores_of(similarity, query, memories, where), 0)
         candidates = distance if where is None else jnp.where(where, distance, jnp.inf)
         nearest = jnp.min(candidates, axis=-1, keepdims=True)
-        nearest = jnp.where(jnp.isfinite(nearest), nearest, 0)  # nothing is there
-        apart = distance > 0
-        return jnp.where(apart, nearest / jnp.where(apart, distance, 1), 1)
+        nearest = jnp.where(nearest == jnp.inf, 0, nearest)  # nothing is there
+        zero = distance <= 0
+        return jnp.where(zero, 1, nearest / jnp.where(zero, 1, distance))
 
     return _declare_as(reciprocal_similarity, similarity, (0.0, 1.0))
 

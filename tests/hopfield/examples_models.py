@@ -37,7 +37,9 @@ EXAMPLES = {
     "jaxlab.hopfield.learning_rules.storkey_weights": Example((PATTERNS,)),
     "jaxlab.hopfield.classical.hopfield_energy": Example((PATTERNS, WEIGHTS)),
     "jaxlab.hopfield.classical.synchronous_recall": Example((PATTERNS, WEIGHTS), {"max_steps": 3}),
-    "jaxlab.hopfield.classical.asynchronous_recall": Example((KEY, PATTERNS, WEIGHTS)),
+    "jaxlab.hopfield.classical.asynchronous_recall": Example(
+        (KEY, PATTERNS, WEIGHTS), {"max_sweeps": 3}
+    ),
     "jaxlab.hopfield.sparse_distributed_memory.sdm_init": Example(
         (KEY,), {"num_locations": 9, "dim": 8}
     ),

@@ -68,13 +68,21 @@ def test_dense_memory_of_power_one_is_the_hopfield_network():
     np.testing.assert_array_equal(dense.output, models.hopfield_network(query, memories).output)
 
 
-def test_high_powers_neither_overflow_nor_forget():
-    memories, query = bank(n=50, d=784, queries=50)
-    got = models.dense_associative_memory(query, memories, power=20)
+@pytest.mark.parametrize("negative", ["signed", "rectified"])
+@pytest.mark.parametrize(("d", "power"), [(784, 20), (65, 200), (65, 2000.5)])
+def test_high_powers_neither_overflow_nor_vanish(d, power, negative):
+    memories, query = bank(n=50, d=d, queries=50)
+    got = models.dense_associative_memory(query, memories, power=power, negative=negative)
     np.testing.assert_array_equal(got.output, memories)
 
 
-@pytest.mark.parametrize("radius", [0, 3, 4.5, 15])
+def test_rectified_powers_keep_the_best_score_beside_a_larger_negative_one():
+    memories = jnp.ones((2, 64)).at[0].set(-1.0).at[1, :31].set(-1.0)
+    got = models.dense_associative_memory(jnp.ones(64), memories, power=100, negative="rectified")
+    np.testing.assert_array_equal(got.output, memories[1])
+
+
+@pytest.mark.parametrize("radius", [0, 3, 4.5, 15, np.uint8(3), jnp.uint32(3)])
 def test_single_stage_sdm_is_the_majority_within_the_radius(radius):
     memories, query = bank()
     near = cdist(query, memories, "hamming") * 15 <= radius + 1e-9

@@ -144,14 +144,14 @@ def test_asynchronous_recall_equals_a_loop():
         sweeps += 1
         if np.array_equal(v, before):
             break
-    end = classical.asynchronous_recall(KEY, start, weights)
+    end = classical.asynchronous_recall(KEY, start, weights, max_sweeps=100)
     np.testing.assert_array_equal(end.output, v)
     assert int(end.sweeps) == sweeps > 1
 
 
 def test_a_neuron_without_field_keeps_its_state():
     start = patterns.random_bipolar(KEY, n=4, d=6)
-    end = classical.asynchronous_recall(KEY, start, jnp.zeros((6, 6)))
+    end = classical.asynchronous_recall(KEY, start, jnp.zeros((6, 6)), max_sweeps=100)
     np.testing.assert_array_equal(end.output, start)
     assert end.sweeps.tolist() == [1, 1, 1, 1]
     assert end.converged.all()
@@ -179,7 +179,7 @@ def test_recall_of_stored_patterns_from_corrupted_ones():
     query = flip_bits(KEY, memories, 0.1)
     weights = learning_rules.hebbian_weights(memories)
     together = classical.synchronous_recall(query, weights, max_steps=10)
-    one_by_one = classical.asynchronous_recall(KEY, query, weights)
+    one_by_one = classical.asynchronous_recall(KEY, query, weights, max_sweeps=100)
     np.testing.assert_array_equal(together.output, memories)
     np.testing.assert_array_equal(one_by_one.output, memories)
 
@@ -187,14 +187,20 @@ def test_recall_of_stored_patterns_from_corrupted_ones():
 def test_batches_are_the_single_recalls_with_split_keys():
     weights = random_network(12)
     start = patterns.random_bipolar(KEY, n=6, d=12).reshape(2, 3, 12)
-    end = classical.asynchronous_recall(KEY, start, weights)
+    end = classical.asynchronous_recall(KEY, start, weights, max_sweeps=100)
     assert end.energies.shape == (2, 3, 101)
     keys = jax.random.split(KEY, 6)
     for b in range(6):
-        single = classical.asynchronous_recall(keys[b], start[b // 3, b % 3], weights)
+        single = classical.asynchronous_recall(
+            keys[b], start[b // 3, b % 3], weights, max_sweeps=100
+        )
         np.testing.assert_array_equal(end.output[b // 3, b % 3], single.output)
         assert int(end.sweeps[b // 3, b % 3]) == int(single.sweeps)
-    assert classical.asynchronous_recall(KEY, start[:0], weights).output.shape == (0, 3, 12)
+    assert classical.asynchronous_recall(KEY, start[:0], weights, max_sweeps=100).output.shape == (
+        0,
+        3,
+        12,
+    )
     steps = classical.synchronous_recall(start, weights, max_steps=5)
     mapped = jax.vmap(
         jax.vmap(lambda q: classical.synchronous_recall(q, weights, max_steps=5).output)
@@ -252,6 +258,12 @@ def test_bad_input():
             rule(memories, mask=jnp.ones(3))
         with pytest.raises(ValueError, match=r"mask: expected shape \[3\]"):
             rule(memories, mask=jnp.ones(4, bool))
+        with pytest.raises(
+            ValueError, match=r"memories: expected entries −1 and \+1, not booleans"
+        ):
+            rule(memories > 0)
+    with pytest.raises(ValueError, match=r"query: expected entries −1 and \+1, not booleans"):
+        classical.synchronous_recall(memories > 0, weights, max_steps=1)
     with pytest.raises(ValueError, match="weights: expected a square matrix"):
         classical.hopfield_energy(memories, weights[:4])
     with pytest.raises(ValueError, match=r"state: expected shape \[..., 8\]"):
@@ -261,7 +273,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="max_sweeps: expected an integer >= 1"):
         classical.asynchronous_recall(KEY, memories, weights, max_sweeps=0)
     with pytest.raises(ValueError, match=r"query: expected shape \[..., 8\]"):
-        classical.asynchronous_recall(KEY, memories[:, :5], weights)
+        classical.asynchronous_recall(KEY, memories[:, :5], weights, max_sweeps=1)
     with pytest.raises(ValueError, match="n: expected an integer >= 1"):
         one_step_error_rate(0, 10, zero_diagonal=True)
     with pytest.raises(ValueError, match="d: expected an integer >= 2"):

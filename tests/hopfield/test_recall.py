@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.hopfield import recall, retrieve
+from jaxlab.hopfield import metrics, recall, retrieve
 from jaxlab.hopfield import separation as sep
 from jaxlab.hopfield import similarity as sim
 from tests.helpers import to_device
 
 MEMORIES = np.random.default_rng(6).normal(size=(8, 10)).astype(np.float32)
 QUERY = MEMORIES[:5] + 0.4 * np.random.default_rng(7).normal(size=(5, 10)).astype(np.float32)
+MEMORIES, QUERY = to_device(MEMORIES), to_device(QUERY)
 BETA = 1.0
 MODERN = {"similarity": sim.dot_product, "separation": sep.softmax(BETA)}
 
@@ -107,8 +108,8 @@ def test_activation():
     noisy = bits.copy()
     noisy[:, :5] *= -1
     result = recall(
-        noisy,
-        bits,
+        to_device(noisy),
+        to_device(bits),
         similarity=sim.dot_product,
         separation=sep.identity,
         activation=jnp.sign,
@@ -119,7 +120,7 @@ def test_activation():
 
 
 def test_mask():
-    mask = np.arange(8) != 0
+    mask = jnp.arange(8) != 0
     result = recall(
         QUERY[0],
         MEMORIES,
@@ -130,15 +131,15 @@ def test_mask():
     )
     expected = np.abs(QUERY[0] - MEMORIES[1:]).sum(-1).argmin() + 1
     np.testing.assert_array_equal(result.output, MEMORIES[expected])
-    empty = recall(QUERY, MEMORIES, mask=np.zeros(8, bool), max_steps=5, **MODERN)
+    empty = recall(QUERY, MEMORIES, mask=jnp.zeros(8, bool), max_steps=5, **MODERN)
     np.testing.assert_array_equal(empty.output, np.zeros_like(QUERY))
     assert empty.converged.all()
 
 
 def test_divergence_is_reported():
     result = recall(
-        np.ones(2, np.float32),
-        10 * np.eye(2, dtype=np.float32),
+        jnp.ones(2),
+        10 * jnp.eye(2),
         similarity=sim.dot_product,
         separation=sep.polynomial(3),
         max_steps=20,
@@ -148,10 +149,21 @@ def test_divergence_is_reported():
     assert not np.isfinite(result.output).any()
 
 
+def test_nan_does_not_converge():
+    query, memories = QUERY.at[1, 0].set(jnp.nan), MEMORIES.at[2, 3].set(jnp.nan)
+    result = recall(query, MEMORIES, max_steps=50, tol=1e-4, **MODERN)
+    np.testing.assert_array_equal(result.converged, np.arange(5) != 1)
+    np.testing.assert_array_equal(np.isnan(result.output).all(-1), np.arange(5) == 1)
+    assert result.steps[1] == 50
+    weights = retrieve(query[1:2], MEMORIES, **MODERN).weights
+    assert metrics.index_recall(weights, np.array([0])) == 0
+    assert not recall(QUERY, memories, max_steps=50, tol=1e-4, **MODERN).converged.any()
+
+
 def test_jit_is_eager_and_dtypes(x64):
     expected = recall(QUERY, MEMORIES, max_steps=4, **MODERN)
     with jax.disable_jit():
-        eager = recall(to_device(QUERY), to_device(MEMORIES), max_steps=4, **MODERN)
+        eager = recall(QUERY, MEMORIES, max_steps=4, **MODERN)
     np.testing.assert_allclose(eager.output, expected.output, rtol=1e-5, atol=1e-6)
     double = recall(QUERY.astype(np.float64), MEMORIES.astype(np.float64), max_steps=4, **MODERN)
     assert double.output.dtype == jnp.float64
@@ -184,6 +196,13 @@ class TestErrors:
         for steps in (-1, 2.5):
             with pytest.raises(ValueError, match="max_steps: expected an integer >= 0"):
                 recall(QUERY, MEMORIES, max_steps=steps, **MODERN)
+
+    def test_tolerance(self):
+        for tol in (-1.0, float("nan")):
+            with pytest.raises(ValueError, match="tol: expected a finite number >= 0"):
+                recall(QUERY, MEMORIES, max_steps=2, tol=tol, **MODERN)
+        with pytest.raises(ValueError, match=r"tol: expected shape \[\]"):
+            recall(QUERY, MEMORIES, max_steps=2, tol=jnp.ones(3), **MODERN)
 
     def test_shapes(self):
         with pytest.raises(ValueError, match="query: expected shape"):

@@ -1,6 +1,7 @@
 """Single-shot retrieval: reference outputs, guarantees, masks, transformations, edges, errors."""
 
 import functools
+import gc
 
 import jax
 import jax.numpy as jnp
@@ -139,15 +140,44 @@ def test_masked_memories_change_nothing(pair, normalize):
     expected = retrieve(QUERY, MEMORIES, VALUES, **flags)
     there = np.array([1, 2, 4, 5, 6, 8, 9, 10, 12])
     mask = np.isin(np.arange(13), there)
-    # padding that would be the best match, and padding of zeros
+    # padding that would be the best match, padding of zeros, and padding of NaN
     bank, values = np.zeros((13, 6), np.float32), np.full((13, 3), 1e3, np.float32)
     bank[0], bank[3], bank[there], values[there] = QUERY[0], QUERY[1], MEMORIES, VALUES
+    bank[11], values[11] = np.nan, np.nan
     result = jax.tree.map(np.asarray, retrieve(QUERY, bank, values, mask=mask, **flags))
     np.testing.assert_allclose(result.output, expected.output, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(result.weights[:, there], expected.weights, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(result.scores[:, there], expected.scores, rtol=1e-5, atol=1e-6)
     assert (result.weights[:, ~mask] == 0).all()
     assert (result.scores[:, ~mask] == -np.inf).all()
+
+
+@EVERY_PAIR
+def test_nan_reaches_the_output(pair):
+    similarity, separation = PAIRS[pair]
+    if similarity is sim.hamming:  # NaN is one more difference
+        similarity = sim.bipolar_hamming
+    query, memories = QUERY.copy(), MEMORIES.copy()
+    query[2, 1], memories[5, 0] = np.nan, np.nan
+    options = {"similarity": similarity, "separation": separation}
+    assert np.isnan(retrieve(QUERY, memories, VALUES, **options).output).all()
+    output = np.asarray(retrieve(query, MEMORIES, VALUES, **options).output)
+    np.testing.assert_array_equal(np.isnan(output).all(-1), np.arange(4) == 2)
+
+
+def test_what_is_made_of_a_function_compiles_once():
+    traces = []
+
+    def encoder(x):
+        traces.append(1)
+        return x
+
+    for _ in range(3):
+        similarity = sim.embedded(sim.manhattan, encoder)
+        retrieve(QUERY, MEMORIES, similarity=similarity, separation=sep.softmax(2.0))
+        del similarity
+        gc.collect()
+    assert len(traces) == 1
 
 
 @EVERY_PAIR

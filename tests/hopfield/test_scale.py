@@ -165,6 +165,57 @@ def test_gradient_of_what_the_similarity_closes_over(transform):
     np.testing.assert_allclose(ours, jax.jit(jax.grad(dense_loss))(factor), atol=1e-4, rtol=1e-4)
 
 
+def test_nan_reaches_the_output_unless_it_is_masked(mask):
+    query, memories, projection = data()
+    options = {"similarity": similarity.dot_product, "beta": 0.7, "block_size": 8, "mask": mask}
+    query, absent = query.at[2, 0].set(jnp.nan), 1
+    memories, projection = (x.at[absent].set(jnp.nan) for x in (memories, projection))
+    output = np.asarray(retrieve_blocked(query, memories, projection, **options))
+    np.testing.assert_array_equal(np.isnan(output).all(-1), np.arange(5) == 2)
+    assert np.isfinite(np.delete(output, 2, axis=0)).all()
+    logsumexp = logsumexp_blocked(query, memories, **options)
+    np.testing.assert_array_equal(np.isnan(logsumexp), np.arange(5) == 2)
+    memories = memories.at[2, 1].set(jnp.nan)
+    assert np.isnan(retrieve_blocked(query, memories, projection, **options)).all()
+
+
+def test_whole_numbers_have_no_gradient():
+    generator = np.random.default_rng(2)
+    query = to_device(generator.choice([-1.0, 1.0], (5, D)), np.float32)
+    bits = to_device(generator.choice([-1, 1], (N, D)), np.int8)
+
+    def loss(retrieval, query, memories, beta):
+        return jnp.sum(jnp.sin(retrieval(query, memories, beta)))
+
+    def blocked(query, memories, beta):
+        return retrieve_blocked(
+            query, memories, similarity=similarity.bipolar_hamming, beta=beta, block_size=8
+        )
+
+    def whole(query, memories, beta):
+        scores = similarity.bipolar_hamming(query, memories)
+        return jax.nn.softmax(beta * scores, axis=-1) @ memories.astype(jnp.float32)
+
+    got, expected = (
+        jax.jit(jax.grad(functools.partial(loss, each), argnums=(0, 2)))(query, bits, 0.7)
+        for each in (blocked, whole)
+    )
+    np.testing.assert_allclose(got[0], expected[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got[1], expected[1], rtol=1e-4)
+    of_beta = jax.jit(jax.grad(functools.partial(loss, blocked), argnums=2))
+    np.testing.assert_allclose(of_beta(query.astype(jnp.int8), bits, 0.7), expected[1], rtol=1e-4)
+
+
+def test_similarity_may_be_wider_than_the_patterns(x64):
+    query, memories, projection = data()
+    factor = to_device(np.random.default_rng(4).normal(size=(D, 2)))
+    score = similarity.mahalanobis(factor)
+    got = retrieve_blocked(query, memories, projection, similarity=score, beta=0.7, block_size=8)
+    expected = retrieve(query, memories, projection, similarity=score, separation=softmax(0.7))
+    assert got.dtype == expected.output.dtype == jnp.float32
+    np.testing.assert_allclose(got, expected.output, rtol=1e-5)
+
+
 def test_similarity_may_close_over_known_integers():
     query, memories, _ = data()
     order = jnp.arange(D)[::-1]
@@ -399,6 +450,7 @@ def test_lowers_for_every_platform():
         ({"mask": jnp.ones(N + 1, bool)}, "mask"),
         ({"beta": -1.0}, "beta"),
         ({"beta": float("nan")}, "beta"),
+        ({"beta": jnp.ones(3)}, "beta"),
         ({"block_size": 0}, "block_size"),
         ({"block_size": 2.5}, "block_size"),
         ({"query": jnp.ones((2, D), jnp.int32)}, "query"),

@@ -82,6 +82,19 @@ def test_oracle(name):
 
 
 @EVERY
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nan_weighs_nan(name, sign):
+    function, _ = ORACLES[name]
+    scores = SCORES.copy()
+    scores[1, 4] = np.copysign(np.nan, sign)
+    weights = np.asarray(function(scores))
+    assert np.isnan(weights[1, 4])
+    if name in COMPARING and "top_k" not in name:
+        assert np.isnan(weights[1]).all()
+    assert np.isfinite(np.delete(weights, 1, axis=0)).all()
+
+
+@EVERY
 def test_leading_axes_one_score_and_no_query(name):
     function, _ = ORACLES[name]
     whole = np.asarray(function(SCORES.reshape(2, 2, 7)))
@@ -346,6 +359,15 @@ class TestErrors:
     def test_ties(self):
         with pytest.raises(ValueError, match="did you mean 'average'"):
             s.maximum(ties="averag")
+
+    @pytest.mark.parametrize(
+        "factory", [s.softmax, s.exponential, s.sparsemax, s.entmax15, s.threshold]
+    )
+    def test_one_parameter_per_query(self, factory):
+        name = "theta" if factory is s.threshold else "beta"
+        expected = rf"{name}: expected a shape that broadcasts to \[\], got float32\[3\]"
+        with pytest.raises(ValueError, match=expected):
+            factory(jnp.ones(3))(jnp.ones(4))
 
     @EVERY
     def test_scores(self, name):

@@ -1,5 +1,8 @@
 """Similarities against scipy, scikit-learn and brute force; their invariances, edges and errors."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,7 @@ from sklearn.metrics import pairwise as sklearn_pairwise
 
 from jaxlab.hopfield import _pairwise
 from jaxlab.hopfield import similarity as s
+from jaxlab.hopfield.separation import softmax, top_k
 from tests.helpers import to_device
 
 FACTOR = np.random.default_rng(5).normal(size=(19, 4)).astype(np.float32)
@@ -114,6 +118,28 @@ def test_oracle(name):
     function, oracle = ORACLES[name]
     expected = oracle(QUERY.astype(float), MEMORIES.astype(float))
     np.testing.assert_allclose(function(QUERY, MEMORIES), expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_nan_scores_nan(name):
+    function, _ = ORACLES[name]
+    query, memories = QUERY.copy(), MEMORIES.copy()
+    memories[3, 0] = np.nan
+    assert np.isnan(np.asarray(function(query, memories))[:, 3]).all()
+    query[1, 18] = np.nan
+    scores = np.asarray(function(query, MEMORIES))
+    np.testing.assert_array_equal(np.isnan(scores).all(-1), np.arange(5) == 1)
+    assert np.isfinite(np.delete(scores, 1, axis=0)).all()
+
+
+def test_nan_is_no_symbol_of_an_alphabet():
+    pattern = jnp.array([1.0, jnp.nan, 2.0])
+    assert s.hamming(pattern, pattern[None]).tolist() == [-1.0]
+
+
+def test_a_distance_that_overflows_is_not_the_shortest():
+    query, memories = np.float32([1e20, 2e20]), np.float32([[5e20, 9e20], [1e20, 2e20]])
+    assert np.isnan(s.euclidean(query, memories)).all()
 
 
 @EVERY
@@ -329,7 +355,7 @@ def test_sums_of_zero_normalise_to_zero():
 grid = st.lists(st.integers(0, 7), min_size=18, max_size=18).map(
     lambda values: np.asarray(values, np.float32).reshape(6, 3)
 )
-scales = st.sampled_from([2.0**-10, 0.25, 3.0, 1000.0])
+scales = st.sampled_from([1e-25, 2.0**-10, 0.25, 3.0, 1000.0, 1e20])
 
 
 @given(grid, st.permutations(range(5)))
@@ -386,6 +412,27 @@ def test_factories_remember_equal_parameters():
     assert s.embedded(s.manhattan, jnp.tanh) is s.embedded(s.manhattan, encoder=jnp.tanh)
 
 
+def test_factories_keep_nothing_that_is_not_in_use():
+    array = jnp.ones((3, 1))
+    made = [
+        s.reciprocal(s.mahalanobis(array)),
+        s.embedded(s.manhattan, lambda x, shift=array: x + shift),
+        top_k(2, softmax(array)),
+    ]
+    kept = weakref.ref(array)
+    del array, made
+    gc.collect()
+    assert kept() is None
+
+
+def test_factories_check_what_equals_an_earlier_argument(bad_input):
+    first = top_k(1, softmax(1.0))
+    for equal in (True, 1.0):
+        with pytest.raises(ValueError, match="k: expected an integer >= 1"):
+            top_k(equal, softmax(1.0))
+    assert top_k(1, softmax(1.0)) is first
+
+
 @EVERY
 def test_declared_range_holds(name):
     function, _ = ORACLES[name]
@@ -429,14 +476,6 @@ def test_tiles_that_do_not_divide_the_sizes(queries, memories, features, combine
     if combine is jnp.maximum:
         sign = sign * (terms == terms.max(-1, keepdims=True))
     np.testing.assert_allclose(got, sign.sum(0), atol=1e-5)
-
-
-@EVERY
-def test_lowers_for_every_platform(name):
-    function, _ = ORACLES[name]
-    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((5, 19), (37, 19))]
-    exported = jax.export.export(jax.jit(function), platforms=("cpu", "cuda", "tpu"))(*shapes)
-    assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
 
 
 @pytest.mark.usefixtures("bad_input")

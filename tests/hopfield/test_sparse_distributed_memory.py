@@ -45,6 +45,9 @@ def test_write_and_read_equal_loops():
     np.testing.assert_array_equal(after.counters, counters)
     query = flip_bits(KEY, address, 0.2)
     reading = sdm_read(after, query, radius=5)
+    for unsigned in (np.uint8(5), jnp.uint32(5)):
+        again = sdm_read(after, query, radius=unsigned)
+        np.testing.assert_array_equal(again.active, reading.active)
     for b in range(6):
         active = [k for k in range(200) if np.sum(locations[k] != np.asarray(query[b])) <= 5]
         field = counters[active].sum(0)
@@ -166,6 +169,10 @@ def test_bad_input():
         sdm_init(KEY, 0, 4)
     with pytest.raises(ValueError, match="value_dim: expected an integer >= 1"):
         sdm_init(KEY, 4, 4, value_dim=0)
+    with pytest.raises(ValueError, match=r"query: expected entries −1 and \+1, not booleans"):
+        sdm_read(state, address > 0, radius=5)
+    with pytest.raises(ValueError, match=r"value: expected entries −1 and \+1, not booleans"):
+        sdm_write(state, address, value > 0, radius=5)
     for radius in (-1, float("nan")):
         with pytest.raises(ValueError, match="radius: expected a finite number >= 0"):
             sdm_read(state, address, radius=radius)

@@ -55,6 +55,23 @@ def test_equals_sorting(name, block_size):
     assert found.indices.dtype == jnp.int32
 
 
+@pytest.mark.parametrize("name", sorted(set(SIMILARITIES) - {"hamming"}))
+def test_nan_comes_first(name):
+    query, memories = whole_numbers()
+    memories[[4, 20], 1], query[2, 0] = np.nan, np.nan
+    mask = np.arange(N) % 3 != 1  # memory 4 is not there
+    score = SIMILARITIES[name]
+    found = top_k_memories(query, memories, k=6, similarity=score, block_size=8, mask=mask)
+    others = np.arange(6) != 2
+    scores = np.where(np.isnan(memories).any(-1), np.inf, score(query, memories))
+    scores, indices = by_sorting(scores[others], 6, mask)
+    np.testing.assert_array_equal(np.asarray(found.indices)[others], indices)
+    assert (indices[:, 0] == 20).all()
+    assert np.isnan(np.asarray(found.scores)[others, 0]).all()
+    np.testing.assert_allclose(np.asarray(found.scores)[others, 1:], scores[:, 1:], atol=1e-6)
+    assert np.isnan(found.scores[2]).all()
+
+
 @hypothesis.given(seed=st.integers(0, 2**31 - 1), present=st.integers(0, N))
 def test_masked_memories_are_never_found(seed, present):
     query, memories = whole_numbers(seed)

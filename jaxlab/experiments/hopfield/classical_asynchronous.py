@@ -52,7 +52,7 @@ def recall_summary(
     learn = {"Hebb": hebbian_weights, "Storkey": storkey_weights}[rule]
     weights = learn(patterns, mask=stored)
     query = flip_bits(of_flips, target, flip)
-    found = asynchronous_recall(of_order, query, weights, max_sweeps)
+    found = asynchronous_recall(of_order, query, weights, max_sweeps=max_sweeps)
     step = synchronous_recall(query, weights, max_steps=1).output
     rise = jnp.diff(found.energies, axis=-1) / jnp.abs(found.energies[..., :1])
     return {
