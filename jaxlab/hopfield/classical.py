@@ -125,7 +125,6 @@ def asynchronous_recall(
     key: Key[Array, ""],
     query: Real[Array, "*b d"],
     weights: Float[Array, "d d"],
-    *,
     max_sweeps: int,
 ) -> AsynchronousRecall:
     """One neuron after the other, in a fresh random order every sweep, until a sweep flips none.
