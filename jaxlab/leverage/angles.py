@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float
 
 from jaxlab.checks import require
 from jaxlab.leverage._inputs import check_matrix
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.decomposition import orthonormal_basis
 
 __all__ = ["principal_angles"]
@@ -60,11 +60,10 @@ def principal_angles(
 
 @functools.partial(jax.jit, static_argnames=("size",))
 def _angles(x: Array, y: Array, rank: Array, size: int) -> Array:
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
-    common = product(x.T, y)
+    common = matmul(x.T, y)
     cosines = jnp.linalg.svd(common, full_matrices=False, compute_uv=False)
     # with full matrices, room for m x m numbers is taken even where no vectors are asked for
-    residual = jnp.linalg.svd(y - product(x, common), full_matrices=False, compute_uv=False)
+    residual = jnp.linalg.svd(y - matmul(x, common), full_matrices=False, compute_uv=False)
     # columns of zeros stand for dependent directions: their zeros are no sines
     order = rank - 1 - jnp.arange(residual.shape[0])
     sines = jnp.where(order >= 0, residual[jnp.maximum(order, 0)], 1)

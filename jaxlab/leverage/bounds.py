@@ -1,16 +1,15 @@
 """What leverage scores say of angles: deficit, bounds on sines and tangents, number of columns."""
 
-import functools
 import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_scalar, check_shape, require
 from jaxlab.leverage._inputs import check_rank, subset_mask
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.decomposition import orthonormal_basis
 from jaxlab.leverage.types import SVD, AngleBounds
 
@@ -152,7 +151,6 @@ def _angle_bounds(decomposition: SVD, mask: Array, columns_mask: Array) -> Angle
     """All in the coordinates of ``U``, where ``A`` is ``Σ Vᵀ`` and ``U_R`` unit vectors."""
     _, s, vt, rank = decomposition
     n = vt.shape[1]
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     alive = jnp.arange(s.shape[0]) < rank
     chosen = mask & alive
     inverse = jnp.where(alive, 1 / jnp.where(alive, s, 1), 0)
@@ -163,7 +161,7 @@ def _angle_bounds(decomposition: SVD, mask: Array, columns_mask: Array) -> Angle
     inside = jnp.where(columns_mask, vt, 0)
     outside = jnp.where(columns_mask, 0, vt)
     both = jnp.stack(
-        [product(chosen[:, None] * one, (chosen[:, None] * one).T) for one in (inside, outside)]
+        [matmul(chosen[:, None] * one, (chosen[:, None] * one).T) for one in (inside, outside)]
     )
     # eigenvalues μ and 1 − μ from a matrix each: neither loses digits where the other is near 1
     beyond = jnp.stack([jnp.diag(jnp.where(chosen, 0, value)) for value in (2.0, -1.0)])
@@ -177,9 +175,9 @@ def _angle_bounds(decomposition: SVD, mask: Array, columns_mask: Array) -> Angle
     ratio = largest_other / smallest
 
     basis, _ = orthonormal_basis(s[:, None] * inside)
-    missed = jnp.diag(chosen.astype(s.dtype)) - product(basis, jnp.where(chosen, basis.T, 0))
+    missed = jnp.diag(chosen.astype(s.dtype)) - matmul(basis, jnp.where(chosen, basis.T, 0))
     sum_sin2 = jnp.sum(jnp.where(chosen, missed * missed, 0))
-    remainder = product(s[:, None] * outside, outside.T) * jnp.where(chosen, inverse, 0)
+    remainder = matmul(s[:, None] * outside, outside.T) * jnp.where(chosen, inverse, 0)
     norms = jnp.linalg.norm(
         jnp.stack([s[:, None] * outside, inverse[:, None] * outside]), 2, (1, 2)
     )

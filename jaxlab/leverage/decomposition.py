@@ -11,11 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.types import SVD
 
 __all__ = ["METHODS", "orthonormal_basis", "randomized_svd", "relative_gap", "svd"]
@@ -251,19 +251,18 @@ def _thin_jvp(method: str, primals: tuple[Array], tangents: tuple[Array]) -> Any
     """Vectors of equal singular values do not turn into each other, which would be a NaN."""
     (a,), (da,) = primals, tangents
     u, s, vt = _thin(a, method)
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     eps = jnp.finfo(s.dtype).eps
     positive = s > max(a.shape) * eps * s[0]
     inverse = jnp.where(positive, 1 / jnp.where(positive, s, 1), 0)
-    turned = product(product(u.T, da), vt.T)
+    turned = matmul(matmul(u.T, da), vt.T)
     apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
     distinct = jnp.abs(apart) > jnp.sqrt(eps) * s[0] * s[0]
     weight = jnp.where(distinct, 1 / jnp.where(distinct, apart, 1), 0)
     left = weight * (turned * s[None, :] + s[:, None] * turned.T)
     right = weight * (s[:, None] * turned + turned.T * s[None, :])
-    towards_u, towards_v = product(da, vt.T * inverse), product(da.T, u * inverse)
-    du = product(u, left) + towards_u - product(u, product(u.T, towards_u))
-    dv = product(vt.T, right) + towards_v - product(vt.T, product(vt, towards_v))
+    towards_u, towards_v = matmul(da, vt.T * inverse), matmul(da.T, u * inverse)
+    du = matmul(u, left) + towards_u - matmul(u, matmul(u.T, towards_u))
+    dv = matmul(vt.T, right) + towards_v - matmul(vt.T, matmul(vt, towards_v))
     return (u, s, vt), (du, jnp.diagonal(turned), dv.T)
 
 
@@ -275,10 +274,10 @@ def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:
     if method == "qr":
         q, r = jnp.linalg.qr(a)
         u, s, vt = jnp.linalg.svd(r, full_matrices=False)
-        return jnp.matmul(q, u, precision=Precision.HIGHEST), s, vt
-    _, vectors = jnp.linalg.eigh(jnp.matmul(a.T, a, precision=Precision.HIGHEST))
+        return matmul(q, u), s, vt
+    _, vectors = jnp.linalg.eigh(matmul(a.T, a))
     v = vectors[:, ::-1]
-    av = jnp.matmul(a, v, precision=Precision.HIGHEST)
+    av = matmul(a, v)
     # the norms of A v lose far less than the roots of the eigenvalues, but may swap ties
     s = jnp.linalg.norm(av, axis=0)
     order = jnp.argsort(-s, stable=True)
@@ -289,16 +288,15 @@ def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:
 @functools.partial(jax.jit, static_argnames=("rank", "width", "power_iters"))
 def _randomized(key: Array, a: Array, rtol: Any, rank: int, width: int, power_iters: int) -> SVD:
     rtol = default_rtol(a.shape, a.dtype, "exact") if rtol is None else rtol
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
 
     def iterate(_: Array, y: Array) -> Array:
         q = jnp.linalg.qr(y)[0]
-        return product(a, jnp.linalg.qr(product(a.T, q))[0])
+        return matmul(a, jnp.linalg.qr(matmul(a.T, q))[0])
 
-    y = product(a, jax.random.normal(key, (a.shape[1], width), a.dtype))
+    y = matmul(a, jax.random.normal(key, (a.shape[1], width), a.dtype))
     q = jnp.linalg.qr(jax.lax.fori_loop(0, power_iters, iterate, y))[0]
-    u, s, vt = jnp.linalg.svd(product(q.T, a), full_matrices=False)
-    return truncated(product(q, u[:, :rank]), s[:rank], vt[:rank], rtol)
+    u, s, vt = jnp.linalg.svd(matmul(q.T, a), full_matrices=False)
+    return truncated(matmul(q, u[:, :rank]), s[:rank], vt[:rank], rtol)
 
 
 @jax.jit
@@ -326,7 +324,6 @@ def _basis(x: Array, rtol: Any) -> tuple[Array, Array]:
 @_basis.defjvp
 def _basis_jvp(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> Any:
     u, s, vt, rank = decompose(*primals, "qr", None)
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
-    lifted = product(tangents[0], vt.T / jnp.where(s > 0, s, 1))
-    du = lifted - product(u, product(u.T, lifted))
+    lifted = matmul(tangents[0], vt.T / jnp.where(s > 0, s, 1))
+    du = lifted - matmul(u, matmul(u.T, lifted))
     return (u, rank), (du, np.zeros(rank.shape, jax.dtypes.float0))

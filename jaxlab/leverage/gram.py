@@ -4,12 +4,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, require
 from jaxlab.leverage._inputs import check_matrix
+from jaxlab.leverage._pairs import matmul
 
 __all__ = ["gram", "gram_sharded", "tsqr"]
 
@@ -138,7 +138,7 @@ def _spread(a: Array, mesh: Mesh, axis_name: str) -> Array:
 
 @functools.partial(jax.jit, static_argnames=("axis_name",))
 def _gram(a: Array, b: Array, axis_name: str | None) -> Array:
-    product = jnp.matmul(a.T, b, precision=Precision.HIGHEST)
+    product = matmul(a.T, b)
     return product if axis_name is None else jax.lax.psum(product, axis_name)
 
 
@@ -161,7 +161,7 @@ def _tsqr(a: Array, axis_name: str | None) -> tuple[Array, Array]:
         stacked = jax.lax.psum(stacked.at[mine].set(r), axis_name)
         joined, r = jnp.linalg.qr(stacked.reshape(-1, r.shape[1]))
         block = jax.lax.dynamic_slice_in_dim(joined, mine * height, height)
-        q = jnp.matmul(q, block, precision=Precision.HIGHEST)
+        q = matmul(q, block)
     signs = jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(r.dtype)
     return q * signs, r * signs[:, None]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.leverage._inputs import check_matrix
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.types import Moments
 
 __all__ = ["moments_init", "moments_merge", "moments_psum", "moments_update"]
@@ -194,7 +194,7 @@ def _update(state: Moments, a: Array, b: Array, mask: Array | None) -> Moments:
     left = jnp.sum(rows, axis=0) / size
     rows = jnp.where(mask[:, None], rows - left, 0)
     mean = rough + left
-    scatter = jnp.matmul(rows.T, rows, precision=Precision.HIGHEST)
+    scatter = matmul(rows.T, rows)
     batch = Moments(count, mean[:n], mean[n:], scatter[:n, :n], scatter[n:, n:], scatter[:n, n:])
     return _merge(state, batch)
 

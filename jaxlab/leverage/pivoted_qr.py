@@ -4,11 +4,11 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import check_integer, require
 from jaxlab.leverage._inputs import check_matrix
+from jaxlab.leverage._pairs import matmul
 
 __all__ = ["pivoted_qr"]
 
@@ -58,13 +58,12 @@ def pivoted_qr(
 def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
     m, n = a.shape
     eps = jnp.finfo(a.dtype).eps
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     # so that squares neither overflow nor vanish
     scale = jnp.max(jnp.abs(a))
     a = a / jnp.where(scale > 0, scale, 1)
 
     def squares(q: Array, r: Array) -> Array:
-        residual = a - product(q, r)
+        residual = a - matmul(q, r)
         return jnp.sum(residual * residual, axis=0)
 
     exact = jnp.sum(a * a, axis=0)
@@ -73,14 +72,14 @@ def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
     def step(t: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         q, r, pivots, norms, reference, free = state
         pivot = jnp.argmax(jnp.where(free, norms, -1)).astype(jnp.int32)
-        column = a[:, pivot] - product(q, r[:, pivot])
-        column = column - product(q, product(column, q))
+        column = a[:, pivot] - matmul(q, r[:, pivot])
+        column = column - matmul(q, matmul(column, q))
         length = jnp.linalg.norm(column)
         fits = length * length > negligible
         unit = jnp.where(fits, column / jnp.where(fits, length, 1), 0)
         free = free.at[pivot].set(False)
         # earlier pivots lie in the span already: what remains of them is rounding
-        row = jnp.where(free, product(unit, a), 0).at[pivot].set(jnp.where(fits, length, 0))
+        row = jnp.where(free, matmul(unit, a), 0).at[pivot].set(jnp.where(fits, length, 0))
         q, r = q.at[:, t].set(unit), r.at[t].set(row)
         norms = jnp.maximum(norms - row * row, 0)
         stale = free & (norms < jnp.sqrt(eps) * reference) & (reference > negligible)

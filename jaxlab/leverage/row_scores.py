@@ -5,11 +5,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.leverage._inputs import check_matrix
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.decomposition import decompose, orthonormal_basis
 from jaxlab.leverage.scores import row_squares
 
@@ -87,7 +87,6 @@ def row_leverage_scores(
 @functools.partial(jax.jit, static_argnames=("size", "projections"))
 def _sketched(key: Array, a: Array, size: int, projections: int) -> Array:
     m, n = a.shape
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     key_rows, key_signs, key_project = jax.random.split(key, 3)
     height = size // BLOCKS
     rows = jax.random.randint(key_rows, (BLOCKS, m), 0, height)
@@ -103,7 +102,7 @@ def _sketched(key: Array, a: Array, size: int, projections: int) -> Array:
     whiten = vt.T / jnp.where(s > 0, s, 1)
     if projections < n:
         gaussian = jax.random.normal(key_project, (whiten.shape[1], projections), a.dtype)
-        whiten = product(whiten, gaussian) / math.sqrt(projections)
-    whitened = product(a, whiten)
+        whiten = matmul(whiten, gaussian) / math.sqrt(projections)
+    whitened = matmul(a, whiten)
     # E W⁻¹ = I / (1 − n/s) of the sketched Gram matrix W, up to lower order
     return jnp.clip((1 - n / size) * jnp.sum(whitened * whitened, axis=1), 0, 1)

@@ -14,11 +14,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.lax import Precision
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.decomposition import (
     METHODS,
     decompose,
@@ -273,16 +273,15 @@ def _diagonal_jvp(method: str, primals: Any, tangents: Any) -> Any:
     a, mask, rtol = primals
     da = tangents[0]
     u, s, vt, rank = decompose(a, rtol, method, None)
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     chosen = (mask & (s > 0)).astype(s.dtype)
     # column r: how v_r turns, towards the other vectors and towards the null space
-    turned = product(product(u.T, da), vt.T)
+    turned = matmul(matmul(u.T, da), vt.T)
     across = (1 - chosen)[:, None] * chosen[None, :] * (s > 0)[:, None]
     apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
     across = jnp.where(apart != 0, across / jnp.where(apart != 0, apart, 1), 0)
-    within = product(vt.T, across * (s[:, None] * turned + s[None, :] * turned.T))
-    towards = product(da.T, u * (chosen / jnp.where(s > 0, s, 1)))
-    outside = towards - product(vt.T, product(vt, towards))
+    within = matmul(vt.T, across * (s[:, None] * turned + s[None, :] * turned.T))
+    towards = matmul(da.T, u * (chosen / jnp.where(s > 0, s, 1)))
+    outside = towards - matmul(vt.T, matmul(vt, towards))
     dscores = 2 * jnp.sum(vt.T * chosen * (within + outside), axis=1)
     scores = jnp.sum(vt * vt * chosen[:, None], axis=0)
     return (scores, rank), (dscores, _no_tangent(rank))
@@ -304,11 +303,10 @@ def _ridge_jvp(method: str, primals: Any, tangents: Any) -> Any:
     """``d(G (G + λ)⁻¹) = λ (G + λ)⁻¹ dG (G + λ)⁻¹ − dλ G (G + λ)⁻²``: no differences of ``σ``."""
     (a, lam), (da, dlam) = primals, tangents
     u, s, vt, _ = decompose(a, None, method, None)
-    product = functools.partial(jnp.matmul, precision=Precision.HIGHEST)
     kept = _shrunk(s, lam)
     inverse = jnp.where(s > 0, kept / jnp.where(s > 0, s, 1), 0)
-    solved = product(u * inverse, vt)  # A (G + λ)⁻¹
-    faded = da - product(product(da, vt.T) * kept, vt)  # dA λ (G + λ)⁻¹
+    solved = matmul(u * inverse, vt)  # A (G + λ)⁻¹
+    faded = da - matmul(matmul(da, vt.T) * kept, vt)  # dA λ (G + λ)⁻¹
     dscores = 2 * jnp.sum(solved * faded, axis=0)
     dscores -= dlam * jnp.sum(vt * vt * (inverse * inverse)[:, None], axis=0)
     return jnp.sum(vt * vt * kept[:, None], axis=0), dscores

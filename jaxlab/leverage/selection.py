@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.lax import Precision
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import (
@@ -20,6 +19,7 @@ from jaxlab.checks import (
     require,
 )
 from jaxlab.leverage._inputs import check_columns, check_matrix
+from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.types import SVD, Selection
 
 __all__ = ["sample_columns", "select_columns", "select_singular_subset"]
@@ -217,7 +217,7 @@ def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Ar
 @functools.partial(jax.jit, static_argnames=("k",))
 def _singular_subset(decomposition: SVD, b: Array, rtol: Any, k: int) -> tuple[Array, Array]:
     s = decomposition.s
-    carried = jnp.matmul(decomposition.u.T, b, precision=Precision.HIGHEST)
+    carried = matmul(decomposition.u.T, b)
     energies = jnp.sum(carried * carried, axis=1)
     considered = s > (0 if rtol is None else rtol * s[0])
     subset = jax.lax.top_k(jnp.where(considered, energies, -jnp.inf), k)[1]
