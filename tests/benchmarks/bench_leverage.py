@@ -119,7 +119,10 @@ class TestTwentyColumns:
             return leverage.select_columns(leverage.leverage_scores(decomposition, 20), c=20)
 
         found = time_jaxlab(benchmark, select, jnp.asarray(matrix(100_000, 784, 0)), **COLUMNS)
-        assert int(found.count) == 20
+        # leading vectors of a spectrum that falls slowly are found roughly, and so are their scores
+        _, vectors = np.linalg.eigh(matrix(100_000, 784, 0).T @ matrix(100_000, 784, 0))
+        exact = (vectors[:, -20:] ** 2).sum(axis=1)
+        assert exact[np.asarray(found.indices)].sum() > 0.9 * np.sort(exact)[-20:].sum()
 
     def test_sklearn(self, benchmark):
         from sklearn.utils.extmath import randomized_svd
@@ -308,7 +311,12 @@ class TestSparseCca:
             *map(jnp.asarray, views),
             **SPARSE,
         )
-        assert 0 < float(found.correlations[0]) <= 1
+        bases = [
+            np.linalg.qr((view - view.mean(axis=0))[:, columns].astype(np.float64))[0]
+            for view, columns in zip(views, (found.columns_a, found.columns_b), strict=True)
+        ]
+        expected = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+        np.testing.assert_allclose(found.correlations, expected, atol=1e-4)
 
     def test_our_pmd(self, benchmark, views):
         time_jaxlab(
