@@ -12,6 +12,8 @@ principal angles ``θ_i`` between the kept columns ``S`` and these vectors::
     ε(S) =  k − Σ_{j ∈ S} ℓ_j                    leverage deficit
     Σ_i sin² θ_i  ≤  σ_max(A_S̄)² ε(S) / min_{r ∈ R} σ_r²
 
+Matrices are float32 or float64, and nothing less precise.
+
 Statements that the docstrings call P1 to P10 are this library's own, each with a short proof and
 tested as a property; they are not theorems of the paper, whose constants may differ:
 

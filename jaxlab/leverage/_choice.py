@@ -24,11 +24,13 @@ __all__ = [
     "choose",
     "error_norm",
     "largest_sine",
+    "length",
     "mask_of",
     "outcome",
+    "rows_of",
+    "smaller_gram",
     "spectral_limit",
     "sum_limit",
-    "target_subset",
     "target_weights",
 ]
 
@@ -42,6 +44,9 @@ METHODS = (
     "local_search",
     "pivoted_qr",
 )
+
+#: what norms and squares of whole matrices may be off by, in units of the machine epsilon
+ROUNDING = 16
 
 
 class View(NamedTuple):
@@ -85,11 +90,6 @@ class Spectrum(NamedTuple):
     beyond: Any = 0.0
 
 
-def target_subset(s: Float[Array, " r"], z: Float[Array, "r p"], k: int) -> Int32[Array, " k"]:
-    """The ``k`` singular vectors that carry most of the target."""
-    return top(jnp.where(s > 0, jnp.sum(z * z, axis=1), -1), k)
-
-
 def target_weights(view: View, lam: Any) -> Float[Array, " n"]:
     """``‖a_j‖² ‖x_j‖²`` with ``x`` the ridge regression of the target on the columns."""
     damped = view.s**2 + lam * view.s[0] ** 2
@@ -108,12 +108,12 @@ def choose(
     factor: int,
     rounds: int,
     replace: bool,
-) -> tuple[Int32[Array, " c"], Array]:
-    """Columns, and how many of them were chosen by merit."""
+) -> tuple[Int32[Array, " c"], Array, Array]:
+    """Columns, how many of them were chosen by merit, and whether a search for them ended."""
     n = view.vt.shape[1]
-    directions = view.vt[subset]
+    directions = rows_of(view.vt, subset)
     scores = jnp.sum(directions**2, axis=0)
-    count = jnp.int32(c)
+    count, converged = jnp.int32(c), jnp.bool_(True)
     if method == "leverage":
         columns = top(scores, c)
     elif method == "weighted":
@@ -136,8 +136,13 @@ def choose(
             found = local_search_on_gram(
                 view.gram(None), view.cross(None), view.energy, columns, rounds=rounds
             )
-            columns = found.columns
-    return columns.astype(jnp.int32), count
+            columns, converged = found.columns, found.converged
+    return columns.astype(jnp.int32), count, converged
+
+
+def rows_of(matrix: Array, subset: Int32[Array, " k"]) -> Array:
+    """What belongs to the singular vectors of a subset: 0 for those that there are not."""
+    return matrix.at[subset].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
 def mask_of(columns: Int32[Array, " c"], n: int) -> Array:
@@ -153,20 +158,26 @@ def largest_sine(
 ) -> Float[Array, ""]:
     """P2 and P3: no singular vector of the subset is further from the span of the columns."""
     s, vt, root, beyond = spectrum
-    directions = jnp.where(there[:, None], vt[subset], 0)
-    values = jnp.where(there, s[subset], jnp.inf)
+    directions = jnp.where(there[:, None], rows_of(vt, subset), 0)
+    values = jnp.where(there, rows_of(s, subset), jnp.inf)
+    # rounding must not make a bound too small: so far is the decomposition from the matrix
+    slack = 4 * directions.shape[0] * jnp.finfo(s.dtype).eps
+    rounding = slack * s[0] / jnp.min(values)
     linear = error_norm(root, (directions / values[:, None]).T, chosen)
-    others = s.at[subset].set(jnp.where(there, 0, s[subset]))
+    counted = (subset[:, None] == jnp.arange(s.shape[0])) & there[:, None]
+    others = jnp.where(jnp.any(counted, axis=0), 0, s)
     largest = jnp.maximum(jnp.max(others), beyond)
     inside = jnp.where(chosen, directions, 0)
     absent = jnp.diag(jnp.where(there, 0, jnp.ones_like(values)))
     smallest = jnp.linalg.eigvalsh(matmul(inside, inside.T) + absent)[0]
-    # rounding must not make a bound too small: the eigenvalue is known up to so much
-    smallest = jnp.minimum(smallest, 1) - 4 * directions.shape[0] * jnp.finfo(s.dtype).eps
+    smallest = jnp.minimum(smallest, 1) - slack
     ratio = largest / jnp.min(values)
-    tangent2 = ratio**2 * (1 / jnp.where(smallest > 0, smallest, 1) - 1)
-    refined = jnp.where(smallest > 0, jnp.sqrt(tangent2 / (1 + tangent2)), 1)
-    return jnp.where(jnp.any(there), jnp.minimum(jnp.minimum(linear, refined), 1), 0)
+    inverse = 1 / jnp.where(smallest > 0, smallest, 1)
+    tangent2 = ratio**2 * (inverse - 1)
+    refined = jnp.sqrt(tangent2 / (1 + tangent2)) + rounding * jnp.sqrt(inverse)
+    refined = jnp.where(smallest > 0, refined, 1)
+    least = jnp.minimum(linear + rounding, refined)
+    return jnp.where(jnp.any(there), jnp.minimum(least, 1), 0)
 
 
 def error_norm(
@@ -181,46 +192,72 @@ def certified(
     spectrum: Spectrum,
     z: Float[Array, "k p"],
     energy: Float[Array, ""],
+    outside: Float[Array, ""],
     subset: Int32[Array, " k"],
     chosen: Bool[Array, " n"],
 ) -> Float[Array, ""]:
-    """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known; ``z`` is ``U_RᵀB``."""
-    inside = jnp.sum(z * z)
-    outside = jnp.sqrt(jnp.maximum(energy - inside, 0))
-    values = spectrum.s[subset]
+    """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known.
+
+    ``z`` is ``U_RᵀB`` and ``outside`` is ``‖B − U_R Z‖_F``.
+    """
+    values = rows_of(spectrum.s, subset)
     there = values > 0
-    x = matmul((spectrum.vt[subset] / jnp.where(there, values, 1)[:, None]).T, z)
+    x = matmul((rows_of(spectrum.vt, subset) / jnp.where(there, values, 1)[:, None]).T, z)
     error = matmul(spectrum.root, jnp.where(chosen[:, None], 0, x))
-    by_error = jnp.sqrt(jnp.sum(error * error))
-    by_angle = largest_sine(spectrum, subset, there, chosen) * jnp.sqrt(inside)
-    return jnp.minimum(outside + jnp.minimum(by_error, by_angle), jnp.sqrt(energy))
+    rounding = ROUNDING * jnp.finfo(z.dtype).eps
+    by_error = length(error) + rounding * spectrum.s[0] * length(x)
+    by_angle = largest_sine(spectrum, subset, there, chosen) * length(z)
+    total = jnp.sqrt(energy)
+    return jnp.minimum(outside + jnp.minimum(by_error, by_angle), total) + rounding * total
 
 
-def sum_limit(z: Float[Array, "r p"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
-    """The least ``‖B − P_C B‖_F`` for any ``c`` columns: ``‖P_C B‖_F² ≤ Σ_{i≤c} σ_i(Z)²``."""
-    small = matmul(z, z.T) if z.shape[0] <= z.shape[1] else matmul(z.T, z)
-    return spectral_limit(small, energy, c)
+def sum_limit(
+    z: Float[Array, "r p"], energy: Float[Array, ""], outside: Float[Array, ""], c: int
+) -> Float[Array, ""]:
+    """The least ``‖B − P_C B‖_F`` for any ``c`` columns: ``‖P_C B‖_F² ≤ Σ_{i≤c} σ_i(Z)²``.
+
+    ``z`` is ``UᵀB`` of all vectors and ``outside`` is ``‖B − U Z‖_F``.
+    """
+    beyond = jnp.linalg.svd(z, full_matrices=False, compute_uv=False)[c:]
+    rounding = ROUNDING * jnp.finfo(z.dtype).eps * jnp.sqrt(energy)
+    return jnp.maximum(jnp.sqrt(outside * outside + jnp.sum(beyond * beyond)) - rounding, 0)
 
 
 def spectral_limit(gram: Float[Array, "q q"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
-    """:func:`sum_limit` from ``ZᵀZ`` or ``BᵀB``, the latter where ``Z`` is not known in full."""
+    """:func:`sum_limit` from ``ZᵀZ`` or ``BᵀB``, the latter where ``Z`` is not known in full.
+
+    Squares are cheaper, and blind below ``√eps ‖B‖_F``.
+    """
     captured = jnp.sum(jnp.maximum(jnp.linalg.eigvalsh(gram)[::-1][:c], 0))
-    return jnp.sqrt(jnp.maximum(energy - captured, 0))
+    rounding = ROUNDING * jnp.finfo(gram.dtype).eps * energy
+    return jnp.sqrt(jnp.maximum(energy - captured - rounding, 0))
+
+
+def smaller_gram(z: Float[Array, "r p"]) -> Array:
+    """``ZᵀZ`` or ``ZZᵀ``, which have the same eigenvalues but for zeros."""
+    return matmul(z, z.T) if z.shape[0] <= z.shape[1] else matmul(z.T, z)
+
+
+def length(matrix: Float[Array, "m p"]) -> Float[Array, ""]:
+    """Frobenius norm."""
+    return jnp.sqrt(jnp.sum(matrix * matrix))
 
 
 def outcome(
     spectrum: Spectrum,
-    z: Float[Array, "r p"],
+    z: Float[Array, "k p"],
     energy: Float[Array, ""],
+    outside: Float[Array, ""],
     subset: Int32[Array, " k"],
     columns: Int32[Array, " c"],
     count: Int32[Array, ""],
+    converged: Bool[Array, ""],
     left: Float[Array, ""],
     lower_bound: Float[Array, ""],
 ) -> Gcss:
     """What there is to say of the columns, with ``left = ‖B − P_C B‖_F²``."""
     chosen = mask_of(columns, spectrum.vt.shape[1])
-    scores = jnp.sum(spectrum.vt[subset] ** 2, axis=0)
+    scores = jnp.sum(rows_of(spectrum.vt, subset) ** 2, axis=0)
     nothing = energy == 0
     return Gcss(
         columns,
@@ -228,9 +265,10 @@ def outcome(
         jnp.sqrt(left),
         jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, energy), 1)),
         jnp.sum(jnp.where(chosen, 0, scores)),
-        certified(spectrum, z[subset], energy, subset, chosen),
+        certified(spectrum, z, energy, outside, subset, chosen),
         lower_bound,
         subset,
+        converged,
     )
 
 

@@ -10,15 +10,21 @@ from jaxtyping import Array
 
 from jaxlab.checks import check_dtype, check_finite, concrete, require
 
-__all__ = ["check_columns", "check_matrix", "check_rank", "subset_mask"]
+__all__ = ["check_columns", "check_matrix", "check_precision", "check_rank", "subset_mask"]
 
 
 def check_matrix(argument: str, a: Any) -> None:
-    """Refuse what is no finite, non-empty matrix of floating-point numbers."""
+    """Refuse what is no finite, non-empty matrix of single or double precision."""
     require(np.ndim(a) == 2, argument, a, "a 2-D array")
     require(0 not in np.shape(a), argument, a, "a matrix that is not empty")
     check_dtype(argument, a, "floating")
+    check_precision(argument, getattr(a, "dtype", np.float64))
     check_finite(argument, a)
+
+
+def check_precision(argument: str, dtype: Any) -> None:
+    """Refuse a dtype in which there are no decompositions."""
+    require(np.dtype(dtype) in (np.float32, np.float64), argument, dtype, "float32 or float64")
 
 
 def check_columns(argument: str, c: int, n: int, *, what: str = "columns") -> None:
@@ -42,7 +48,7 @@ def check_rank(mask: Array, rank: Array, *, name: str = "subset") -> None:
 
 
 def subset_mask(subset: Any, size: int, *, name: str = "subset") -> Array:
-    """Mask of ``size`` singular vectors from indices, static or not, or from a mask."""
+    """Mask of ``size`` singular vectors from indices or a mask; traced indices beyond count not."""
     if not hasattr(subset, "dtype"):
         empty = isinstance(subset, Sequence) and len(subset) == 0
         subset = np.asarray(subset, np.int32 if empty else None)
@@ -64,4 +70,4 @@ def subset_mask(subset: Any, size: int, *, name: str = "subset") -> Array:
         mask = np.zeros(size, bool)
         mask[known] = True
         return jax.device_put(mask)
-    return jnp.zeros(size, bool).at[subset].set(True, mode="drop")
+    return jnp.any(subset[:, None] == jnp.arange(size), axis=0)

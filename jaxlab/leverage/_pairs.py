@@ -13,11 +13,15 @@ from jaxlab.leverage._inputs import check_matrix
 
 __all__ = [
     "Whitened",
+    "centred",
     "check_indices",
     "check_pair",
     "column_norms",
     "matmul",
+    "scaled",
     "top",
+    "unit_columns",
+    "varies",
     "whiten",
     "whiten_gram",
 ]
@@ -37,8 +41,8 @@ def check_pair(a: Any, b: Any) -> tuple[Array, Array]:
     return jnp.asarray(a, dtype), jnp.asarray(b, dtype)
 
 
-def check_indices(argument: str, indices: Any, n: int) -> Array:
-    """Refuse what are not indices of some of ``n`` columns."""
+def check_indices(argument: str, indices: Any, n: int, *, distinct: bool = False) -> Array:
+    """Refuse what are not indices of some of ``n`` columns, or not ``distinct`` ones."""
     if not isinstance(indices, jax.Array):
         indices = np.asarray(indices)
     fits = indices.ndim == 1 and indices.shape[0] >= 1
@@ -46,6 +50,8 @@ def check_indices(argument: str, indices: Any, n: int) -> Array:
     values = concrete(indices) if fits else None
     fits = fits and (values is None or bool(np.all((values >= 0) & (values < n))))
     require(fits, argument, indices, f"indices of columns from 0 to {n - 1}")
+    if distinct and values is not None:
+        require(np.unique(values).size == values.size, argument, values.tolist(), "no duplicates")
     return jnp.asarray(indices, jnp.int32)
 
 
@@ -54,6 +60,43 @@ def column_norms(matrix: Float[Array, "m n"]) -> Float[Array, " n"]:
     largest = jnp.max(jnp.abs(matrix), axis=0)
     scale = jnp.where(largest > 0, largest, 1)
     return scale * jnp.sqrt(jnp.sum((matrix / scale) ** 2, axis=0))
+
+
+def unit_columns(matrix: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    """Columns divided by their lengths; those of zeros stay."""
+    norms = column_norms(matrix)
+    return matrix / jnp.where(norms > 0, norms, 1)
+
+
+def scaled(matrix: Float[Array, "m n"]) -> tuple[Float[Array, "m n"], Float[Array, ""]]:
+    """The matrix divided by a power of two near its largest entry, so that squares are finite."""
+    least = jnp.finfo(matrix.dtype).tiny
+    exponent = jnp.frexp(jnp.maximum(jnp.max(jnp.abs(matrix)), least))[1] - 1
+    scale = jnp.ldexp(jnp.ones((), matrix.dtype), exponent)
+    return matrix / scale, scale
+
+
+def centred(
+    a: Float[Array, "m n"], mask: Bool[Array, " m"] | None = None
+) -> tuple[Float[Array, "m n"], Float[Array, " n"]]:
+    """Rows about their mean, 0 in columns that are constant up to rounding, and the mean."""
+    there = True if mask is None else mask[:, None]
+    rows = a.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1).astype(a.dtype)
+    rough = jnp.sum(jnp.where(there, a / rows, 0), axis=0)
+    a = jnp.where(there, a - rough, 0)
+    # the rough mean is off by rounding of large numbers; what it leaves is a small one
+    left = jnp.sum(a, axis=0) / rows
+    a = jnp.where(there, a - left, 0)
+    mean = rough + left
+    return jnp.where(varies(column_norms(a), mean, rows), a, 0), mean
+
+
+def varies(lengths: Float[Array, " n"], mean: Float[Array, " n"], rows: Any) -> Bool[Array, " n"]:
+    """Which columns, of these lengths about their means, are not constant but for rounding.
+
+    Others must be 0, because columns are taken at unit length, whatever their lengths.
+    """
+    return lengths > 4 * jnp.finfo(lengths.dtype).eps * jnp.sqrt(rows) * jnp.abs(mean)
 
 
 def top(scores: Float[Array, " n"], number: int) -> Array:

@@ -120,7 +120,8 @@ def columns_needed(k: int, eps: float, eta: float) -> int:
         The number of columns ``c``.
 
     Raises:
-        ValueError: ``k`` below 1, ``eps`` outside of (0, k), or ``eta`` not above 0.
+        ValueError: ``k`` below 1, ``eps`` outside of (0, k), or ``eta`` not above 0 or
+            so small that the number overflows.
 
     Cost:
         O(1), on the host.
@@ -136,8 +137,11 @@ def columns_needed(k: int, eps: float, eta: float) -> int:
     check_scalar("eps", eps, above=0)
     require(eps < k, "eps", eps, f"epsilon below k = {k}")
     check_scalar("eta", eta, above=0)
-    one = math.ceil((2 * k / eps) ** (1 / (1 + eta)) - 1)
-    other = math.ceil((2 * k / (eta * eps)) ** (1 / eta) - 1)
+    try:
+        one = math.ceil((2 * k / eps) ** (1 / (1 + eta)) - 1)
+        other = math.ceil((2 * k / (eta * eps)) ** (1 / eta) - 1)
+    except OverflowError:
+        require(False, "eta", eta, "a decay with which the number of columns is finite")
     return max(k, one, other)
 
 

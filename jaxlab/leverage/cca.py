@@ -11,6 +11,7 @@ from jaxlab.checks import check_bool, check_scalar
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import (
     Whitened,
+    centred,
     check_indices,
     check_pair,
     matmul,
@@ -42,13 +43,14 @@ def cca(
     simple; the loadings are constants to differentiation.
 
     Args:
-        a: first view, ``(m, n)``.
-        b: second view, ``(m, p)``.
+        a: first view, ``[m, n]``.
+        b: second view, ``[m, p]``.
         columns_a: the only columns of the first view to use; all by default.
         columns_b: the only columns of the second view to use; all by default.
         ridge: added to the diagonals of ``AᵀA`` and ``BᵀB``, in their units, at least 0.
         q: number of pairs, by default and at most the lesser number of columns; static.
-        center: subtract the mean of every column; static.
+        center: subtract the mean of every column, which makes those 0 that are constant up to
+            rounding; static.
 
     Returns:
         Correlations in [0, 1] (0 beyond the rank) and loadings of the columns used.
@@ -85,7 +87,7 @@ def cca(
 @functools.partial(jax.jit, static_argnames=("q", "center"))
 def _cca(a: Array, b: Array, ridge: Array, *, q: int, center: bool) -> Cca:
     if center:
-        a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+        a, b = centred(a)[0], centred(b)[0]
     return cca_on_columns(a, b, ridge, q=q)
 
 

@@ -10,6 +10,7 @@ from jaxlab.checks import check_finite, check_integer, check_shape, require
 from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage._pairs import matmul, top, whiten
 from jaxlab.leverage.decomposition import svd
+from jaxlab.leverage.gcss import check_decomposition
 from jaxlab.leverage.types import SVD, Cur
 
 __all__ = ["cur"]
@@ -31,12 +32,12 @@ def cur(
     leading singular vectors.
 
     Args:
-        a: the matrix, ``(m, n)``.
+        a: the matrix, ``[m, n]``.
         c: number of columns; static.
         r: number of rows; static.
         k: number of leading singular vectors, ``min(c, r, m, n)`` by default; static.
-        column_scores: others to choose columns by, ``(n,)``.
-        row_scores: others to choose rows by, ``(m,)``.
+        column_scores: others to choose columns by, ``[n]``.
+        row_scores: others to choose rows by, ``[m]``.
         decomposition: of A, where it is known.
 
     Returns:
@@ -44,7 +45,7 @@ def cur(
 
     Raises:
         ValueError: a matrix that is not 2-D, empty or not finite; ``c``, ``r`` or ``k`` out of
-            range; scores that do not fit.
+            range; scores or a decomposition that do not fit.
 
     Cost:
         The decomposition, where it is needed, and ``O(m n (c + r))``.
@@ -70,6 +71,7 @@ def cur(
             check_finite(f"{name}_scores", scores)
     if column_scores is None or row_scores is None:
         decomposition = svd(a) if decomposition is None else decomposition
+        check_decomposition(decomposition, a)
         most = decomposition.s.shape[0]
         require(k <= most, "k", k, f"at most the number of singular vectors, {most}")
     return _cur(jnp.asarray(a), column_scores, row_scores, decomposition, c, r, k)

@@ -11,11 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Float, Int32, Key
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
-from jaxlab.leverage._pairs import matmul
+from jaxlab.leverage._pairs import matmul, scaled
 from jaxlab.leverage.types import SVD
 
 __all__ = ["METHODS", "orthonormal_basis", "randomized_svd", "relative_gap", "svd"]
@@ -29,7 +29,7 @@ def svd(
     *,
     method: str = "auto",
     rank: int | None = None,
-    key: Array | None = None,
+    key: Key[Array, ""] | None = None,
     rtol: Any = None,
     oversample: int = 10,
     power_iters: int = 2,
@@ -91,7 +91,7 @@ def svd(
 
 
 def randomized_svd(
-    key: Array,
+    key: Key[Array, ""],
     a: Float[Array, "m n"],
     rank: int,
     *,
@@ -275,6 +275,7 @@ def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:
         q, r = jnp.linalg.qr(a)
         u, s, vt = jnp.linalg.svd(r, full_matrices=False)
         return matmul(q, u), s, vt
+    a, scale = scaled(a)
     _, vectors = jnp.linalg.eigh(matmul(a.T, a))
     v = vectors[:, ::-1]
     av = matmul(a, v)
@@ -282,7 +283,7 @@ def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:
     s = jnp.linalg.norm(av, axis=0)
     order = jnp.argsort(-s, stable=True)
     s = s[order]
-    return av[:, order] / jnp.where(s > 0, s, 1), s, v[:, order].T
+    return av[:, order] / jnp.where(s > 0, s, 1), scale * s, v[:, order].T
 
 
 @functools.partial(jax.jit, static_argnames=("rank", "width", "power_iters"))

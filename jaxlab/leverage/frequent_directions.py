@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
+from jaxlab.checks import check_dtype, check_integer, check_shape
+from jaxlab.leverage._inputs import check_matrix, check_precision, check_rank, subset_mask
 from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.scores import masked_squares
 from jaxlab.leverage.types import FrequentDirections
@@ -21,13 +21,13 @@ def fd_init(l: int, n: int, *, dtype: Any = jnp.float32) -> FrequentDirections: 
     Args:
         l: rows that are kept when the sketch is full, half of those it has; static.
         n: columns; static.
-        dtype: of the sketch; static.
+        dtype: of the sketch, float32 or float64; static.
 
     Returns:
         All zeros.
 
     Raises:
-        ValueError: sizes below 1, or a dtype that is not floating.
+        ValueError: sizes below 1, or another dtype.
 
     Cost:
         2 l n numbers.
@@ -38,7 +38,7 @@ def fd_init(l: int, n: int, *, dtype: Any = jnp.float32) -> FrequentDirections: 
     """
     check_integer("l", l, minimum=1)
     check_integer("n", n, minimum=1)
-    require(jnp.issubdtype(dtype, jnp.floating), "dtype", dtype, "a floating dtype")
+    check_precision("dtype", dtype)
     zero = jnp.zeros((), dtype)
     return FrequentDirections(jnp.zeros((2 * l, n), dtype), jnp.int32(0), zero, zero)
 

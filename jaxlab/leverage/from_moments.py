@@ -9,23 +9,25 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Key
 
 from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape
 from jaxlab.leverage._choice import (
+    ROUNDING,
     Spectrum,
     View,
     choose,
     outcome,
+    rows_of,
+    smaller_gram,
     spectral_limit,
-    sum_limit,
-    target_subset,
 )
-from jaxlab.leverage._inputs import check_columns
-from jaxlab.leverage._pairs import matmul, whiten_gram
+from jaxlab.leverage._inputs import check_columns, check_matrix
+from jaxlab.leverage._pairs import matmul, varies, whiten_gram
 from jaxlab.leverage.cca import cca_on_gram
 from jaxlab.leverage.gcss import check_method, check_subset
 from jaxlab.leverage.greedy import greedy_on_gram
+from jaxlab.leverage.selection import target_subset
 from jaxlab.leverage.sparse_cca import Views, check_choice_of_columns, check_ranks, choose_columns
 from jaxlab.leverage.types import SVD, Gcss, Moments, SparseCca
 
@@ -39,7 +41,7 @@ def gcss_from_moments(
     k: int | None = None,
     method: str = "leverage",
     subset: Any = None,
-    key: Array | None = None,
+    key: Key[Array, ""] | None = None,
     lam: Any = 1e-4,
     factor: int = 4,
     rounds: int = 100,
@@ -67,7 +69,8 @@ def gcss_from_moments(
         As :func:`~jaxlab.leverage.gcss`.
 
     Raises:
-        ValueError: as :func:`~jaxlab.leverage.gcss`; moments that do not fit together.
+        ValueError: as :func:`~jaxlab.leverage.gcss`; moments that are not finite or do not fit
+            together.
 
     Cost:
         ``O(n³ + n² p)`` time, and ``O(p³)`` where singular vectors are lost;
@@ -89,6 +92,7 @@ def gcss_from_moments(
     check_integer("factor", factor, minimum=1)
     check_integer("rounds", rounds, minimum=1)
     check_bool("replace", replace)
+    moments = _varying(moments)
     spectrum, rank = _decomposed(moments.caa)
     k, subset = check_subset(k, subset, c, SVD(spectrum.vt, spectrum.s, spectrum.vt, rank))
     return _gcss(moments, spectrum, rank, subset, key, lam, c, k, method, factor, rounds, replace)
@@ -99,7 +103,7 @@ def sparse_cca_from_moments(
     *,
     ca: int,
     cb: int,
-    k: int = 1,
+    k: int | None = None,
     method: str = "leverage",
     subset_a: Any = None,
     subset_b: Any = None,
@@ -112,7 +116,7 @@ def sparse_cca_from_moments(
         moments: of both views.
         ca: number of columns of the first view; static.
         cb: number of columns of the second view; static.
-        k: number of singular vectors or canonical pairs; static.
+        k: as there; static.
         method: as of :func:`~jaxlab.leverage.sparse_cca`; static.
         subset_a: as there.
         subset_b: as there.
@@ -123,7 +127,8 @@ def sparse_cca_from_moments(
         As :func:`~jaxlab.leverage.sparse_cca`, with masks of ``n`` and ``p`` singular vectors.
 
     Raises:
-        ValueError: as :func:`~jaxlab.leverage.sparse_cca`; moments that do not fit together.
+        ValueError: as :func:`~jaxlab.leverage.sparse_cca`; moments that are not finite or do not
+            fit together.
 
     Cost:
         ``O(n³ + p³)`` time, ``O((n + p)²)`` memory, whatever the number of rows.
@@ -138,21 +143,42 @@ def sparse_cca_from_moments(
         ([1], [1.0])
     """
     n, p = _check_moments(moments)
-    subset_a, subset_b = check_choice_of_columns(
+    k, subset_a, subset_b = check_choice_of_columns(
         ca, cb, k, method, subset_a, subset_b, (n, p), (n, p)
     )
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("ridge", ridge, minimum=0)
+    moments = _varying(moments)
     (of_a, rank_a), (of_b, rank_b) = _decomposed(moments.caa), _decomposed(moments.cbb)
     check_ranks((subset_a, subset_b), (n, p), (rank_a, rank_b))
     return _sparse_cca(moments, of_a, of_b, subset_a, subset_b, rtol, ridge, ca, cb, k, method)
 
 
 def _check_moments(moments: Moments) -> tuple[int, int]:
+    for name in ("caa", "cbb", "cab"):
+        check_matrix(f"moments.{name}", getattr(moments, name))
     n, p = moments.cab.shape
     check_shape("moments.caa", moments.caa, (n, n))
     check_shape("moments.cbb", moments.cbb, (p, p))
+    check_shape("moments.mean_a", moments.mean_a, (n,))
+    check_shape("moments.mean_b", moments.mean_b, (p,))
     return n, p
+
+
+@jax.jit
+def _varying(moments: Moments) -> Moments:
+    """Moments with zeros for columns that are constant up to rounding."""
+    count, mean_a, mean_b, caa, cbb, cab = moments
+    rows = count.astype(cab.dtype)
+    a, b = (
+        varies(jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 0)), mean, rows)[:, None]
+        for gram, mean in ((caa, mean_a), (cbb, mean_b))
+    )
+    return moments._replace(
+        caa=jnp.where(a & a.T, caa, 0),
+        cbb=jnp.where(b & b.T, cbb, 0),
+        cab=jnp.where(a & b.T, cab, 0),
+    )
 
 
 @jax.jit
@@ -203,8 +229,8 @@ def _gcss(
         lambda columns: cross if columns is None else cross[columns],
         lambda c: greedy_on_gram(gram, cross, c=c),
     )
-    subset = target_subset(s, z, k) if subset is None else subset
-    columns, count = choose(
+    subset = target_subset(s, z, k)[0] if subset is None else subset
+    columns, count, converged = choose(
         view,
         subset,
         key,
@@ -221,10 +247,16 @@ def _gcss(
     limit = jax.lax.cond(
         rank < gram.shape[0],
         lambda: spectral_limit(moments.cbb, energy, c),
-        lambda: sum_limit(z, energy, c),
+        lambda: spectral_limit(smaller_gram(z), energy, c),
     )
     left = jnp.maximum(energy - captured, 0)
-    return outcome(spectrum, z, energy, subset, columns, count, left, limit)
+    inside = rows_of(z, subset)
+    # what is left of squares is known up to their rounding
+    rounding = ROUNDING * jnp.finfo(z.dtype).eps * energy
+    outside = jnp.sqrt(jnp.maximum(energy - jnp.sum(inside * inside), 0) + rounding)
+    return outcome(
+        spectrum, inside, energy, outside, subset, columns, count, converged, left, limit
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import (
@@ -13,14 +13,18 @@ from jaxlab.leverage._choice import (
     Spectrum,
     View,
     choose,
+    length,
     outcome,
+    rows_of,
+    smaller_gram,
+    spectral_limit,
     sum_limit,
-    target_subset,
 )
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
-from jaxlab.leverage._pairs import check_pair, matmul, whiten
+from jaxlab.leverage._pairs import check_pair, matmul, scaled, whiten
 from jaxlab.leverage.decomposition import svd
-from jaxlab.leverage.greedy import GreedySelection, greedy_gcss
+from jaxlab.leverage.greedy import greedy_on_columns
+from jaxlab.leverage.selection import target_subset
 from jaxlab.leverage.types import SVD, Gcss
 
 __all__ = ["cssp", "gcss"]
@@ -35,7 +39,7 @@ def gcss(
     method: str = "leverage",
     subset: Any = None,
     decomposition: SVD | None = None,
-    key: Array | None = None,
+    key: Key[Array, ""] | None = None,
     lam: Any = 1e-4,
     factor: int = 4,
     rounds: int = 100,
@@ -61,13 +65,13 @@ def gcss(
     little. Columns are not centred.
 
     Args:
-        a: columns to choose from, ``(m, n)``.
-        b: target, ``(m, p)``.
+        a: columns to choose from, ``[m, n]``.
+        b: target, ``[m, p]``.
         c: number of columns; static.
         k: size of R, ``min(c, m, n)`` by default; static.
         method: one of the table; static.
         subset: R itself, ``k`` indices of singular vectors, static or an array; ``range(k)`` gives
-            classical leverage scores.
+            classical leverage scores. Under ``jit``, indices that name no vector count for nothing.
         decomposition: of A, from :func:`~jaxlab.leverage.svd`, where it is known or should be of
             another kind. The bounds need all singular values to be right.
         key: PRNG key of "sampling".
@@ -82,7 +86,8 @@ def gcss(
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
             ``c`` or ``k`` out of range; an unknown method; "sampling" without a key; a negative
-            ``lam``; a subset with duplicates or that exceeds the numerical rank.
+            ``lam``; a decomposition of another shape; a subset with duplicates or
+            that exceeds the numerical rank.
 
     Cost:
         The decomposition, ``O(n r p)``, and for the greedy methods that of
@@ -107,16 +112,11 @@ def gcss(
     check_bool("replace", replace)
     if decomposition is None:
         decomposition = svd(a)
-    r = decomposition.s.shape[0]
-    shapes = ((a.shape[0], r), (r, a.shape[1]))
-    fits = (decomposition.u.shape, decomposition.vt.shape) == shapes
-    require(fits, "decomposition", decomposition.vt, "the decomposition of a")
+    check_decomposition(decomposition, a)
     k, subset = check_subset(k, subset, c, decomposition)
-    z, subset = coordinates(decomposition, b, subset, k=k)
-    columns, count = _choose(
-        a, b, decomposition, z, subset, key, lam, c, method, factor, rounds, replace
-    )
-    return _outcome(a, b, decomposition, z, subset, columns, count)
+    a, b, decomposition, scale, z, subset = _prepared(a, b, decomposition, subset, k=k)
+    chosen = _choose(a, b, decomposition, z, subset, key, lam, c, method, factor, rounds, replace)
+    return _outcome(a, b, decomposition, scale, z, subset, *chosen)
 
 
 def cssp(
@@ -133,7 +133,7 @@ def cssp(
     and a deficit ``ε < 1``.
 
     Args:
-        a: the matrix, ``(m, n)``.
+        a: the matrix, ``[m, n]``.
         c: number of columns; static.
         k: number of leading singular vectors; static.
         method: as of :func:`gcss`; static.
@@ -165,6 +165,14 @@ def check_method(method: str, key: Any) -> None:
         require(key is not None, "key", key, 'a PRNG key for method="sampling"')
 
 
+def check_decomposition(decomposition: SVD, a: Array) -> None:
+    """Refuse a decomposition of a matrix of another shape."""
+    r = decomposition.s.shape[0]
+    shapes = ((a.shape[0], r), (r, a.shape[1]))
+    fits = (decomposition.u.shape, decomposition.vt.shape) == shapes
+    require(fits, "decomposition", decomposition.vt, "the decomposition of a")
+
+
 def check_subset(
     k: int | None, subset: Any, c: int, decomposition: SVD
 ) -> tuple[int, Array | None]:
@@ -183,12 +191,16 @@ def check_subset(
 
 
 @functools.partial(jax.jit, static_argnames=("k",))
-def coordinates(
-    decomposition: SVD, b: Array, subset: Array | None, *, k: int
-) -> tuple[Array, Array]:
-    """``Z = UᵀB``, and R where it is not given."""
+def _prepared(
+    a: Array, b: Array, decomposition: SVD, subset: Array | None, *, k: int
+) -> tuple[Array, Array, SVD, Array, Array, Array]:
+    """All in units in which squares are finite, that of B, ``Z = UᵀB``, and R."""
+    (a, unit), (b, scale) = scaled(a), scaled(b)
+    decomposition = decomposition._replace(s=decomposition.s / unit)
     z = matmul(decomposition.u.T, b)
-    return z, target_subset(decomposition.s, z, k) if subset is None else subset
+    if subset is None:
+        subset, _ = target_subset(decomposition.s, z, k)
+    return a, b, decomposition, scale, z, subset
 
 
 # The choice and what is said of it are two programs, so that all methods share the second.
@@ -208,12 +220,9 @@ def _choose(
     factor: int,
     rounds: int,
     replace: bool,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     def some(matrix: Array, columns: Array | None) -> Array:
         return matrix if columns is None else matrix[:, columns]
-
-    def greedy(c: int) -> GreedySelection:
-        return greedy_gcss(a, b, c=c)
 
     view = View(
         decomposition.s,
@@ -223,7 +232,7 @@ def _choose(
         a,
         lambda columns: matmul(some(a, columns).T, some(a, columns)),
         lambda columns: matmul(some(a, columns).T, b),
-        greedy,
+        lambda c: greedy_on_columns(a, b, c=c),
     )
     return choose(
         view,
@@ -243,17 +252,40 @@ def _outcome(
     a: Array,
     b: Array,
     decomposition: SVD,
+    scale: Array,
     z: Array,
     subset: Array,
     columns: Array,
     count: Array,
+    converged: Array,
 ) -> Gcss:
-    complete = decomposition.s.shape[0] == min(a.shape)
+    u, s, vt, _ = decomposition
+    complete, c = s.shape[0] == min(a.shape), columns.shape[0]
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
     energy = jnp.sum(b * b)
     # of what a truncated decomposition left out, no singular value is above the last
-    beyond = 0.0 if complete else decomposition.s[-1]
-    spectrum = Spectrum(decomposition.s, decomposition.vt, a, beyond)
-    limit = sum_limit(z if complete else b, energy, columns.shape[0])
-    return outcome(spectrum, z, energy, subset, columns, count, jnp.sum(left * left), limit)
+    spectrum = Spectrum(s, vt, a, 0.0 if complete else s[-1])
+    if complete:
+        limit = sum_limit(z, energy, length(b - matmul(u, z)), c)
+    else:
+        limit = spectral_limit(smaller_gram(b), energy, c)
+    inside = rows_of(z, subset)
+    outside = length(b - matmul(rows_of(u.T, subset).T, inside))
+    found = outcome(
+        spectrum,
+        inside,
+        energy,
+        outside,
+        subset,
+        columns,
+        count,
+        converged,
+        jnp.sum(left * left),
+        limit,
+    )
+    return found._replace(
+        residual=scale * found.residual,
+        certificate=scale * found.certificate,
+        lower_bound=scale * found.lower_bound,
+    )

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int32
 
 from jaxlab.checks import check_choice, check_number
 from jaxlab.leverage._inputs import check_columns
-from jaxlab.leverage._pairs import check_pair, column_norms, matmul
+from jaxlab.leverage._pairs import check_pair, matmul, scaled, unit_columns
 
 __all__ = ["GreedySelection", "greedy_gcss"]
 
@@ -26,10 +26,10 @@ class GreedySelection(NamedTuple):
     """What :func:`greedy_gcss` chooses.
 
     Attributes:
-        columns: the chosen columns in order, ``(c,)``.
+        columns: the chosen columns in order, ``[c]``.
         count: how many were chosen by what they capture; the rest are the lowest unused ones,
             because every column left lies in the span of those chosen.
-        captured: ``‖P_C B‖_F²`` of the first 1, 2, … columns, ``(c,)``.
+        captured: ``‖P_C B‖_F²`` of the first 1, 2, … columns, ``[c]``.
     """
 
     columns: Int32[Array, " c"]
@@ -50,8 +50,8 @@ def greedy_gcss(
     ``j_t = argmax_j ‖Bᵀ e_j‖² / ‖e_j‖²,   e_j = (I − P_C) a_j``; ties go to the lowest index.
 
     Args:
-        a: columns to choose from, ``(m, n)``.
-        b: target, ``(m, p)``.
+        a: columns to choose from, ``[m, n]``.
+        b: target, ``[m, p]``.
         c: number of columns; static.
         form: "gram" tracks ``AᵀA`` and ``AᵀB``, whose rounding errors grow with the square of the
             condition number; "residual" keeps the residual columns ``e_j``; "auto" takes the
@@ -67,8 +67,8 @@ def greedy_gcss(
             ``c`` that is no feasible number of columns; an unknown form.
 
     Cost:
-        Gram form ``O(m n (n + p) + c n (c + p))`` time and ``O(n (n + p + c))`` memory, residual
-        form ``O(c m n + m n p)`` and ``O(n (m + p))``.
+        Gram form ``O(m n (n + p) + c n (c + p))`` time and ``O(n (n + p + c))`` memory beside a
+        copy of the matrices, residual form ``O(c m n + m n p)`` and ``O(n (m + p))``.
 
     Source:
         Farahat, Ghodsi, Kamel 2013, *A fast greedy algorithm for generalized column subset
@@ -84,13 +84,28 @@ def greedy_gcss(
     check_columns("c", c, a.shape[1])
     check_choice("form", form, ("auto", "gram", "residual"))
     check_number("tol", 0.0 if tol is None else tol, minimum=0)
-    if form == "auto":
-        form = "gram" if a.shape[1] <= a.shape[0] else "residual"
     return _greedy(a, b, tol, c=c, form=form)
 
 
 @functools.partial(jax.jit, static_argnames=("c", "form"))
 def _greedy(a: Array, b: Array, tol: Array | None, *, c: int, form: str) -> GreedySelection:
+    b, scale = scaled(b)
+    found = greedy_on_columns(a, b, c=c, form=form, tol=tol)
+    return found._replace(captured=scale * (scale * found.captured))
+
+
+def greedy_on_columns(
+    a: Float[Array, "m n"],
+    b: Float[Array, "m p"],
+    *,
+    c: int,
+    form: str = "auto",
+    tol: Array | None = None,
+) -> GreedySelection:
+    """:func:`greedy_gcss` without checks, of a target whose squares are finite."""
+    if form == "auto":
+        form = "gram" if a.shape[1] <= a.shape[0] else "residual"
+    a = unit_columns(a)
     if form == "gram":
         return greedy_on_gram(matmul(a.T, a), matmul(a.T, b), c=c, tol=tol)
     return _greedy_on_residual(a, b, c=c, tol=tol)
@@ -164,12 +179,10 @@ def greedy_on_gram(
     return GreedySelection(state[3], state[5], state[4])
 
 
-def _greedy_on_residual(a: Array, b: Array, *, c: int, tol: Array | None) -> GreedySelection:
-    """Greedy on the residual columns themselves."""
-    n, dtype = a.shape[1], a.dtype
+def _greedy_on_residual(residual: Array, b: Array, *, c: int, tol: Array | None) -> GreedySelection:
+    """Greedy on the residual columns themselves, of unit length at first."""
+    n, dtype = residual.shape[1], residual.dtype
     tol = spanned_below(tol, c, dtype)
-    norms = column_norms(a)
-    residual = a / jnp.where(norms > 0, norms, 1)
 
     def step(t: Array, state: tuple) -> tuple:
         residual, left, unused, columns, captured, count = state

@@ -16,7 +16,7 @@ class Interpolative(NamedTuple):
     """A matrix in terms of its own columns, ``A ≈ A_S X``.
 
     Attributes:
-        coefficients: ``X``, ``(c, n)``; the identity at independent chosen columns.
+        coefficients: ``X``, ``[c, n]``; the identity at independent chosen columns.
         residual: ``‖A − A_S X‖_F``.
     """
 
@@ -28,8 +28,8 @@ def interpolative(a: Float[Array, "m n"], columns: Int[Array, " c"]) -> Interpol
     """The best coefficients ``X = A_S⁺ A`` with which chosen columns give all of them.
 
     Args:
-        a: the matrix, ``(m, n)``.
-        columns: the chosen columns, ``(c,)``, from any way to choose them.
+        a: the matrix, ``[m, n]``.
+        columns: the chosen columns, ``[c]``, from any way to choose them.
 
     Returns:
         Coefficients, of least norm where the columns depend on each other, and the residual.

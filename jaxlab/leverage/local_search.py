@@ -13,7 +13,14 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from jaxlab.checks import check_integer, check_number
 from jaxlab.leverage._inputs import check_columns
-from jaxlab.leverage._pairs import check_indices, check_pair, matmul, whiten_gram
+from jaxlab.leverage._pairs import (
+    check_indices,
+    check_pair,
+    matmul,
+    scaled,
+    unit_columns,
+    whiten_gram,
+)
 
 __all__ = ["LocalSearch", "local_search_gcss"]
 
@@ -22,7 +29,7 @@ class LocalSearch(NamedTuple):
     """What :func:`local_search_gcss` finds.
 
     Attributes:
-        columns: the chosen columns, ``(c,)``; where one was exchanged, in its place.
+        columns: the chosen columns, ``[c]``; where one was exchanged, in its place.
         captured: ``‖P_C B‖_F²``.
         swaps: number of exchanges.
         converged: whether no exchange captures more than the tolerance.
@@ -45,9 +52,9 @@ def local_search_gcss(
     """Exchange the one column for the one other that lowers ``‖B − P_C B‖_F²`` most, and again.
 
     Args:
-        a: columns to choose from, ``(m, n)``.
-        b: target, ``(m, p)``.
-        columns: different columns to begin with, ``(c,)``.
+        a: columns to choose from, ``[m, n]``.
+        b: target, ``[m, p]``.
+        columns: different columns to begin with, ``[c]``.
         rounds: at most so many exchanges; static.
         tol: least gain, as a share of ``‖B‖_F²``; ``√eps / 100`` by default.
 
@@ -55,8 +62,8 @@ def local_search_gcss(
         Columns and what they capture.
 
     Raises:
-        ValueError: matrices as of :func:`~jaxlab.leverage.greedy_gcss`; columns outside of A;
-            fewer than one round.
+        ValueError: matrices as of :func:`~jaxlab.leverage.greedy_gcss`; columns outside of A or
+            twice; fewer than one round.
 
     Cost:
         ``O(m n (n + p))`` once, ``O(c n (c + p))`` a round.
@@ -68,7 +75,7 @@ def local_search_gcss(
         ([0, 1], 1)
     """
     a, b = check_pair(a, b)
-    columns = check_indices("columns", columns, a.shape[1])
+    columns = check_indices("columns", columns, a.shape[1], distinct=True)
     check_columns("columns", columns.shape[0], a.shape[1])
     check_integer("rounds", rounds, minimum=1)
     check_number("tol", 0.0 if tol is None else tol, minimum=0)
@@ -79,10 +86,12 @@ def local_search_gcss(
 def _local_search(
     a: Array, b: Array, columns: Array, tol: Array | None, *, rounds: int
 ) -> LocalSearch:
+    a, (b, scale) = unit_columns(a), scaled(b)
     energy = jnp.sum(b * b)
-    return local_search_on_gram(
+    found = local_search_on_gram(
         matmul(a.T, a), matmul(a.T, b), energy, columns, rounds=rounds, tol=tol
     )
+    return found._replace(captured=scale * (scale * found.captured))
 
 
 def local_search_on_gram(

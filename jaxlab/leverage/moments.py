@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
-from jaxlab.leverage._inputs import check_matrix
-from jaxlab.leverage._pairs import matmul
+from jaxlab.leverage._inputs import check_matrix, check_precision
+from jaxlab.leverage._pairs import centred, matmul
 from jaxlab.leverage.types import Moments
 
 __all__ = ["moments_init", "moments_merge", "moments_psum", "moments_update"]
@@ -26,13 +26,13 @@ def moments_init(n: int, p: int, *, dtype: Any = jnp.float32) -> Moments:
     Args:
         n: columns of the first view; static.
         p: columns of the second view; static.
-        dtype: of sums and means; static.
+        dtype: of sums and means, float32 or float64; static.
 
     Returns:
         All zeros.
 
     Raises:
-        ValueError: sizes below 1, or a dtype that is not floating.
+        ValueError: sizes below 1, or another dtype.
 
     Cost:
         O((n + p)²) memory.
@@ -43,7 +43,7 @@ def moments_init(n: int, p: int, *, dtype: Any = jnp.float32) -> Moments:
     """
     check_integer("n", n, minimum=1)
     check_integer("p", p, minimum=1)
-    require(jnp.issubdtype(dtype, jnp.floating), "dtype", dtype, "a floating dtype")
+    check_precision("dtype", dtype)
     return Moments(
         jnp.int32(0),
         jnp.zeros(n, dtype),
@@ -185,15 +185,8 @@ def _update(state: Moments, a: Array, b: Array, mask: Array | None) -> Moments:
     dtype = state.mean_a.dtype
     m, n = a.shape
     mask = jnp.ones(m, bool) if mask is None else mask
-    rows = jnp.where(mask[:, None], jnp.concatenate([a, b], axis=1).astype(dtype), 0)
+    rows, mean = centred(jnp.concatenate([a, b], axis=1).astype(dtype), mask)
     count = jnp.sum(mask, dtype=jnp.int32)
-    size = jnp.maximum(count, 1).astype(dtype)
-    rough = jnp.sum(rows / size, axis=0)
-    rows = jnp.where(mask[:, None], rows - rough, 0)
-    # the rough mean is off by rounding of large numbers; what it leaves is a small one
-    left = jnp.sum(rows, axis=0) / size
-    rows = jnp.where(mask[:, None], rows - left, 0)
-    mean = rough + left
     scatter = matmul(rows.T, rows)
     batch = Moments(count, mean[:n], mean[n:], scatter[:n, :n], scatter[n:, n:], scatter[:n, n:])
     return _merge(state, batch)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_bool, check_integer, check_scalar
-from jaxlab.leverage._pairs import check_pair, column_norms, matmul
+from jaxlab.leverage._pairs import centred, check_pair, matmul, scaled, unit_columns
 
 __all__ = ["PmdCca", "pmd_sparse_cca"]
 
@@ -22,9 +22,9 @@ class PmdCca(NamedTuple):
     """What :func:`pmd_sparse_cca` finds.
 
     Attributes:
-        loadings_a: weights ``u`` of the standardised columns of the first view, ``(n,)``, of unit
+        loadings_a: weights ``u`` of the standardised columns of the first view, ``[n]``, of unit
             length.
-        loadings_b: the same of the second view, ``(p,)``.
+        loadings_b: the same of the second view, ``[p]``.
         correlation: of ``A u`` and ``B v``, in [−1, 1]; 0 where one of them is constant.
         objective: ``uᵀ Z v``, the sum of products of the standardised combinations.
         rounds: number of rounds.
@@ -56,8 +56,8 @@ def pmd_sparse_cca(
     is kept.
 
     Args:
-        a: first view, ``(m, n)``.
-        b: second view, ``(m, p)``.
+        a: first view, ``[m, n]``.
+        b: second view, ``[m, p]``.
         l1_a: bound on ``‖u‖₁``, from 1 (one entry) to ``√n`` (no bound); may be traced.
         l1_b: bound on ``‖v‖₁``, from 1 to ``√p``.
         max_rounds: at most so many rounds; static.
@@ -93,9 +93,11 @@ def pmd_sparse_cca(
 def _pmd(
     a: Array, b: Array, l1_a: Array, l1_b: Array, *, max_rounds: int, standardize: bool
 ) -> PmdCca:
-    a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+    a, b = centred(a)[0], centred(b)[0]
+    (a, scale_a), (b, scale_b) = scaled(a), scaled(b)
     if standardize:
-        a, b = a / _positive(column_norms(a)), b / _positive(column_norms(b))
+        a, b = unit_columns(a), unit_columns(b)
+        scale_a = scale_b = jnp.ones_like(scale_a)
     z = matmul(a.T, b)
     same = 10 * jnp.finfo(z.dtype).eps
 
@@ -116,7 +118,9 @@ def _pmd(
     x, y = matmul(a, u), matmul(b, v)
     lengths = jnp.linalg.norm(x) * jnp.linalg.norm(y)
     correlation = jnp.clip(jnp.sum(x * y) / _positive(lengths), -1, 1)
-    return PmdCca(u, v, correlation, matmul(matmul(u, z), v), rounds, converged)
+    return PmdCca(
+        u, v, correlation, scale_a * (matmul(matmul(u, z), v) * scale_b), rounds, converged
+    )
 
 
 def _positive(lengths: Array) -> Array:

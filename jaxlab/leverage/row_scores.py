@@ -5,7 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.leverage._inputs import check_matrix
@@ -24,7 +24,7 @@ def row_leverage_scores(
     a: Float[Array, "m n"],
     *,
     method: str = "qr",
-    key: Array | None = None,
+    key: Key[Array, ""] | None = None,
     sketch_size: int | None = None,
     projections: int | None = None,
 ) -> Float[Array, " m"]:

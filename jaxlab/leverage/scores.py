@@ -68,7 +68,8 @@ def leverage_scores(
         [1.0, 1.0, 0.0]
     """
     check_integer("k", k, minimum=1)
-    if isinstance(a, SVD) or svd_options.get("method") == "randomized" or "rank" in svd_options:
+    whole = svd_options.keys() <= {"method", "rtol"} and svd_options.get("method") != "randomized"
+    if isinstance(a, SVD) or not whole:
         decomposition = _decomposed(a, svd_options)
         require(k <= decomposition.s.shape[-1], "k", k, _at_most(decomposition.s.shape[-1]))
         return _of_decomposition(decomposition, jnp.arange(decomposition.s.shape[-1]) < k, axis)
@@ -314,7 +315,8 @@ def _ridge_jvp(method: str, primals: Any, tangents: Any) -> Any:
 
 def _shrunk(s: Array, lam: Array) -> Array:
     """``σ² / (σ² + λ)``, 0 for ``σ = 0``."""
-    return jnp.where(s > 0, s * s / jnp.where(s > 0, s * s + lam, 1), 0)
+    ratio = jnp.sqrt(lam) / jnp.where(s > 0, s, 1)
+    return jnp.where(s > 0, 1 / (1 + ratio * ratio), 0)
 
 
 def _no_tangent(integer: Array) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Float, Int32, Key
 
 from jaxlab.checks import (
     check_bool,
@@ -19,7 +19,7 @@ from jaxlab.checks import (
     require,
 )
 from jaxlab.leverage._inputs import check_columns, check_matrix
-from jaxlab.leverage._pairs import matmul
+from jaxlab.leverage._pairs import matmul, top
 from jaxlab.leverage.types import SVD, Selection
 
 __all__ = ["sample_columns", "select_columns", "select_singular_subset"]
@@ -49,7 +49,8 @@ def select_columns(
 
     Raises:
         ValueError: scores that are not floating; not exactly one of ``c`` and ``epsilon``; a
-            number of columns outside of 1 to ``n``; ``epsilon`` outside of (0, k).
+            number of columns outside of 1 to ``n``; ``epsilon`` outside of (0, k); a negative
+            ``k``.
 
     Cost:
         O(n log n).
@@ -68,11 +69,14 @@ def select_columns(
     check_shape("scores", scores, ("n",))
     check_dtype("scores", scores, "floating")
     check_finite("scores", scores)
+    if k is not None:
+        check_scalar("k", k, minimum=0)
     given = (c is not None) + (epsilon is not None)
     require(given == 1, "c, epsilon", (c, epsilon), "exactly one of c and epsilon")
     if c is not None:
         check_columns("c", c, scores.shape[0])
     else:
+        check_shape("epsilon", epsilon, ())
         known, total = concrete(epsilon), concrete(scores if k is None else k)
         if known is not None and total is not None:
             fits = bool(0 < known < total.sum())
@@ -81,7 +85,7 @@ def select_columns(
 
 
 def sample_columns(
-    key: Array, scores: Float[Array, " n"], c: int, *, replace: bool = True
+    key: Key[Array, ""], scores: Float[Array, " n"], c: int, *, replace: bool = True
 ) -> tuple[Int32[Array, " c"], Float[Array, " c"]]:
     """Random columns with probabilities in proportion to their scores, and how to rescale them.
 
@@ -205,9 +209,9 @@ def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Ar
     else:
         logits = jnp.log(scores)
         perturbed = logits + jax.random.gumbel(key, (n,), scores.dtype)
-        top, order = jax.lax.top_k(perturbed, min(c + 1, n))
+        largest, order = jax.lax.top_k(perturbed, min(c + 1, n))
         columns = order[:c].astype(jnp.int32)
-        threshold = top[c] if c < n else -jnp.inf
+        threshold = largest[c] if c < n else -jnp.inf
         above = jnp.where(scores[columns] > 0, logits[columns], 0) - threshold
         chance = -jnp.expm1(-jnp.exp(above))
     drawable = scores[columns] > 0
@@ -216,9 +220,13 @@ def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Ar
 
 @functools.partial(jax.jit, static_argnames=("k",))
 def _singular_subset(decomposition: SVD, b: Array, rtol: Any, k: int) -> tuple[Array, Array]:
-    s = decomposition.s
-    carried = matmul(decomposition.u.T, b)
-    energies = jnp.sum(carried * carried, axis=1)
-    considered = s > (0 if rtol is None else rtol * s[0])
-    subset = jax.lax.top_k(jnp.where(considered, energies, -jnp.inf), k)[1]
-    return subset.astype(jnp.int32), energies
+    z = matmul(decomposition.u.T, b)
+    return target_subset(decomposition.s, z, k, 0 if rtol is None else rtol)
+
+
+def target_subset(
+    s: Float[Array, " r"], z: Float[Array, "r p"], k: int, rtol: Any = 0
+) -> tuple[Int32[Array, " k"], Float[Array, " r"]]:
+    """The ``k`` singular vectors that carry most of ``Z = UᵀB``, and what each carries."""
+    energies = jnp.sum(z * z, axis=1)
+    return top(jnp.where(s > rtol * s[0], energies, -1), k), energies

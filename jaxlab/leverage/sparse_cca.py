@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
-from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of
+from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of, rows_of
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
-from jaxlab.leverage._pairs import check_pair, matmul, top
+from jaxlab.leverage._pairs import centred, check_pair, matmul, top, unit_columns
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
 from jaxlab.leverage.types import SVD, SparseCca
@@ -59,7 +59,7 @@ def sparse_cca(
     *,
     ca: int,
     cb: int,
-    k: int = 1,
+    k: int | None = None,
     method: str = "leverage",
     subset_a: Any = None,
     subset_b: Any = None,
@@ -85,17 +85,19 @@ def sparse_cca(
     bound the last two.
 
     Args:
-        a: first view, ``(m, n)``.
-        b: second view, ``(m, p)``.
+        a: first view, ``[m, n]``.
+        b: second view, ``[m, p]``.
         ca: number of columns of the first view; static.
         cb: number of columns of the second view; static.
-        k: number of singular vectors or canonical pairs; static.
+        k: number of singular vectors or canonical pairs, by default that of the subsets or 1;
+            static.
         method: one of the table; static.
         subset_a: ``R_a`` itself, ``k`` indices, static or an array; with ``subset_b``. Not for
             "subspace", which has none; "forward" and "threshold" choose columns without it, and it
-            only changes their bound.
+            only changes their bound. Under ``jit``, indices that name no vector count for nothing.
         subset_b: ``R_b`` itself.
-        center: subtract the mean of every column; static.
+        center: subtract the mean of every column, which makes those 0 that are constant up to
+            rounding; static.
         rtol: singular vectors with ``σ ≤ rtol σ_0`` are taken for noise.
         ridge: of the final analysis, see :func:`~jaxlab.leverage.cca`.
 
@@ -124,7 +126,7 @@ def sparse_cca(
     """
     a, b = check_pair(a, b)
     sizes = (min(a.shape), min(b.shape))
-    subset_a, subset_b = check_choice_of_columns(
+    k, subset_a, subset_b = check_choice_of_columns(
         ca, cb, k, method, subset_a, subset_b, (a.shape[1], b.shape[1]), sizes
     )
     check_scalar("rtol", rtol, minimum=0)
@@ -139,33 +141,36 @@ def sparse_cca(
 def check_choice_of_columns(
     ca: int,
     cb: int,
-    k: int,
+    k: int | None,
     method: str,
     subset_a: Any,
     subset_b: Any,
     columns: tuple[int, int],
     sizes: tuple[int, int],
-) -> tuple[Array | None, Array | None]:
-    """Refuse sizes out of range, an unknown method, and subsets that are none."""
+) -> tuple[int, Array | None, Array | None]:
+    """Refuse sizes out of range, an unknown method, and subsets that are none; ``k`` too."""
     check_columns("ca", ca, columns[0])
     check_columns("cb", cb, columns[1])
-    check_integer("k", k, minimum=1)
-    require(k <= min(sizes), "k", k, f"at most the number of singular vectors, {min(sizes)}")
     check_choice("method", method, METHODS)
     both = (subset_a is None) == (subset_b is None)
     require(both, "subset_a, subset_b", (subset_a, subset_b), "both or neither")
     if subset_a is None:
-        return None, None
+        k = 1 if k is None else k
+        check_integer("k", k, minimum=1)
+        require(k <= min(sizes), "k", k, f"at most the number of singular vectors, {min(sizes)}")
+        return k, None, None
     allowed = method != "subspace"
     require(allowed, "subset_a, subset_b", (subset_a, subset_b), 'None with method="subspace"')
     subsets = []
     for name, subset, size in zip(SUBSETS, (subset_a, subset_b), sizes, strict=True):
         subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
         subset_mask(subset, size, name=name)
-        fits = subset.dtype != bool and subset.shape == (k,)
-        require(fits, name, subset, f"k = {k} indices")
+        require(subset.dtype != bool, name, subset, "indices")
+        k = subset.shape[0] if k is None else k
+        require(subset.shape == (k,), name, subset, f"k = {k} indices")
         subsets.append(subset.astype(jnp.int32))
-    return subsets[0], subsets[1]
+    assert k is not None
+    return k, subsets[0], subsets[1]
 
 
 def check_ranks(
@@ -183,7 +188,7 @@ def check_ranks(
 @functools.partial(jax.jit, static_argnames=("center",))
 def _decomposed(a: Array, b: Array, *, center: bool) -> tuple[Array, Array, SVD, SVD]:
     if center:
-        a, b = a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+        a, b = centred(a)[0], centred(b)[0]
     return a, b, svd(jax.lax.stop_gradient(a)), svd(jax.lax.stop_gradient(b))
 
 
@@ -201,10 +206,11 @@ def _choose(
     k: int,
     method: str,
 ) -> Chosen:
-    a, b = jax.lax.stop_gradient((a, b))
+    # neither columns nor angles depend on lengths, whose squares may overflow
+    a, b = unit_columns(jax.lax.stop_gradient(a)), unit_columns(jax.lax.stop_gradient(b))
     views = Views(
-        Spectrum(of_a.s, of_a.vt, of_a.s[:, None] * of_a.vt),
-        Spectrum(of_b.s, of_b.vt, of_b.s[:, None] * of_b.vt),
+        _relative(of_a),
+        _relative(of_b),
         matmul(of_a.u.T, of_b.u),
         lambda: (matmul(a.T, a), matmul(b.T, b), matmul(a.T, b)),
     )
@@ -247,11 +253,13 @@ def choose_columns(
     else:
         if subset_a is None or subset_b is None:
             subset_a, subset_b = alternating_subsets(product, allowed_a, allowed_b, k)
-        there_a, there_b = allowed_a[subset_a], allowed_b[subset_b]
-        mask_a = mask_of(subset_a, allowed_a.shape[0]) & allowed_a
-        mask_b = mask_of(subset_b, allowed_b.shape[0]) & allowed_b
+        there_a, there_b = rows_of(allowed_a, subset_a), rows_of(allowed_b, subset_b)
+        mask_a = subset_mask(subset_a, allowed_a.shape[0]) & allowed_a
+        mask_b = subset_mask(subset_b, allowed_b.shape[0]) & allowed_b
         cosines = jnp.linalg.svd(
-            product[subset_a][:, subset_b], full_matrices=False, compute_uv=False
+            rows_of(rows_of(product, subset_a).T, subset_b).T,
+            full_matrices=False,
+            compute_uv=False,
         )
         if method == "leverage":
             columns_a = top(jnp.sum(jnp.where(mask_a[:, None], vt_a**2, 0), axis=0), ca)
@@ -308,6 +316,13 @@ def alternating_subsets(
     state = (rows_of(columns), columns, jnp.bool_(False), jnp.int32(0))
     rows, columns, _, _ = jax.lax.while_loop(more, once, state)
     return rows, columns
+
+
+def _relative(decomposition: SVD) -> Spectrum:
+    """A decomposition with its singular values as shares of the largest."""
+    _, s, vt, _ = decomposition
+    s = s / jnp.where(s[0] > 0, s[0], 1)
+    return Spectrum(s, vt, s[:, None] * vt)
 
 
 def _squares(s: Array, vt: Array) -> Array:

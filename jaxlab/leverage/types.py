@@ -85,9 +85,12 @@ class Gcss(NamedTuple):
         residual_fraction: ``‖B − P_C B‖_F² / ‖B‖_F²``, in [0, 1]; 0 when ``B = 0``.
         deficit: leverage deficit ``ε(S)`` of the columns for the subset of singular vectors.
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
-        lower_bound: no ``c`` columns of ``A`` have a smaller residual than this.
+        lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual.
+            Both bounds allow for rounding: some machine epsilons of ``‖B‖_F``, or from moments of
+            ``‖B‖_F²`` in the squares.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
+        converged: False where a local search was cut off before no exchange helped.
     """
 
     columns: Int32[Array, "*batch c"]
@@ -98,6 +101,7 @@ class Gcss(NamedTuple):
     certificate: Float[Array, "*batch"]
     lower_bound: Float[Array, "*batch"]
     subset: Int32[Array, "*batch k"]
+    converged: Bool[Array, "*batch"]
 
 
 class Cca(NamedTuple):

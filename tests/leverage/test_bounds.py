@@ -190,6 +190,8 @@ def test_bad_input(bad_input):
         columns_needed(2, 2.0, 1.0)
     with pytest.raises(ValueError, match="eta"):
         columns_needed(2, 1.0, 0.0)
+    with pytest.raises(ValueError, match="eta: expected a decay"):
+        columns_needed(5, 0.5, 1e-3)
     with pytest.raises(ValueError, match="k: expected"):
         leverage_deficit(jnp.ones(3), some, -1)
     with pytest.raises(ValueError, match="scores: expected dtype floating"):

@@ -36,6 +36,19 @@ def test_in_float32():
     np.testing.assert_allclose(found.correlations, known, atol=1e-4)
 
 
+def test_constant_columns_change_nothing_in_float32():
+    """0.1 is no binary fraction: the mean of it is off by rounding."""
+    a, b = (
+        np.random.default_rng(seed).normal(size=(1000, 3)).astype(np.float32) for seed in (0, 1)
+    )
+    a[:, 2], b[:, 2] = 0.1, 0.3
+    found = cca(*put(a, b)).correlations
+    np.testing.assert_allclose(found, [*cca(*put(a[:, :2], b[:, :2])).correlations, 0], atol=1e-6)
+    for scale in (1e20, 1e-21):
+        other = cca(*put(a * np.float32(scale), b)).correlations
+        np.testing.assert_allclose(other, found, atol=1e-6)
+
+
 def test_dependent_and_constant_columns_change_nothing(x64):
     a, b = targets.wine_views()
     more = np.column_stack([a[:, :3], 3 * a[:, 2] - a[:, 0], a[:, 1] * 0 + 5, a[:, 0] * 1e-3])

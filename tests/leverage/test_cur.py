@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.leverage import cur
+from jaxlab.leverage import cur, svd
 from tests.leverage.targets import put
 
 
@@ -45,5 +45,7 @@ def test_bad_input(bad_input):
         cur(a, 1, 4)
     with pytest.raises(ValueError, match="column_scores: expected shape"):
         cur(a, 1, 1, column_scores=jnp.ones(3))
+    with pytest.raises(ValueError, match="decomposition: expected the decomposition of a"):
+        cur(a, 1, 1, decomposition=svd(jnp.ones((4, 3))))
     with pytest.raises(ValueError, match="k: expected at most"):
         cur(a, 1, 1, k=3)

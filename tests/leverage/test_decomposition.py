@@ -109,6 +109,16 @@ def test_nothing_and_single_rows():
         np.testing.assert_allclose(one.s, [2 * np.sqrt(5)], rtol=1e-6)
 
 
+def test_scale_changes_nothing():
+    a = np.random.default_rng(3).normal(size=TALL).astype(np.float32)
+    known = svd(jnp.asarray(a), method="gram")
+    for scale in (1e20, 1e-21):
+        found = svd(jnp.asarray(a * np.float32(scale)), method="gram")
+        assert found.rank == 6
+        np.testing.assert_allclose(found.s / np.float32(scale), known.s, rtol=1e-5)
+        np.testing.assert_allclose(found.vt**2, known.vt**2, atol=1e-5)
+
+
 def test_bad_input(bad_input):
     a = jnp.eye(3)
     for bad, words in ((jnp.ones(3), "2-D"), (jnp.ones((0, 2)), "empty"), (a * jnp.nan, "finite")):

@@ -79,5 +79,6 @@ def test_bad_input(bad_input):
         fd_scores(state, (0,))
     with pytest.raises(ValueError, match="l: expected an integer >= 1"):
         fd_init(0, 3)
-    with pytest.raises(ValueError, match="a floating dtype"):
-        fd_init(1, 1, dtype=jnp.int32)
+    for dtype in (jnp.int32, jnp.bfloat16):
+        with pytest.raises(ValueError, match="dtype: expected float32 or float64"):
+            fd_init(1, 1, dtype=dtype)

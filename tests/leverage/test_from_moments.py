@@ -1,5 +1,7 @@
 """What moments say is what the data say."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jaxlab.leverage import (
     gcss,
     gcss_from_moments,
     moments_init,
+    moments_update,
     sparse_cca,
     sparse_cca_from_moments,
 )
@@ -55,6 +58,34 @@ def test_sparse_cca(x64, method):
     agree(sparse_cca_from_moments(moments_of(a, b), **options), sparse_cca(*put(a, b), **options))
 
 
+def test_bounds_hold_in_float32():
+    for seed, outside in itertools.product(range(4), (0, 1e-4, 0.3)):
+        rng = np.random.default_rng(seed)
+        a = rng.normal(size=(60, 8))
+        b = a[:, :3] @ rng.normal(size=(3, 3)) + outside * rng.normal(size=(60, 3))
+        moments = jax.tree.map(lambda part: part.astype(jnp.float32), moments_of(a, b))
+        moments = moments._replace(count=jnp.int32(60))
+        for options in ({"c": 3, "method": "greedy"}, {"c": 8, "k": 8}):
+            found = gcss_from_moments(moments, **options)
+            exact = targets.residual(a, b, found.columns.tolist())
+            assert found.lower_bound <= exact + 1e-6 * np.linalg.norm(b)
+            assert exact <= found.certificate
+
+
+def test_constant_columns_are_never_chosen():
+    """0.1 is no binary fraction: of a mean and of a sum of such numbers, rounding is left."""
+    rng = np.random.default_rng(0)
+    views = rng.normal(size=(2, 1000, 3)).astype(np.float32)
+    views[0, :, 0], views[1, :, 0] = 0.1, 0.3
+    moments = moments_init(3, 3)
+    for part in np.split(views, 10, axis=1):
+        moments = moments_update(moments, *put(*part))
+    found = sparse_cca_from_moments(moments, ca=1, cb=1, method="forward")
+    assert 0 not in (found.columns_a[0], found.columns_b[0])
+    assert found.correlations[0] < 0.2
+    assert gcss_from_moments(moments, c=3, method="greedy").count == 2
+
+
 @pytest.mark.parametrize("sine", [0.1, 0.5**0.5])
 def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
     """Of ``σ = 1, 2e-3, 3e-4, 1e-4`` the squares tell the first two."""
@@ -69,6 +100,7 @@ def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
         target = frame[:, list(kept)]
         of = jax.tree.map(lambda part: part.astype(jnp.float32), exact)
         cbb, cab = target.T @ target, a.T @ target
+        of = of._replace(mean_b=jnp.zeros(len(kept)))
         return target, of._replace(cbb=jnp.float32(cbb), cab=jnp.float32(cab))
 
     # the last column is one of the lost directions, and the whole target
@@ -96,6 +128,17 @@ def test_bad_input(bad_input):
         gcss_from_moments(moments, c=4)
     with pytest.raises(ValueError, match="unknown method"):
         gcss_from_moments(moments, c=1, method="svd")
+    for name, bad, words in (
+        ("caa", moments.caa * jnp.nan, "finite entries"),
+        ("cab", jnp.zeros(3), "a 2-D array"),
+        ("cab", jnp.zeros((3, 2), int), "dtype floating"),
+    ):
+        for function, sizes in (
+            (gcss_from_moments, {"c": 1}),
+            (sparse_cca_from_moments, {"ca": 1, "cb": 1}),
+        ):
+            with pytest.raises(ValueError, match=rf"moments\.{name}: expected {words}"):
+                function(moments._replace(**{name: bad}), **sizes)
     with pytest.raises(ValueError, match=r"moments\.cbb: expected shape"):
         gcss_from_moments(moments._replace(cbb=jnp.zeros((3, 3))), c=1)
     flat = moments._replace(caa=jnp.diag(jnp.array([1.0, 1.0, 0.0])), cbb=jnp.eye(2))

@@ -41,6 +41,77 @@ def test_the_residual_is_between_its_bounds(seed, method):
             np.testing.assert_allclose(found.deficit, K - scores[columns].sum(), atol=1e-8)
 
 
+@pytest.mark.parametrize("outside", [0, 1e-4, 0.3])
+def test_bounds_hold_in_float32(outside):
+    """Nothing of the target, a ten-thousandth or a third lies outside of the span of A."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        a = rng.normal(size=(60, 8)).astype(np.float32)
+        beyond = rng.normal(size=(60, 3))
+        beyond -= targets.basis(a) @ (targets.basis(a).T @ beyond)
+        inside = a[:, :C] @ rng.normal(size=(C, 3))
+        b = (inside + outside * beyond).astype(np.float32)
+        size = np.linalg.norm(b)
+        for options in ({"c": C, "method": "greedy"}, {"c": 8, "k": 8}):
+            found = gcss(*put(a, b), **options)
+            exact = targets.residual(*(x.astype(float) for x in (a, b)), found.columns.tolist())
+            np.testing.assert_allclose(found.residual, exact, atol=1e-6 * size)
+            assert found.lower_bound <= min(exact, found.residual)
+            assert found.certificate >= max(exact, found.residual)
+            # all columns leave what is outside, and so say both bounds
+            if options["c"] == 8:
+                assert found.certificate <= exact + 1e-5 * size
+                assert found.lower_bound >= exact - 1e-5 * size
+
+
+def test_lower_bound_where_little_is_left_in_float32():
+    a = np.random.default_rng(7).normal(size=(60, 8)).astype(np.float32) * 3.0 ** -np.arange(8)
+    a = a.astype(np.float32)
+    s = np.linalg.svd(a.astype(float), compute_uv=False)
+    for c in (3, 6, 7, 8):
+        found = cssp(*put(a), c=c, method="greedy")
+        best = np.linalg.norm(s[c:])
+        assert best - 1e-5 * s[0] <= found.lower_bound <= best
+
+
+def test_scale_changes_nothing():
+    rng = np.random.default_rng(8)
+    a, b = (rng.normal(size=(30, n)).astype(np.float32) for n in (8, 3))
+    for method in ("greedy", "hybrid", "weighted"):
+        known = gcss(*put(a, b), c=C, method=method)
+        for of_a, of_b in ((1e20, 1e20), (1e-21, 1e-21), (1e20, 1e-21)):
+            found = gcss(*put(a * np.float32(of_a), b * np.float32(of_b)), c=C, method=method)
+            assert found.columns.tolist() == known.columns.tolist()
+            for name in ("residual", "certificate", "lower_bound"):
+                expected = of_b * float(getattr(known, name))
+                assert float(getattr(found, name)) == pytest.approx(expected, rel=1e-4)
+            np.testing.assert_allclose(found.residual_fraction, known.residual_fraction, rtol=1e-4)
+
+
+def test_a_search_that_is_cut_off_says_so(x64):
+    a, b = targets.random_pair(np.random.default_rng(5))
+    whole = select(a, b, "local_search")
+    assert whole.converged
+    assert whole.columns.tolist() != select(a, b, "greedy").columns.tolist()
+    assert not select(a, b, "local_search", rounds=1).converged
+
+
+def test_traced_indices_that_name_no_vector_count_for_nothing(x64):
+    a, b = put(*(np.random.default_rng(9).normal(size=(14, n)) for n in (8, 3)))
+    decomposition = svd(a)
+
+    @jax.jit
+    def of(subset):
+        return gcss(a, b, c=C, subset=subset, decomposition=decomposition)
+
+    expected = gcss(a, b, c=C, subset=(2,), decomposition=decomposition)
+    for none in (-1, 99):
+        found = of(jnp.array([2, none]))
+        assert found.columns.tolist() == expected.columns.tolist()
+        for name in ("deficit", "certificate"):
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9)
+
+
 def test_the_subset_carries_most_and_scores_order_columns(x64):
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(14, 8)), rng.normal(size=(14, 3))

@@ -38,6 +38,16 @@ def test_equal_and_constant_columns(x64):
     assert found.correlation == 0
 
 
+def test_constant_columns_in_float32():
+    a, b = (
+        np.random.default_rng(seed).normal(size=(1000, 3)).astype(np.float32) for seed in (0, 1)
+    )
+    a[:, 2], b[:, 2] = 0.1, 0.3
+    found = pmd_sparse_cca(*put(a, b), 1.5, 1.5)
+    assert (found.loadings_a[2], found.loadings_b[2]) == (0, 0)
+    assert jnp.abs(found.correlation) < 0.2
+
+
 def test_bad_input(bad_input):
     with pytest.raises(ValueError, match="l1_a: expected a finite number >= 1"):
         pmd_sparse_cca(jnp.ones((3, 2)), jnp.ones((3, 2)), 0.5, 1.0)

@@ -140,11 +140,12 @@ def test_gradients_of_a_matrix_of_low_rank(x64):
 
 def test_ridge_scores_and_their_gradients(x64):
     h, lam = 1e-6, 0.7
-    for singular, axis in (([5, 3, 3, 1, 0.7, 0.3], "columns"), ([5, 3, 3, 1, 0, 0], "columns")):
+    for singular, axis in (([5, 3, 3, 1, 0.7, 0.3], "rows"), ([5, 3, 3, 1, 0, 0], "columns")):
         a, rng = example(TALL, singular)
-        direction, weights = rng.normal(size=TALL), rng.normal(size=6)
+        direction, weights = rng.normal(size=TALL), rng.normal(size=TALL[axis == "columns"])
         given = jax.device_put((weights, direction))
-        expected = np.diag(a.T @ np.linalg.solve(a @ a.T + lam * np.eye(9), a))
+        x = a if axis == "columns" else a.T
+        expected = np.diag(x.T @ np.linalg.solve(x @ x.T + lam * np.eye(len(x)), x))
         value, slope, of_lam = ridge_with_slopes(jnp.asarray(a), lam, *given, axis)
         assert value == pytest.approx(weights @ expected, abs=1e-12)
         ends = [
@@ -192,14 +193,16 @@ def test_forms_of_a_subset_and_transformations():
         eager = generalized_leverage_scores(a, SUBSET)
     np.testing.assert_allclose(traced, eager, atol=1e-5)
     leading = leverage_scores(a, 2)
+    np.testing.assert_allclose(leading, leverage_scores(a, 2, power_iters=3), atol=1e-5)
     np.testing.assert_allclose(leading, leverage_scores(decomposition, 2), atol=1e-5)
     np.testing.assert_allclose(leading, generalized_leverage_scores(a, (0, 1)), atol=1e-6)
 
 
 def test_traced_subset_beyond_the_rank_adds_nothing():
     decomposition = svd(jnp.diag(jnp.array([3.0, 2.0, 0.0])))
-    scores = jax.jit(generalized_leverage_scores)(decomposition, jnp.array([1, 2]))
-    assert scores.tolist() == [0, 1, 0]
+    for none in (2, -1, 7):  # nor does what names no vector
+        scores = jax.jit(generalized_leverage_scores)(decomposition, jnp.array([1, none]))
+        assert scores.tolist() == [0, 1, 0]
 
 
 def test_degenerate_matrices():
@@ -261,6 +264,9 @@ def test_bad_input(bad_input):
     for rtol in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="rtol: expected a finite number >= 0"):
             generalized_leverage_scores(a, (0,), rtol=rtol)
+    for dtype in (jnp.float16, jnp.bfloat16):
+        with pytest.raises(ValueError, match="a: expected float32 or float64"):
+            leverage_scores(a.astype(dtype), 1)
     with pytest.raises(ValueError, match="lam: expected a finite number >= 0"):
         ridge_leverage_scores(a, -1.0)
     assert isinstance(decomposition, SVD)

@@ -145,6 +145,11 @@ def test_bad_input(bad_input):
     for epsilon in (0.0, 1.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="epsilon above 0 and below k"):
             select_columns(scores, epsilon=epsilon)
+    for k in (-5, jnp.ones(3)):
+        with pytest.raises(ValueError, match="k: expected"):
+            select_columns(scores, c=1, k=k)
+    with pytest.raises(ValueError, match=r"epsilon: expected shape \[\]"):
+        select_columns(scores, epsilon=jnp.full(3, 0.1))
     with pytest.raises(ValueError, match="finite"):
         select_columns(scores * jnp.nan, c=1)
     for function in (select_columns, functools.partial(sample_columns, jax.random.key(0))):

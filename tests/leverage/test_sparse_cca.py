@@ -131,6 +131,35 @@ def test_constant_views(x64):
         assert found.columns_a.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_constant_columns_and_scale_in_float32(method):
+    a, b = (x.astype(np.float32) for x in targets.views(np.random.default_rng(7)))
+    a[:, 1], b[:, 2] = 0.1, 0.3
+    options = {"ca": C, "cb": C, "k": K, "method": method, "rtol": 1e-4}
+    found = sparse_cca(*put(a, b), **options)
+    assert 1 not in found.columns_a.tolist()
+    assert 2 not in found.columns_b.tolist()
+    for scale in (1e20, 1e-21):
+        other = sparse_cca(*put(a * np.float32(scale), b), **options)
+        assert other.columns_a.tolist() == found.columns_a.tolist()
+        assert other.columns_b.tolist() == found.columns_b.tolist()
+
+
+def test_traced_indices_that_name_no_vector_count_for_nothing(x64):
+    views = put(*targets.views(np.random.default_rng(8)))
+
+    @jax.jit
+    def of(subset):  # their number is k
+        return sparse_cca(*views, ca=C, cb=C, subset_a=subset, subset_b=subset, rtol=1e-6)
+
+    expected = sparse_cca(*views, ca=C, cb=C, subset_a=(2,), subset_b=(2,), rtol=1e-6)
+    for none in (-1, 99):
+        found = of(jnp.array([2, none]))
+        assert found.columns_a.tolist() == expected.columns_a.tolist()
+        assert found.subset_a.tolist() == expected.subset_a.tolist()
+        np.testing.assert_allclose(found.bound, expected.bound, atol=1e-9)
+
+
 def test_stacked_views(x64):
     pairs = [targets.views(np.random.default_rng(seed)) for seed in (5, 6)]
     a, b = (jax.device_put(np.stack(views)) for views in zip(*pairs, strict=True))
@@ -160,5 +189,7 @@ def test_bad_input(bad_input):
         sparse_cca(a, a, ca=1, cb=1, k=2, subset_a=(0, 0), subset_b=(0, 1))
     with pytest.raises(ValueError, match='None with method="subspace"'):
         sparse_cca(a, a, ca=1, cb=1, method="subspace", subset_a=(0,), subset_b=(0,))
+    with pytest.raises(ValueError, match="subset_b: expected k = 1 indices"):
+        sparse_cca(a, a, ca=1, cb=1, subset_a=(0,), subset_b=(0, 1))
     with pytest.raises(ValueError, match="rtol"):
         sparse_cca(a, a, ca=1, cb=1, rtol=-1.0)
