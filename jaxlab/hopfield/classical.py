@@ -19,6 +19,7 @@ from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.hopfield._declare import EXACT, as_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.retrieval import Recall
+from jaxlab.varying import vary_like
 
 __all__ = [
     "AsynchronousRecall",
@@ -99,7 +100,9 @@ def synchronous_recall(
 
     steps = jnp.zeros(state.shape[:-1], jnp.int32)
     first = hopfield_energy(state, weights)
-    carry, later = jax.lax.scan(step, (state, steps, steps > 0), length=max_steps)
+    carry, later = jax.lax.scan(
+        step, vary_like((state, steps, steps > 0), weights), length=max_steps
+    )
     return Recall(*carry, jnp.moveaxis(jnp.concatenate([first[None], later]), 0, -1))
 
 
@@ -191,6 +194,7 @@ def _recall_one(key: Array, state: Array, *, weights: Array, max_sweeps: int) ->
 
     energies = jnp.full(max_sweeps + 1, hopfield_energy(state, weights))
     start = AsynchronousRecall(state, jnp.int32(0), jnp.bool_(False), energies)
+    start = vary_like(start, weights, key)
     return jax.lax.while_loop(
         lambda carry: (carry.sweeps < max_sweeps) & ~carry.converged, sweep, start
     )

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
 from jaxlab.hopfield._declare import EXACT, as_bipolar, check_bank, check_mask, float_dtype
+from jaxlab.varying import vary_like
 
 __all__ = ["hebbian_weights", "storkey_weights"]
 
@@ -89,7 +90,8 @@ def storkey_weights(
         change = (jnp.outer(pattern, pattern) - crosstalk) / dim
         return _without_diagonal(weights + change), None
 
-    return jax.lax.scan(store, jnp.zeros((dim, dim), patterns.dtype), patterns)[0]
+    start = vary_like(jnp.zeros((dim, dim), patterns.dtype), patterns)
+    return jax.lax.scan(store, start, patterns)[0]
 
 
 def _masked(memories: Array, mask: Array | None) -> Float[Array, "n d"]:

@@ -23,6 +23,7 @@ from jaxlab.checks import (
 )
 from jaxlab.hopfield._declare import float_dtype
 from jaxlab.hopfield.types import Number
+from jaxlab.varying import vary_like
 
 __all__ = [
     "BasinRadius",
@@ -271,6 +272,7 @@ def basin_radius(
         )
 
     start = (jnp.int32(-1), jnp.int32(grid.shape[0]), jnp.asarray(jnp.nan, grid.dtype))
+    start = vary_like(start, grid, required, jax.eval_shape(recall_at, grid[0]))
     low, _, rate = jax.lax.while_loop(lambda state: state[0] + 1 < state[1], step, start)
     radius = jnp.where(low >= 0, grid[jnp.maximum(low, 0)], 0)
     return BasinRadius(radius, low, rate)

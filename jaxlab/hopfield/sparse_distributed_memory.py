@@ -29,6 +29,7 @@ from jaxlab.hopfield._declare import EXACT, check_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.similarity import bipolar_hamming
 from jaxlab.hopfield.types import Number
+from jaxlab.varying import vary_like
 
 __all__ = [
     "SDMReading",
@@ -261,7 +262,8 @@ def _recall(state: SDMState, query: Array, radius: Number, max_steps: int) -> SD
 
     none = jnp.zeros(query.shape[:-1], jnp.int32)
     start = SDMRecall(query.astype(jnp.float32), none, none, none > 0)
-    return jax.lax.fori_loop(0, max_steps, step, (start, none > 0))[0]
+    carry = vary_like((start, none > 0), state, radius)
+    return jax.lax.fori_loop(0, max_steps, step, carry)[0]
 
 
 def _active(state: SDMState, address: Array, radius: Number) -> Bool[Array, "*b r"]:

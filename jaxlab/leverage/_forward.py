@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.greedy import spanned_below
+from jaxlab.varying import vary_like
 
 __all__ = ["forward_columns"]
 
@@ -58,7 +59,7 @@ def forward_columns(
         b, product = _add(t, b, a, product.T, cross.T, jnp.zeros_like(cross[0]))
         return a, b, product.T
 
-    state = (a, b, jnp.zeros((ca, cb), cross.dtype))
+    state = vary_like((a, b, jnp.zeros((ca, cb), cross.dtype)), cross)
     a, b, _ = jax.lax.fori_loop(0, max(ca, cb), turn, state)
     return a.columns, b.columns
 

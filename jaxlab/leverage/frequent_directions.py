@@ -11,6 +11,7 @@ from jaxlab.leverage._inputs import check_matrix, check_precision, check_rank, s
 from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.scores import masked_squares
 from jaxlab.leverage.types import FrequentDirections
+from jaxlab.varying import vary_like
 
 __all__ = ["fd_init", "fd_merge", "fd_scores", "fd_update"]
 
@@ -175,7 +176,7 @@ def _update(state: FrequentDirections, rows: Array, mask: Array | None) -> Frequ
         return jnp.zeros_like(sketch).at[:size].set(shrunk), kept, cut
 
     def room(sketch: Array, filled: Array) -> tuple[Array, Array, Array]:
-        return sketch, filled, jnp.zeros((), sketch.dtype)
+        return sketch, filled, vary_like(jnp.zeros((), sketch.dtype), sketch)
 
     def insert(
         state: FrequentDirections, block: tuple[Array, Array]
@@ -192,6 +193,7 @@ def _update(state: FrequentDirections, rows: Array, mask: Array | None) -> Frequ
         energy = state.total_energy + jnp.sum(added * added)
         return FrequentDirections(sketch, filled + count, energy, state.shrinkage + cut), None
 
+    state = vary_like(state, rows, counts)
     return jax.lax.scan(insert, state, (rows, counts.astype(jnp.int32)))[0]
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int32
 from jaxlab.checks import check_choice, check_number
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import check_pair, matmul, scaled, unit_columns
+from jaxlab.varying import vary_like
 
 __all__ = ["GreedySelection", "greedy_gcss"]
 
@@ -175,6 +176,7 @@ def greedy_on_gram(
         jnp.zeros((c, n), dtype),
         jnp.zeros((c, p), dtype),
     )
+    state = vary_like(state, gram, cross)
     state = jax.lax.fori_loop(0, math.ceil(c / EXACT_EVERY), block, state)
     return GreedySelection(state[3], state[5], state[4])
 
@@ -213,5 +215,5 @@ def _greedy_on_residual(residual: Array, b: Array, *, c: int, tol: Array | None)
         jnp.zeros(c, dtype),
         jnp.int32(0),
     )
-    state = jax.lax.fori_loop(0, c, step, state)
+    state = jax.lax.fori_loop(0, c, step, vary_like(state, a, b))
     return GreedySelection(state[3], state[5], state[4])

@@ -21,6 +21,7 @@ from jaxlab.leverage._pairs import (
     unit_columns,
     whiten_gram,
 )
+from jaxlab.varying import vary_like
 
 __all__ = ["LocalSearch", "local_search_gcss"]
 
@@ -150,5 +151,7 @@ def local_search_on_gram(
 
     captured, *following = best_exchange(columns)
     state = (columns, captured, tuple(following), jnp.int32(0), following[0] <= least)
-    columns, captured, (gain, _, _), swaps, stopped = jax.lax.while_loop(more, exchange, state)
+    columns, captured, (gain, _, _), swaps, stopped = jax.lax.while_loop(
+        more, exchange, vary_like(state)
+    )
     return LocalSearch(columns, captured, swaps, stopped | (gain <= least))

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int32
 from jaxlab.checks import check_integer, require
 from jaxlab.leverage._inputs import check_matrix
 from jaxlab.leverage._pairs import matmul
+from jaxlab.varying import vary_like
 
 __all__ = ["pivoted_qr"]
 
@@ -96,5 +97,5 @@ def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
         exact,
         jnp.ones(n, bool),
     )
-    q, r, pivots, *_ = jax.lax.fori_loop(0, k, step, state)
+    q, r, pivots, *_ = jax.lax.fori_loop(0, k, step, vary_like(state, a))
     return q, r * scale, pivots

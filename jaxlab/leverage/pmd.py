@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_bool, check_integer, check_scalar
 from jaxlab.leverage._pairs import centred, check_pair, matmul, scaled, unit_columns
+from jaxlab.varying import vary_like
 
 __all__ = ["PmdCca", "pmd_sparse_cca"]
 
@@ -114,7 +115,7 @@ def _pmd(
 
     leading = jnp.linalg.svd(z, full_matrices=False)[2][0]
     state = (jnp.zeros(z.shape[0], z.dtype), leading, jnp.int32(0), jnp.bool_(False))
-    u, v, rounds, converged = jax.lax.while_loop(more, once, state)
+    u, v, rounds, converged = jax.lax.while_loop(more, once, vary_like(state, z, l1_a, l1_b))
     x, y = matmul(a, u), matmul(b, v)
     lengths = jnp.linalg.norm(x) * jnp.linalg.norm(y)
     correlation = jnp.clip(jnp.sum(x * y) / _positive(lengths), -1, 1)

@@ -16,6 +16,7 @@ from jaxlab.leverage._pairs import centred, check_pair, matmul, top, unit_column
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
 from jaxlab.leverage.types import SVD, SparseCca
+from jaxlab.varying import vary_like
 
 __all__ = ["sparse_cca"]
 
@@ -314,7 +315,7 @@ def alternating_subsets(
 
     columns = columns_of(first[None])
     state = (rows_of(columns), columns, jnp.bool_(False), jnp.int32(0))
-    rows, columns, _, _ = jax.lax.while_loop(more, once, state)
+    rows, columns, _, _ = jax.lax.while_loop(more, once, vary_like(state))
     return rows, columns
 
 
