@@ -2,8 +2,8 @@
 
 ``survey`` follows every parameter leaf through a linear program: reshapes and the like leave it a
 *view* of the leaf, a primitive with a site rule makes a *use* of it, anything else means that its
-Jacobian must be materialised. ``decide`` compares, for leaves that could be contracted at their
-sites, the work of both ways. Only shapes are looked at, never values.
+Jacobian must be materialised. ``_choice.choose`` compares, for leaves that could be contracted at
+their sites, the work of both ways. Only shapes are looked at, never values.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -135,10 +135,12 @@ def _advance(
     if name == "neg":
         return [view._replace(sign=-view.sign)]
     if name in _RESHAPES and np.prod(result.shape) == np.prod(shape):
+        if params.get("dimensions") is not None:  # lax.reshape can transpose first
+            view = _transposed(view, params["dimensions"])
+            shape = tuple(shape[axis] for axis in params["dimensions"])
         return [_rearranged(view, ("reshape", tuple(result.shape)), tuple(result.shape) == shape)]
     if name == "transpose":
-        axes = tuple(params["permutation"])
-        return [_rearranged(view, ("transpose", axes), axes == tuple(range(len(axes))))]
+        return [_transposed(view, params["permutation"])]
     if name == "rev":
         return [_rearranged(view, ("rev", tuple(params["dimensions"])), False)]
     if name in ("mul", "div"):
@@ -152,6 +154,10 @@ def _advance(
         return [view._replace(scales=(*view.scales, (other, name == "mul")))]
     boxes = None if view.chain else _parts(program, step, view.box, number)
     return None if boxes is None else [view._replace(box=box) for box in boxes]
+
+
+def _transposed(view: View, axes: Sequence[int]) -> View:
+    return _rearranged(view, ("transpose", tuple(axes)), tuple(axes) == tuple(range(len(axes))))
 
 
 def _rearranged(view: View, operation: Hashable, unchanged: bool) -> View:

@@ -135,7 +135,7 @@ class _Builder:
             for key in _BODIES:
                 if key in equation.params:
                     return self.closed(equation.params[key], inputs)
-        if dependent and name == "scan" and equation.params["length"] <= self.max_unroll:
+        if dependent and name == "scan" and 0 < equation.params["length"] <= self.max_unroll:
             return self.unrolled(equation, inputs)
         outputs = tuple(
             self.variable(variable.aval, dependent=dependent) for variable in equation.outvars
@@ -178,8 +178,6 @@ class _Builder:
             ]
             results = self.closed(params["jaxpr"], [*constants, *carry, *slices])
             carry, rows[index] = results[:num_carry], results[num_carry:]
-        if length == 0:
-            return list(carry)
         columns = zip(*(rows[index] for index in range(length)), strict=True)
         return list(carry) + [self.apply(lambda *ys: jnp.stack(ys), *ys) for ys in columns]
 

@@ -227,6 +227,11 @@ def _grid(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     return grid
 
 
+def _last_row(index: Array, rows: int) -> int:
+    """The last row that an index can name: eight bits know no 256, and would take it for 0."""
+    return min(rows - 1, int(jnp.iinfo(index.dtype).max))
+
+
 def _gather(call: Call) -> Site | None:
     """Rows of a table: ``table[indices]``."""
     numbers, table = call.params["dimension_numbers"], call.parameter.shape
@@ -248,9 +253,10 @@ def _gather(call: Call) -> Site | None:
 
     def operand(known: Sequence[Array]) -> tuple[Array, Array]:
         index = known[0].reshape(shared)
+        last = _last_row(index, rows)
         if mode == jax.lax.GatherScatterMode.CLIP:
-            index = jnp.clip(index, 0, rows - 1)
-        return index, (index >= 0) & (index < rows)
+            index = jnp.clip(index, 0, last)
+        return index, (index >= 0) & (index <= last)
 
     def cotangent(c: Array) -> Array:
         c = c.transpose([0, *(1 + axis for axis in places), *(1 + axis for axis in offsets)])
@@ -267,7 +273,7 @@ def _dynamic_slice(call: Call) -> Site | None:
     kept = math.prod(table[1:])
 
     def operand(known: Sequence[Array]) -> tuple[Array, Array]:
-        index = jnp.clip(known[0], 0, table[0] - 1).reshape(1)
+        index = jnp.clip(known[0], 0, _last_row(known[0], table[0])).reshape(1)
         return index, jnp.ones_like(index, dtype=bool)
 
     def cotangent(c: Array) -> Array:

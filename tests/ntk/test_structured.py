@@ -81,6 +81,44 @@ def test_examples_of_different_shapes(x64):
     assert_close(got, brute_force(apply_fn, x1, x2, params))
 
 
+@pytest.mark.parametrize("mode", [None, "clip", "row"])
+@pytest.mark.parametrize(("dtype", "rows"), [("uint8", 256), ("uint8", 300), ("int8", 128)])
+def test_a_table_with_more_rows_than_the_tokens_can_count(x64, at_sites, dtype, rows, mode):
+    rng = np.random.default_rng(7)
+    table, last = rng.normal(size=(rows, 2)), np.iinfo(dtype).max
+    x1, x2 = (np.asarray(x, dtype) for x in ([[last, 5], [5, 9]], [[9, last]]))
+
+    def apply_fn(table, x):
+        if mode == "row":
+            found = jax.lax.dynamic_slice_in_dim(table, x[0, 0], 1) * x[:, :1]
+        else:
+            found = jnp.take(table, x, axis=0, mode=mode).sum(1)
+        return jnp.tanh(found)
+
+    got = jit(ntk_fn(apply_fn))(x1, x2, table)
+    assert_close(got, brute_force(apply_fn, x1.astype(int), x2.astype(int), table))
+
+
+def test_a_reshape_that_transposes(x64, at_sites):
+    rng = np.random.default_rng(8)
+    w, x = rng.normal(size=(2, 3, 2)), rng.normal(size=(3, 4))
+
+    def apply_fn(w, x):
+        turned = jax.lax.reshape(w, (4, 3), dimensions=(2, 0, 1))
+        return jnp.tanh(x @ w.reshape(4, 3)) + jnp.sin(x @ turned)
+
+    assert_close(jit(ntk_fn(apply_fn))(x, None, w), brute_force(apply_fn, x, None, w))
+
+
+def test_a_scan_of_no_steps(x64):
+    def apply_fn(w, x):
+        h, stacked = jax.lax.scan(lambda h, _: (h @ w, h @ w), x @ w, None, length=0)
+        return jnp.tanh(h) + stacked.sum(0)
+
+    w, x = np.random.default_rng(9).normal(size=(2, 3, 3))
+    assert_close(jit(ntk_fn(apply_fn))(x, None, w), brute_force(apply_fn, x, None, w))
+
+
 def two_layers(params, x):
     return jnp.tanh(x @ params["w"]).reshape(*x.shape[:-1], 5, 2) @ params["v"]
 
