@@ -59,8 +59,9 @@ def fully_connected(
 
     Gradients are finite everywhere. The ReLU's NTK has a kink where two inputs are parallel, and
     its kernels have one at a zero input without biases: there the singular part is taken as 0. Near
-    ``c = 1`` the ReLU's NTK is accurate to about the square root of the precision; the diagonal
-    with ``x2=None`` is exact.
+    ``c = 1`` the ReLU's NTK is accurate to about the square root of the precision ``ε``, and that
+    of the error function to about ``ε q``: where ``q`` comes near ``1/ε``, entries between nearly
+    parallel inputs are wrong. The diagonal with ``x2=None`` is exact.
 
     Args:
         x1: inputs.
@@ -132,26 +133,29 @@ def _kernels(
 
 
 def _relu(k: Array, left: Array, right: Array, same: Array | None) -> _Moments:
-    scale = _safe_sqrt(left)[:, None] * _safe_sqrt(right)
-    there = scale > 0
-    cosine = jnp.where(there, jnp.clip(k / jnp.where(there, scale, 1), -1, 1), 0)
-    cosine = _where(same, jnp.ones_like(cosine), cosine)
+    scale, cosine = _polar(k, left, right, same)
     return _Moments(scale * _arc1(cosine) / 2, _arc0(cosine) / 2, left / 2, right / 2)
 
 
 def _erf(k: Array, left: Array, right: Array, same: Array | None) -> _Moments:
-    # (1+2q)(1+2q') − 4K², without the cancellation between the large products
-    apart = _where(same, jnp.zeros_like(k), jnp.maximum(left[:, None] * right - k * k, 0))
-    rest = jnp.sqrt(1 + 2 * left[:, None] + 2 * right + 4 * apart)
+    _, cosine = _polar(k, left, right, same)
+    q, p = left[:, None], right
+    wide, tall = 1 + 2 * q, 1 + 2 * p
+    # (1+2q)(1+2q') − 4K² over the first product, which may overflow, without cancellation
+    rest = jnp.sqrt(
+        (1 + 2 * q + 2 * p) / wide / tall
+        + (2 * q / wide) * (2 * p / tall) * ((1 - cosine) * (1 + cosine))
+    )
+    scale = jnp.sqrt(wide) * jnp.sqrt(tall)
 
-    def arcsine(k: Array, rest: Array) -> Array:
-        return 2 / np.pi * jnp.arctan2(2 * k, rest)
+    def arcsine(sine: Array, cosine: Array) -> Array:
+        return 2 / np.pi * jnp.arctan2(sine, cosine)
 
     return _Moments(
-        arcsine(k, rest),
-        4 / np.pi / rest,
-        arcsine(left, jnp.sqrt(1 + 4 * left)),
-        arcsine(right, jnp.sqrt(1 + 4 * right)),
+        arcsine(2 * k / scale, rest),
+        4 / np.pi / scale / rest,
+        arcsine(2 * left, jnp.sqrt(1 + 4 * left)),
+        arcsine(2 * right, jnp.sqrt(1 + 4 * right)),
     )
 
 
@@ -164,6 +168,14 @@ ACTIVATIONS: dict[str, Callable[..., _Moments]] = {
     "erf": _erf,
     "identity": _identity,
 }
+
+
+def _polar(k: Array, left: Array, right: Array, same: Array | None) -> tuple[Array, Array]:
+    """``√(q q')`` and the cosine ``K/√(q q')``, which is 0 where a variance is."""
+    scale = _safe_sqrt(left)[:, None] * _safe_sqrt(right)
+    there = scale > 0
+    cosine = jnp.where(there, jnp.clip(k / jnp.where(there, scale, 1), -1, 1), 0)
+    return scale, _where(same, jnp.ones_like(cosine), cosine)
 
 
 def _arc0(cosine: Array) -> Array:

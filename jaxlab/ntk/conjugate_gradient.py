@@ -179,7 +179,7 @@ def _solve(
 
     iterate = functools.partial(
         _iterate,
-        dot=operator.dot,
+        operator=operator,
         tol=tol,
         max_steps=max_steps,
         preconditioner=preconditioner or (lambda residual: residual),
@@ -198,13 +198,17 @@ def _iterate(
     product: Callable[[Array], Array],
     b: Array,
     *,
-    dot: Callable[[Array, Array], Array],
+    operator: NTKOperator,
     tol: Array,
     max_steps: int,
     preconditioner: Callable[[Array], Array],
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """``value, (true residual norm, steps, status)``."""
-    target = tol * jnp.sqrt(dot(b, b))
+    dot = operator.dot
+    # the iteration forms squares of b, which must neither vanish nor overflow
+    magnitude = operator.magnitude(b)
+    unit = b / magnitude
+    target = tol * operator.norm(unit)
 
     def going(state: _State) -> Array:
         return (state.norm > target / 2) & ~state.broken & (state.steps < max_steps)
@@ -216,7 +220,7 @@ def _iterate(
         residual = state.residual - length * image
         conditioned = preconditioner(residual)
         descent = dot(residual, conditioned)
-        norm = jnp.sqrt(dot(residual, residual))
+        norm = operator.norm(residual)
         # all of these are false for NaN; the residual may vanish exactly, and its products with it
         sound = (curvature > 0) & jnp.isfinite(norm) & ((descent > 0) | (norm == 0))
         after = _State(
@@ -231,12 +235,12 @@ def _iterate(
         before = state._replace(steps=state.steps + 1, broken=jnp.ones_like(state.broken))
         return jax.tree.map(lambda new, old: jnp.where(sound, new, old), after, before)
 
-    conditioned = preconditioner(b)
-    descent = dot(b, conditioned)
-    norm = jnp.sqrt(dot(b, b))
+    conditioned = preconditioner(unit)
+    descent = dot(unit, conditioned)
+    norm = operator.norm(unit)
     start = _State(
         value=jnp.zeros_like(b),
-        residual=b,
+        residual=unit,
         direction=conditioned,
         descent=descent,
         norm=norm,
@@ -244,10 +248,10 @@ def _iterate(
         broken=~(jnp.isfinite(norm) & ((descent > 0) | (norm == 0))),
     )
     end = jax.lax.while_loop(going, step, start)
-    remainder = b - product(end.value)
-    true_norm = jnp.sqrt(dot(remainder, remainder))
+    value = magnitude * end.value  # what overflows here shows in the residual
+    true_norm = operator.norm((b - product(value)) / magnitude)
     missed = jnp.where(end.steps < max_steps, STALLED, MAX_STEPS)
-    missed = jnp.where(end.broken, BREAKDOWN, missed)
+    missed = jnp.where(end.broken | ~jnp.isfinite(true_norm), BREAKDOWN, missed)
     met = ~end.broken & (true_norm <= target)
     status = jnp.where(met, CONVERGED, missed).astype(jnp.int32)
-    return vary_together((end.value, (true_norm, end.steps, status)))
+    return vary_together((value, (magnitude * true_norm, end.steps, status)))

@@ -63,7 +63,7 @@ def check_independence(
         vmap_axes: axis of the examples in ``x`` and in the outputs, as in
             :func:`jaxlab.ntk.kernel.ntk_fn`.
         tolerance: influences up to this count as rounding; None means 100 units of rounding of
-            the outputs.
+            each output, and at most 0.05.
 
     Returns:
         The strongest influence between two examples, over all outputs.
@@ -95,9 +95,13 @@ def check_independence(
     assert first.layout.batch is not None
     number = first.shape1[first.layout.batch]
     require(number > 0, "x", x, "at least one example")
-    if tolerance is None:
-        dtypes = [jax.eval_shape(each.apply, each.leaves, x).dtype for each in problems]
-        tolerance = 100 * max(float(jnp.finfo(dtype).eps) for dtype in dtypes)
+    dtypes = [jax.eval_shape(each.apply, each.leaves, x).dtype for each in problems]
+    tolerances = jnp.asarray(
+        [
+            min(100 * float(jnp.finfo(dtype).eps), 0.05) if tolerance is None else tolerance
+            for dtype in dtypes
+        ]
+    )
 
     def outputs(x: Any) -> list[Array]:
         """One row for each example, from each output."""
@@ -110,24 +114,25 @@ def check_independence(
     positions = jnp.arange(number)
 
     def influences(source: Array) -> tuple[Array, Array]:
-        """Change of each example's outputs; whether the input changed at all."""
+        """Change of each output of each example; whether the input changed at all."""
         replaced = first.example(x, positions.at[source].set((source + 1) % number))
         changes = [
             _relative_change(before, after)
             for before, after in zip(unchanged, outputs(replaced), strict=True)
         ]
-        change = jnp.max(jnp.stack(changes), 0)
         differs = [
             jnp.any(a != b) for a, b in zip(*map(jax.tree.leaves, (x, replaced)), strict=True)
         ]
-        return jnp.where(positions == source, 0, change), jnp.any(jnp.stack(differs))
+        change = jnp.where(positions == source, 0, jnp.stack(changes))
+        return change, jnp.any(jnp.stack(differs))
 
-    matrix, tested = jax.lax.map(influences, positions)
+    found, tested = jax.lax.map(influences, positions)
+    matrix = jnp.max(found, 1)
     source, target = jnp.unravel_index(jnp.argmax(matrix), matrix.shape)
-    influence = matrix[source, target]
+    dependent = jnp.any(jnp.max(found, (0, 2)) > tolerances)
     untested = jnp.where(jnp.any(tested), INDEPENDENT, UNTESTED)
-    status = jnp.where(influence > tolerance, DEPENDENT, untested).astype(jnp.int32)
-    return Independence(influence, source, target, status)
+    status = jnp.where(dependent, DEPENDENT, untested).astype(jnp.int32)
+    return Independence(matrix[source, target], source, target, status)
 
 
 def _relative_change(before: Array, after: Array) -> Array:

@@ -74,15 +74,16 @@ class Tridiagonal(NamedTuple):
         """Ritz values, ascending, vectors of ``T`` in columns, and which of them are there."""
         coupling = self.off_diagonal[:-1]
         reached = jnp.arange(self.diagonal.shape[0]) < self.steps
-        # below the others, where the recursion did not get to
         scale = jnp.max(jnp.abs(self.diagonal), initial=0) + 2 * jnp.max(
             self.off_diagonal, initial=0
         )
-        filled = jnp.where(reached, self.diagonal, -2 * scale - 1)
-        coupling = jnp.where(reached[1:], coupling, 0)
+        scale = jnp.where(scale > 0, scale, 1)
+        # below the others, where the recursion did not get to
+        filled = jnp.where(reached, self.diagonal / scale, -2)
+        coupling = jnp.where(reached[1:], coupling / scale, 0)
         matrix = jnp.diag(filled) + jnp.diag(coupling, 1) + jnp.diag(coupling, -1)
         values, vectors = jnp.linalg.eigh(matrix)
-        return values, vectors, reached[::-1]
+        return scale * values, vectors, reached[::-1]
 
 
 def top_eigenpairs(
@@ -149,7 +150,7 @@ def _top_eigenpairs(
     last = jnp.maximum(krylov.steps - 1, 0)
     bounds = krylov.off_diagonal[last] * jnp.abs(ritz[last])
     vectors = jnp.tensordot(ritz.T, krylov.basis, 1, precision="highest")
-    norms = jnp.sqrt(jax.vmap(operator.dot)(vectors, vectors))
+    norms = jax.vmap(operator.norm)(vectors)
     norms = jnp.where(there, norms, 1)
     vectors = vectors / norms.reshape(-1, *[1] * (vectors.ndim - 1))
     met = jnp.all(jnp.where(there, bounds, 0) <= tol * jnp.max(jnp.abs(values)))
@@ -201,7 +202,7 @@ def tridiagonalize(operator: NTKOperator, start: Float[Array, "..."], steps: int
     check_integer("steps", steps, minimum=1)
     dtype = operator.dtype
     operator, start = vary_together((operator, start.astype(dtype)))
-    norm = jnp.sqrt(operator.dot(start, start))
+    norm = operator.norm(start)
     epsilon = jnp.finfo(dtype).eps
 
     def components(basis: Array, vector: Array) -> Array:
@@ -214,7 +215,7 @@ def tridiagonalize(operator: NTKOperator, start: Float[Array, "..."], steps: int
         along = operator.dot(vector, image)
         for _ in range(2):
             image = image - jnp.tensordot(components(basis, image), basis, 1, precision="highest")
-        remainder = jnp.sqrt(operator.dot(image, image))
+        remainder = operator.norm(image)
         finite &= ~going | (jnp.isfinite(along) & jnp.isfinite(remainder))
         scale = jnp.maximum(scale, jnp.where(finite, jnp.abs(along) + remainder, 0))
         made = going & finite

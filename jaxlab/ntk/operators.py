@@ -72,6 +72,22 @@ class NTKOperator(abc.ABC):
         total = jnp.sum(left * right)
         return total if self.axis_name is None else jax.lax.psum(total, self.axis_name)
 
+    def magnitude(self, vector: Array) -> Array:
+        """The vector's largest entry without its sign, over all devices, to divide by.
+
+        1 where that is 0 or not finite; a constant to derivatives.
+        """
+        largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector), initial=0))
+        if self.axis_name is not None:
+            largest = jax.lax.pmax(largest, self.axis_name)
+        return jnp.where((largest > 0) & (largest < jnp.inf), largest, 1)
+
+    def norm(self, vector: Array) -> Array:
+        """Euclidean norm, over all devices, of vectors whose squares over- or underflow too."""
+        magnitude = self.magnitude(vector)
+        vector = vector / magnitude
+        return magnitude * jnp.sqrt(self.dot(vector, vector))
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)

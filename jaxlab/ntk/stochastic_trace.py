@@ -167,4 +167,7 @@ def _logdet(
 
 def _mean(samples: Array) -> tuple[Array, Array]:
     """Mean and its standard error."""
-    return jnp.mean(samples), jnp.std(samples, ddof=1) / jnp.sqrt(samples.shape[0])
+    largest = jnp.max(jnp.abs(samples))
+    largest = jnp.where(largest > 0, largest, 1)
+    error = largest * jnp.std(samples / largest, ddof=1) / jnp.sqrt(samples.shape[0])
+    return jnp.mean(samples), error

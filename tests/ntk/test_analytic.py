@@ -122,6 +122,17 @@ def test_relu_scales_with_its_inputs_and_keeps_their_norm():
     np.testing.assert_allclose(jnp.diagonal(one.ntk), 4 * norms, rtol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e3, 1e10])
+def test_large_inputs_to_the_error_function(size):
+    """Single precision against double: products of variances are no numbers in the first."""
+    x1, x2 = size * X1, size * X2
+    single = fully_connected(jnp.float32(x1), jnp.float32(x2), depth=2, activation="erf")
+    with jax.enable_x64(True):
+        double = fully_connected(jnp.asarray(x1), jnp.asarray(x2), depth=2, activation="erf")
+    for one, other in zip(single, double, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
 def test_parallel_opposite_and_zero_inputs():
     x = jnp.array([[1.0, 2.0], [1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]])
     # a covariance of exactly ±√(q q'), as long as sums are

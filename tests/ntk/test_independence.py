@@ -39,6 +39,24 @@ def test_the_strongest_pair():
     assert tolerant.status == INDEPENDENT
 
 
+def test_each_output_has_its_own_rounding():
+    """Few bits excuse no statistics of the batch, and none at all in another output."""
+    x = jnp.arange(1.0, 9.0)[:, None]
+
+    def few_bits(w, x):
+        h = (x * w).astype(jnp.bfloat16)
+        return (h - h.mean(0)) / h.std(0)
+
+    found = check_independence(few_bits, jnp.ones(1), x)
+    assert found.status == DEPENDENT
+    assert 0.05 < found.influence < 0.78
+
+    def outputs(w, x):
+        return (x * w).astype(jnp.bfloat16), x * w + 0.001 * x.mean(0)
+
+    assert check_independence(outputs, jnp.ones(1), x).status == DEPENDENT
+
+
 def test_other_axes_and_keys():
     def apply_fn(w, x):
         noise = jax.vmap(lambda key: jax.random.normal(key, (3,)))(x["key"]).T

@@ -161,6 +161,41 @@ def test_logdet(operator):
     assert broken.status == stochastic_trace.NOT_FINITE
 
 
+def test_solve_knows_no_units():
+    """The squares of the smallest and of the largest right-hand side are no numbers."""
+    operator = dense_operator(jnp.asarray(KERNEL, jnp.float32))
+    b = jnp.asarray(B, jnp.float32)
+    one = solve(operator, b, ridge=0.1)
+    assert one.status == conjugate_gradient.CONVERGED
+    scales = jnp.array([1e-30, 1e-19, 1e19, 1e30])
+    got = jax.vmap(lambda scale: solve(operator, scale * b, ridge=0.1))(scales)
+    assert (got.status == conjugate_gradient.CONVERGED).all()
+    for row, norm, scale in zip(got.value, got.residual_norm, scales, strict=True):
+        np.testing.assert_allclose(row / scale, one.value, rtol=1e-3)
+        assert 0 < norm <= 1e-5 * scale * np.linalg.norm(B)
+    overflowing = solve(dense_operator(1e-20 * jnp.eye(2)), jnp.full(2, 1e30))
+    assert overflowing.status == conjugate_gradient.BREAKDOWN
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_kernels_know_no_units(scale):
+    kernel = jnp.asarray(KERNEL, jnp.float32)
+    one, other = dense_operator(kernel), dense_operator(scale * kernel)
+    solved = solve(other, jnp.asarray(B, jnp.float32), ridge=0.1 * scale)
+    assert solved.status == conjugate_gradient.CONVERGED
+    expected = np.linalg.solve(KERNEL + 0.1 * np.eye(24), B)
+    np.testing.assert_allclose(scale * solved.value, expected, rtol=1e-3)
+    top = top_eigenpairs(KEY, other, 3, steps=24)
+    assert top.status == lanczos.CONVERGED
+    np.testing.assert_allclose(top.values / scale, np.linalg.eigvalsh(KERNEL)[:-4:-1], rtol=1e-5)
+    got, like = (np.array(trace(KEY, operator, 4)) for operator in (other, one))
+    np.testing.assert_allclose(got / scale, like, rtol=1e-4)
+    like = logdet(KEY, one, 3, ridge=0.1)
+    got = logdet(KEY, other, 3, ridge=0.1 * scale)
+    assert got.status == stochastic_trace.OK
+    np.testing.assert_allclose(got.value - 24 * np.log(scale), like.value, atol=0.01)
+
+
 @pytest.mark.parametrize("scale", [1e8, 1e-9])
 def test_logdet_knows_no_units(scale):
     """Fewer Ritz values than steps: what stands in for the others is no eigenvalue."""
