@@ -4,6 +4,7 @@ The first-order one is the model whose training the neural tangent kernel descri
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -29,7 +30,8 @@ def linearize(apply_fn: ApplyFn, params: PyTree) -> ApplyFn:
 
     Raises:
         ValueError: no leaf of ``params`` is floating; and on the call: parameters of another
-            structure or shapes, or outputs that are not floating.
+            structure or shapes, outputs that are not floating, or a network that reverse mode
+            cannot differentiate.
 
     Cost:
         About two to three times the network, in time and memory.
@@ -62,10 +64,12 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
 
     Raises:
         ValueError: ``degree < 0``; no leaf of ``params`` is floating; and on the call: parameters
-            of another structure or shapes, or outputs that are not floating.
+            of another structure or shapes, outputs that are not floating, or a network that
+            reverse mode cannot differentiate.
 
     Cost:
-        Time and memory of the network, doubled with every degree (nested forward mode).
+        Time and memory of the network, doubled with every degree (the transpose of reverse mode,
+        in nested forward mode).
 
     Example:
         >>> cube = taylor_expand(lambda w, x: w**3 * x, 1.0, 2)
@@ -99,8 +103,8 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
             return (outputs,)
 
         derivatives = network
-        for _ in range(degree):
-            derivatives = _with_next(derivatives, step)
+        for k in range(degree):
+            derivatives = _with_next(derivatives, step, _pushed if k == 0 else jax.jvp)
         terms = derivatives(origin)
         return jax.tree.map(
             lambda *parts: sum(part / math.factorial(k) for k, part in enumerate(parts)), *terms
@@ -109,14 +113,21 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
     return polynomial
 
 
-def _with_next(derivatives: Any, step: list[Array]) -> Any:
+def _with_next(derivatives: Any, step: list[Array], jvp: Callable[..., Any]) -> Any:
     """``(f, Df[Δ], …, D^k f[Δ…])`` as a function of the point, with the next one appended."""
 
     def extended(point: list[Array]) -> tuple[PyTree, ...]:
-        values, changes = jax.jvp(derivatives, (point,), (step,))
+        values, changes = jvp(derivatives, (point,), (step,))
         return (*values, changes[-1])
 
     return extended
+
+
+def _pushed(function: Any, point: tuple[list[Array]], step: tuple[list[Array]]) -> Any:
+    """``jax.jvp`` of a network, also where only reverse mode has a rule."""
+    outputs, pull = jax.vjp(function, *point)
+    (changes,) = jax.linear_transpose(pull, outputs)(step)
+    return outputs, changes
 
 
 def _is_floating(leaf: Any) -> bool:

@@ -91,6 +91,22 @@ def test_jit_and_vmap_over_parameters():
     np.testing.assert_allclose(mapped, one_by_one, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("degree", [1, 2])
+def test_networks_without_forward_mode(degree):
+    """A custom reverse-mode rule counts as the derivative."""
+
+    @jax.custom_vjp
+    def cube(w):
+        return w**3
+
+    cube.defvjp(lambda w: (w**3, w), lambda w, g: (3 * w**2 * g,))
+    found = taylor_expand(lambda w, x: cube(w) * x, 1.0, degree)
+    np.testing.assert_allclose(found(3.0, jnp.ones(1)), {1: 7.0, 2: 19.0}[degree])
+    # 3 w² · Δ + …: at degree 1 the slope is 3, at degree 2 it is 3 + 6 Δ
+    slope = jax.grad(lambda w: found(w, jnp.ones(1)).sum())(3.0)
+    np.testing.assert_allclose(slope, {1: 3.0, 2: 15.0}[degree])
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     with pytest.raises(ValueError, match=r"degree: expected an integer >= 0, got -1"):
