@@ -28,7 +28,6 @@ class Net(NamedTuple):
         x1: batch of 3 examples.
         x2: batch of 2 examples.
         independent: whether no example influences the output of another (``vmap_axes=0`` holds).
-        forward_mode: whether JAX can differentiate the network in forward mode.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Net(NamedTuple):
     x1: Any
     x2: Any
     independent: bool = True
-    forward_mode: bool = True
 
 
 NETS: dict[str, Net] = {}
@@ -65,7 +63,7 @@ class Draw:
 
 
 def net(
-    name: str, *shape: int, independent: bool = True, forward_mode: bool = True
+    name: str, *shape: int, independent: bool = True
 ) -> Callable[[Callable[[Draw], tuple]], Callable[[Draw], tuple]]:
     """Register a network: the decorated function returns ``(apply_fn, params)``.
 
@@ -79,7 +77,7 @@ def net(
         if len(made) == 2:
             made += (draw.normal(3, *shape, scale=1.0), draw.normal(2, *shape, scale=1.0))
         assert name not in NETS
-        NETS[name] = Net(name, *made, independent, forward_mode)
+        NETS[name] = Net(name, *made, independent)
         return make
 
     return register
@@ -612,7 +610,7 @@ def _double_gradient(x):
 _double_gradient.defvjp(lambda x: (jnp.tanh(x), x), lambda x, g: (2 * g * (1 - jnp.tanh(x) ** 2),))
 
 
-@net("custom_vjp", 4, forward_mode=False)
+@net("custom_vjp", 4)
 def _(draw):
     """A backward pass that is twice the derivative."""
     params = [draw.normal(4, 4), draw.normal(4, 2)]
