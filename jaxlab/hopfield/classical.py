@@ -100,9 +100,8 @@ def synchronous_recall(
 
     steps = jnp.zeros(state.shape[:-1], jnp.int32)
     first = hopfield_energy(state, weights)
-    carry, later = jax.lax.scan(
-        step, vary_like((state, steps, steps > 0), weights), length=max_steps
-    )
+    start = vary_like((state, steps, steps > 0), weights)
+    carry, later = jax.lax.scan(step, start, length=max_steps)
     return Recall(*carry, jnp.moveaxis(jnp.concatenate([first[None], later]), 0, -1))
 
 

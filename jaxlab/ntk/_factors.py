@@ -62,7 +62,7 @@ def factors_of(
         for group in choice.groups:
             pair = _side_by_side(found.uses[group.leaf, group.box], cotangents, known, dtype)
             groups.append((_formed(*pair),) if group.formed else pair)
-    weights = [(jacobian.reshape(jacobian.shape[0], -1),) for jacobian in jacobians]
+    weights = [(_flat(jacobian),) for jacobian in jacobians]
     return groups, weights
 
 
@@ -172,7 +172,12 @@ def _formed(cotangent: Array, operand: Array) -> Array:
     jacobian = jnp.einsum(
         "kbxj,bxi->kbij", cotangent, operand, preferred_element_type=operand.dtype
     )
-    return jacobian.reshape(jacobian.shape[0], -1)
+    return _flat(jacobian)
+
+
+def _flat(jacobian: Array) -> Array:
+    """``[k, …]`` as ``[k, size]``; a -1 would not do for outputs or leaves without entries."""
+    return jacobian.reshape(jacobian.shape[0], math.prod(jacobian.shape[1:]))
 
 
 def basis_of(shape: tuple[int, ...], dtype: Any, axis: int | None, start: Any, size: int) -> Array:
@@ -189,4 +194,4 @@ def basis_of(shape: tuple[int, ...], dtype: Any, axis: int | None, start: Any, s
     vectors = jnp.eye(total, dtype=dtype).reshape(*shape, *shape)
     if axis is not None:
         vectors = jax.lax.dynamic_slice_in_dim(vectors, start, size, axis)
-    return vectors.reshape(-1, *shape)
+    return vectors.reshape(math.prod(vectors.shape[: len(shape)]), *shape)

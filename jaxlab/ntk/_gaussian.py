@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from jaxlab.checks import require
 from jaxlab.ntk._factor import Factor, gain, solve, whiten
+from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._mse import check_times, status_at
 from jaxlab.ntk._rows import Rows, as_kernels, matmul
 
@@ -95,7 +96,13 @@ def gp_inference(
     """
     times = check_times(factor, t, learning_rate)
     return _gp_inference(
-        factor, y_train, k_test_train, k_test_test, times, learning_rate, tuple(trace_axes)
+        factor,
+        y_train,
+        k_test_train,
+        k_test_test,
+        times,
+        learning_rate,
+        as_axes("trace_axes", trace_axes),
     )
 
 
@@ -109,7 +116,7 @@ def _gp_inference(
     learning_rate: Any,
     trace_axes: tuple[int, ...],
 ) -> Gaussian:
-    rows, targets = Rows.of(y_train, trace_axes, factor.size, factor.dtype)
+    rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, factor.dtype)
     tau = times.reshape(-1) * learning_rate / targets.size
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:
@@ -179,7 +186,15 @@ def gradient_descent_mse_ensemble(
         (Array([[0.5]], dtype=float32), Array([[0.25]], dtype=float32))
     """
     times = check_times(factor, t, learning_rate)
-    return _ensemble(factor, y_train, k_test_train, prior, times, learning_rate, tuple(trace_axes))
+    return _ensemble(
+        factor,
+        y_train,
+        k_test_train,
+        prior,
+        times,
+        learning_rate,
+        as_axes("trace_axes", trace_axes),
+    )
 
 
 @functools.partial(jax.jit, static_argnames="trace_axes")
@@ -192,7 +207,7 @@ def _ensemble(
     learning_rate: Any,
     trace_axes: tuple[int, ...],
 ) -> Gaussian:
-    rows, targets = Rows.of(y_train, trace_axes, factor.size, factor.dtype)
+    rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, factor.dtype)
     tau = times.reshape(-1) * learning_rate / targets.size
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Shaped
 from jaxlab.checks import check_integer, check_scalar, require
 from jaxlab.ntk._dormand_prince import integrate
 from jaxlab.ntk._factor import NOT_CONVERGED, NOT_FINITE, OK
+from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._mse import Predictions, as_times
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 
@@ -52,7 +53,7 @@ def gradient_descent(
         f_test_0: the same on the test set; None is 0 where ``k_test_train`` is given.
         k_test_train: kernel ``[M, N, o, o, ...]``; None predicts no test outputs.
         learning_rate: ``η``, > 0.
-        momentum: ``μ``, or None for plain gradient descent.
+        momentum: ``μ`` in [0, 1], or None for plain gradient descent.
         trace_axes: axes of ``y_train`` that the kernels lack: they are ``K ⊗ I`` there; static.
         rtol: error allowed per step, relative to the state; static.
         atol: the same in the units of the outputs, > 0, as the integral begins at zero; static.
@@ -64,9 +65,10 @@ def gradient_descent(
         ``NOT_FINITE``.
 
     Raises:
-        ValueError: kernels and targets do not fit; ``f_test_0`` without ``k_test_train``; a time is
-            negative or infinite, ``learning_rate <= 0``, ``rtol < 0``, ``atol <= 0`` or
-            ``max_steps < 1``; ``loss`` does not return a real scalar.
+        ValueError: kernels and targets do not fit, or there is no example; ``f_test_0`` without
+            ``k_test_train``; a time is negative or infinite, ``momentum`` outside [0, 1],
+            ``learning_rate <= 0``, ``rtol < 0``, ``atol <= 0`` or ``max_steps < 1``; ``loss`` does
+            not return a real scalar.
 
     Cost:
         Six gradients of the loss and six products ``K v`` a step, ``O(n² c)``. Steps are no longer
@@ -87,7 +89,7 @@ def gradient_descent(
     times = as_times(t, dtype, finite=True)
     check_scalar("learning_rate", learning_rate, above=0)
     if momentum is not None:
-        check_scalar("momentum", momentum)
+        check_scalar("momentum", momentum, minimum=0, maximum=1)
     check_scalar("rtol", rtol, minimum=0)
     check_scalar("atol", atol, above=0)
     check_integer("max_steps", max_steps, minimum=1)
@@ -101,7 +103,7 @@ def gradient_descent(
         k_test_train,
         learning_rate,
         momentum,
-        trace_axes=tuple(trace_axes),
+        trace_axes=as_axes("trace_axes", trace_axes),
         rtol=float(rtol),
         atol=float(atol),
         max_steps=max_steps,
@@ -125,8 +127,9 @@ def _predict(
 ) -> Predictions:
     kernel = as_matrix("k_train_train", k_train_train)
     check_square("k_train_train", k_train_train)
+    require(kernel.shape[0] > 0, "k_train_train", k_train_train, "at least one training example")
     dtype = kernel.dtype
-    rows, targets = Rows.of(y_train, trace_axes, kernel.shape[0], dtype)
+    rows, targets = Rows.of("y_train", y_train, trace_axes, kernel.shape[0], dtype)
     y = rows.restore(targets)
     value = jax.eval_shape(loss, y, y)
     scalar = getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.floating)
@@ -152,6 +155,7 @@ def _predict(
         )
     )
     finite = jnp.all(jnp.isfinite(train) & jnp.isfinite(pushes), axis=(1, 2))
+    finite &= jnp.all(jnp.isfinite(kernel)) & jnp.all(jnp.isfinite(targets))
     test = None
     if k_test_train is not None or f_test_0 is not None:
         kept, across = rows.test_matrix("k_test_train", k_test_train, dtype)

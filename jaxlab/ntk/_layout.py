@@ -2,11 +2,12 @@
 
 import math
 import string
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxlab.checks import check_integer, require
 
-__all__ = ["Layout", "normalise_axes"]
+__all__ = ["Layout", "as_axes", "normalise_axes"]
 
 
 class Layout(NamedTuple):
@@ -23,6 +24,23 @@ class Layout(NamedTuple):
     trace: tuple[int, ...] = ()
     diagonal: tuple[int, ...] = ()
     batch: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        ndim: int,
+        trace_axes: tuple[int, ...],
+        diagonal_axes: tuple[int, ...],
+        batch: int | None = None,
+    ) -> "Layout":
+        """The layout for axes as users give them, refused where they do not fit."""
+        trace = normalise_axes("trace_axes", trace_axes, ndim)
+        diagonal = normalise_axes("diagonal_axes", diagonal_axes, ndim)
+        both = set(trace) & set(diagonal)
+        require(
+            not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too"
+        )
+        return cls(ndim, trace, diagonal, batch)
 
     @property
     def left(self) -> str:
@@ -46,6 +64,15 @@ class Layout(NamedTuple):
                 kept += left if left == right else left + right
         return kept
 
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """Order of the kernel's axes in which the two sides have changed places."""
+        letters = self.result
+        return tuple(
+            letters.index(letter.swapcase()) if letter.swapcase() in letters else axis
+            for axis, letter in enumerate(letters)
+        )
+
     def traced_size(self, shape: tuple[int, ...]) -> int:
         """Number of entries that the trace averages over."""
         return math.prod(shape[axis] for axis in self.trace)
@@ -58,10 +85,16 @@ class Layout(NamedTuple):
         return tuple(sizes[letter] for letter in self.result)
 
 
+def as_axes(argument: str, axes: Sequence[int]) -> tuple[int, ...]:
+    """``axes`` as a tuple; a single axis is refused."""
+    require(isinstance(axes, Sequence), argument, axes, "a tuple of axes")
+    return tuple(axes)
+
+
 def normalise_axes(argument: str, axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """``axes`` as sorted non-negative integers, refused when out of range or repeated."""
     found = []
-    for axis in axes:
+    for axis in as_axes(argument, axes):
         check_integer(argument, axis)
         require(-ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes")
         found.append(axis % ndim)

@@ -20,6 +20,7 @@ from jaxlab.ntk._factor import (
     project,
     solve,
 )
+from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 
 __all__ = [
@@ -121,7 +122,14 @@ def gradient_descent_mse(
     """
     times = check_times(factor, t, learning_rate)
     return _gradient_descent_mse(
-        factor, y_train, times, f_train_0, f_test_0, k_test_train, learning_rate, tuple(trace_axes)
+        factor,
+        y_train,
+        times,
+        f_train_0,
+        f_test_0,
+        k_test_train,
+        learning_rate,
+        as_axes("trace_axes", trace_axes),
     )
 
 
@@ -137,7 +145,7 @@ def _gradient_descent_mse(
     trace_axes: tuple[int, ...],
 ) -> Predictions:
     dtype = factor.dtype
-    rows, targets = Rows.of(y_train, trace_axes, factor.size, dtype)
+    rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, dtype)
     tau = times.reshape(-1) * learning_rate / targets.size
     rest = targets - rows.initial("f_train_0", f_train_0, dtype)
     if factor.cholesky is not None:
@@ -156,7 +164,6 @@ def _gradient_descent_mse(
     return Predictions(train, test, status_at(factor, times, tau, train, test))
 
 
-@functools.partial(jax.jit, static_argnames="trace_axes")
 def kernel_ridge(
     factor: Factor,
     y_train: Shaped[Array, "..."],
@@ -180,7 +187,7 @@ def kernel_ridge(
         Coefficients, fitted targets, predictions and the status.
 
     Raises:
-        ValueError: kernels and targets do not fit.
+        ValueError: kernels and targets do not fit; ``factor`` is not what ``factorize`` returns.
 
     Cost:
         ``O(n² c)``, and ``O(m n c)`` for ``m`` test rows.
@@ -191,7 +198,15 @@ def kernel_ridge(
         >>> kernel_ridge(factor, jnp.array([[2.0], [4.0]]), jnp.array([[1.0, 1.0]])).test
         Array([[3.]], dtype=float32)
     """
-    rows, targets = Rows.of(y_train, trace_axes, factor.size, factor.dtype)
+    check_factor(factor)
+    return _kernel_ridge(factor, y_train, k_test_train, as_axes("trace_axes", trace_axes))
+
+
+@functools.partial(jax.jit, static_argnames="trace_axes")
+def _kernel_ridge(
+    factor: Factor, y_train: Array, k_test_train: Array | None, trace_axes: tuple[int, ...]
+) -> Ridge:
+    rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, factor.dtype)
     dual = solve(factor, targets)
     test = None
     if k_test_train is not None:
@@ -251,10 +266,16 @@ def _max_learning_rate(k_train_train: Array, momentum: Any, y_size: int | None) 
     return 2 * (1 + jnp.asarray(momentum, kernel.dtype)) * (y_size or kernel.shape[0]) / largest
 
 
+def check_factor(factor: Factor) -> None:
+    """Refuse a kernel, which has yet to be decomposed."""
+    require(isinstance(factor, Factor), "factor", factor, "what factorize(k_train_train) returns")
+
+
 def check_times(
     factor: Factor, t: int | float | Array | None, learning_rate: int | float | Array
 ) -> Float[Array, "..."]:
     """Times as an array, None as infinity; what is known of them and the rate is checked."""
+    check_factor(factor)
     check_scalar("learning_rate", learning_rate, above=0)
     if factor.cholesky is not None:
         require(t is None, "factor", "a Cholesky factor", "method='eigh' for finite times")

@@ -12,11 +12,19 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, require
-from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._layout import Layout
 from jaxlab.ntk.types import VmapAxes
 from jaxlab.varying import vary, varying
 
-__all__ = ["Layout", "Problem", "differentiable", "normalise_axes", "prepare"]
+__all__ = [
+    "Problem",
+    "axes_of_leaves",
+    "check_example_axis",
+    "differentiable",
+    "output_shapes",
+    "prepare",
+    "traced",
+]
 
 
 class Problem(NamedTuple):
@@ -114,8 +122,8 @@ def prepare(
         return apply_fn(merge(leaves), x)
 
     axes = _vmap_axes(vmap_axes)
-    out1 = _output_shapes(on_leaves, leaves, x1)
-    out2 = out1 if symmetric else _output_shapes(on_leaves, leaves, x2)
+    out1 = output_shapes(on_leaves, leaves, x1)
+    out2 = out1 if symmetric else output_shapes(on_leaves, leaves, x2)
     shapes1, tree = jax.tree.flatten(out1)
     shapes2, tree2 = jax.tree.flatten(out2)
     same = bool(tree == tree2)  # type: ignore[operator]
@@ -165,13 +173,33 @@ def differentiable(
     chosen = [i for i, dtype in enumerate(dtypes) if jnp.issubdtype(dtype, jnp.floating)]
     require(bool(chosen), "params", params, "at least one leaf of floating dtype")
 
-    def merge(leaves: list[Array]) -> Any:
+    merge = _merge_into(values, structure, chosen)
+    return [jnp.asarray(values[i]) for i in chosen], [names[i] for i in chosen], merge
+
+
+def traced(params: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The leaves of which only shapes count in an estimate, and how to put others in their place.
+
+    Those of floating dtype and those without values; the rest are constants of the network.
+    """
+    values, structure = jax.tree.flatten(params)
+    chosen = [
+        i
+        for i, value in enumerate(values)
+        if isinstance(value, jax.ShapeDtypeStruct)
+        or jnp.issubdtype(jnp.result_type(value), jnp.floating)
+    ]
+    return [values[i] for i in chosen], _merge_into(values, structure, chosen)
+
+
+def _merge_into(values: list[Any], structure: Any, chosen: list[int]) -> Callable[[list[Any]], Any]:
+    def merge(leaves: list[Any]) -> Any:
         merged = list(values)
         for i, leaf in zip(chosen, leaves, strict=True):
             merged[i] = leaf
         return jax.tree.unflatten(structure, merged)
 
-    return [jnp.asarray(values[i]) for i in chosen], [names[i] for i in chosen], merge
+    return merge
 
 
 def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:
@@ -186,7 +214,9 @@ def _vmap_axes(vmap_axes: int | VmapAxes | None) -> VmapAxes | None:
     return VmapAxes(vmap_axes, vmap_axes)
 
 
-def _output_shapes(apply: Callable[..., Any], leaves: list[Array], x: Any) -> Any:
+def output_shapes(apply: Callable[..., Any], leaves: list[Array], x: Any) -> Any:
+    """Shapes and dtypes of the outputs, which must be real arrays of floating dtype."""
+
     def checked(leaves: list[Array], x: Any) -> Any:
         outputs = apply(leaves, x)
         found = jax.tree.leaves(outputs)
@@ -217,11 +247,8 @@ def _layout(
         f"a batch on which the output has {len(shape1)} axes, as on x1",
     )
     ndim = len(shape1)
-    trace = normalise_axes("trace_axes", trace_axes, ndim)
-    diagonal = normalise_axes("diagonal_axes", diagonal_axes, ndim)
-    both = set(trace) & set(diagonal)
-    require(not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too")
-    for name, chosen in (("trace_axes", trace), ("diagonal_axes", diagonal)):
+    layout = Layout.of(ndim, trace_axes, diagonal_axes)
+    for name, chosen in (("trace_axes", layout.trace), ("diagonal_axes", layout.diagonal)):
         for axis in chosen:
             require(
                 shape1[axis] == shape2[axis],
@@ -229,16 +256,17 @@ def _layout(
                 (shape1, shape2),
                 f"outputs of equal size along axis {axis}",
             )
-    batch = None
-    if axes is not None:
-        require(
-            -ndim <= axes.out_axes < ndim,
-            "vmap_axes",
-            axes.out_axes,
-            f"an axis of the examples in an output with {ndim} axes",
-        )
-        batch = axes.out_axes % ndim
-    return Layout(ndim, trace, diagonal, batch)
+    if axes is None:
+        return layout
+    check_example_axis(axes.out_axes, ndim)
+    return layout._replace(batch=axes.out_axes % ndim)
+
+
+def check_example_axis(axis: int, ndim: int) -> None:
+    """Refuse what is no axis of an output."""
+    check_integer("vmap_axes", axis)
+    expected = f"an axis of the examples in an output with {ndim} axes"
+    require(-ndim <= axis < ndim, "vmap_axes", axis, expected)
 
 
 def axes_of_leaves(in_axes: Any, x: Any) -> list[int | None]:

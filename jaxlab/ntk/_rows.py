@@ -57,25 +57,25 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(
-        cls, y_train: Any, trace_axes: tuple[int, ...], size: int, dtype: Any
+        cls, argument: str, y: Any, trace_axes: tuple[int, ...], size: int, dtype: Any
     ) -> tuple["Rows", Array]:
         """Rows for a train kernel with ``size`` rows that lacks ``trace_axes``; the targets."""
-        y_train = jnp.asarray(y_train)
-        real = not jnp.issubdtype(y_train.dtype, jnp.complexfloating)
-        require(y_train.ndim > 0 and real, "y_train", y_train, "real targets [N, ...]")
-        axes = normalise_axes("trace_axes", trace_axes, y_train.ndim)
-        kept = tuple(n for axis, n in enumerate(y_train.shape) if axis not in axes)
+        y = jnp.asarray(y)
+        real = not jnp.issubdtype(y.dtype, jnp.complexfloating)
+        require(y.ndim > 0 and real, argument, y, "real targets [N, ...]")
+        axes = normalise_axes("trace_axes", trace_axes, y.ndim)
+        kept = tuple(n for axis, n in enumerate(y.shape) if axis not in axes)
         require(bool(kept), "trace_axes", tuple(trace_axes), "at least one axis not traced")
-        rows = cls(kept, tuple(y_train.shape[axis] for axis in axes), axes)
+        rows = cls(kept, tuple(y.shape[axis] for axis in axes), axes)
         n = math.prod(kept)
         require(
             size == n,
-            "y_train",
-            y_train,
+            argument,
+            y,
             f"{size} entries without the trace_axes {tuple(trace_axes)}, as the train kernel has "
             f"rows (got {n})",
         )
-        return rows, rows.flatten(y_train).astype(dtype)
+        return rows, rows.flatten(y).astype(dtype)
 
     def output_shape(self, kept: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """Shape of outputs whose kept axes have these sizes (by default those of the targets)."""

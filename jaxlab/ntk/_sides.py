@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 from jaxtyping import Array
 
 from jaxlab.checks import require
@@ -162,8 +163,24 @@ def side_of(
             for first, *others in [*groups, *weights]
         ]
 
-    arrays = _over(problem, one)(problem.leaves, x)
+    mapped = _over(problem, one)
+    arrays = (mapped if choices is None else _traced(mapped))(problem.leaves, x)
     return Factors(arrays, _terms(kept[-1]), shape, problem.layout.batch)
+
+
+def _traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of tracers, as it was when a survey made the choices.
+
+    Outside of ``jit`` an index into a parameter has a value, and the part of the parameter that it
+    picks out is another use than a look-up.
+    """
+
+    def run(*arguments: Any) -> Any:
+        program, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        results = core.jaxpr_as_fun(program)(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+    return run
 
 
 def _terms(choices: Sequence[Choice]) -> tuple[Term, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from jaxlab.checks import require
-from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._layout import Layout, as_axes
 
 __all__ = ["Grid", "Schedule", "assemble", "count_examples", "mirror_axes", "place_tile", "split"]
 
@@ -143,30 +143,21 @@ def mirror_axes(
     Raises:
         ValueError: the kernel is not the zipped one of these axes.
     """
+    trace_axes = as_axes("trace_axes", trace_axes)
+    diagonal_axes = as_axes("diagonal_axes", diagonal_axes)
     paired, odd = divmod(len(shape) - len(diagonal_axes), 2)
     expected = (
         f"the axes that appear once in the kernel, as given to the kernel function: without them "
         f"axes come in pairs of equal size, (n, m) and then (o, p), …; the kernel of a pair of "
         f"examples has shape {shape[2:]}"
     )
-    require(not odd and paired > 0, "diagonal_axes", tuple(diagonal_axes), expected)
-    ndim = paired + len(diagonal_axes) + len(trace_axes)
-    layout = Layout(
-        ndim,
-        normalise_axes("trace_axes", trace_axes, ndim),
-        normalise_axes("diagonal_axes", diagonal_axes, ndim),
-    )
+    require(not odd and paired > 0, "diagonal_axes", diagonal_axes, expected)
+    layout = Layout.of(paired + len(diagonal_axes) + len(trace_axes), trace_axes, diagonal_axes)
     for name, axes in (("trace_axes", layout.trace), ("diagonal_axes", layout.diagonal)):
         require(0 not in axes, name, axes, "axes of one example's output: tiles need (n, m)")
-    both = set(layout.trace) & set(layout.diagonal)
-    require(not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too")
-    letters = layout.result
-    order = tuple(
-        letters.index(letter.swapcase()) if letter.swapcase() in letters else axis
-        for axis, letter in enumerate(letters)
-    )
+    order = layout.mirror
     fits = all(shape[axis] == shape[other] for axis, other in enumerate(order) if axis > 1)
-    require(fits, "diagonal_axes", tuple(diagonal_axes), expected)
+    require(fits, "diagonal_axes", diagonal_axes, expected)
     return order
 
 

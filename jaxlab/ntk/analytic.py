@@ -26,6 +26,7 @@ from jaxlab.checks import (
     check_shape,
     require,
 )
+from jaxlab.ntk._options import check_get
 from jaxlab.ntk._rows import matmul
 from jaxlab.ntk.types import Kernels
 
@@ -216,6 +217,4 @@ def _check(x1: Array, x2: Array | None, depth: int, activation: str, get: tuple[
     require(x1.shape[1] > 0, "x1", x1, "inputs with at least one feature")
     check_integer("depth", depth, minimum=0)
     check_choice("activation", activation, tuple(ACTIVATIONS))
-    require(bool(get) and not isinstance(get, str), "get", get, "a tuple of kernels")
-    for kernel in get:
-        check_choice("get", kernel, ("nngp", "ntk"))
+    check_get(get)

@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from jaxlab.checks import check_integer
 from jaxlab.ntk._precision import at_precision, check_precision
-from jaxlab.ntk._problem import prepare
+from jaxlab.ntk._problem import check_example_axis, prepare
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
@@ -28,7 +28,7 @@ def pseudo_ntk_fn(
     vmap_axes: int | VmapAxes | None = None,
     implementation: Implementation = "structured",
     precision: str | None = "highest",
-    options: StructuredOptions | None = None,
+    options: StructuredOptions = StructuredOptions(),  # noqa: B008 (immutable)
 ) -> KernelFn:
     """The pseudo-NTK: the kernel of the network ``g = Σ_o f_o / √O``, one number per example.
 
@@ -65,6 +65,7 @@ def pseudo_ntk_fn(
     axis = vmap_axes.out_axes if isinstance(vmap_axes, VmapAxes) else vmap_axes or 0
 
     def average(output: Any) -> Any:
+        check_example_axis(axis, jnp.ndim(output))
         rows = jnp.moveaxis(output, axis, 0)
         rows = rows.reshape(rows.shape[0], math.prod(rows.shape[1:]))
         return jnp.sum(rows, axis=1) / math.sqrt(max(rows.shape[1], 1))
@@ -82,7 +83,7 @@ def pseudo_ntk_fn(
         vmap_axes=axes,
         implementation=implementation,
         precision=precision,
-        options=StructuredOptions() if options is None else options,
+        options=options,
     )
 
 

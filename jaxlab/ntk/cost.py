@@ -17,7 +17,7 @@ from jaxlab.ntk._flops import tally
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._liveness import peak
 from jaxlab.ntk._options import check_options
-from jaxlab.ntk._problem import Problem, prepare
+from jaxlab.ntk._problem import Problem, prepare, traced
 from jaxlab.ntk.counting import breakdown, count_flops, peak_bytes
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
 
@@ -194,22 +194,18 @@ def compare(
         'structured'
     """
     check_options(options)
-    values, structure = jax.tree.flatten(params)
-    traced = [i for i, value in enumerate(values) if _is_traced(value)]
+    leaves, merge = traced(params)
 
     def estimate(implementation: str) -> tuple[Estimate, int]:
         entries = 0
 
         def kernels(leaves: list[Any], x1: Any, x2: Any) -> list[Any]:
             nonlocal entries
-            merged = list(values)
-            for i, leaf in zip(traced, leaves, strict=True):
-                merged[i] = leaf
             problems, _ = prepare(
                 apply_fn,
                 x1,
                 x2,
-                jax.tree.unflatten(structure, merged),
+                merge(leaves),
                 trace_axes=trace_axes,
                 diagonal_axes=diagonal_axes,
                 vmap_axes=vmap_axes,
@@ -217,7 +213,7 @@ def compare(
             entries = sum(math.prod(problem.kernel_shape) for problem in problems)
             return [_run(problem, implementation, options) for problem in problems]
 
-        program = jax.make_jaxpr(kernels)([values[i] for i in traced], x1, x2)
+        program = jax.make_jaxpr(kernels)(leaves, x1, x2)
         return _estimate(program), entries
 
     rows = []
@@ -288,8 +284,3 @@ def _abstract(problem: Problem) -> Hashable:
         axes,
         problem.symmetric,
     )
-
-
-def _is_traced(value: Any) -> bool:
-    abstract = isinstance(value, jax.ShapeDtypeStruct)
-    return abstract or jnp.issubdtype(jnp.result_type(value), jnp.floating)

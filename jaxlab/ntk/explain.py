@@ -1,13 +1,13 @@
 """What structured derivatives do with every parameter of a network, and why."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import PyTree
 
 from jaxlab.ntk._options import check_options
-from jaxlab.ntk._problem import Problem, prepare
+from jaxlab.ntk._problem import Problem, prepare, traced
 from jaxlab.ntk.structured import choices_of
 from jaxlab.ntk.types import ApplyFn, StructuredOptions, VmapAxes
 
@@ -90,12 +90,14 @@ def explain(
     check_options(options)
     reports: list[LeafReport] = []
 
-    def look(params: PyTree, x1: PyTree, x2: PyTree | None) -> None:
+    leaves, merge = traced(params)
+
+    def look(leaves: list[Any], x1: PyTree, x2: PyTree | None) -> None:
         problems, structure = prepare(
             apply_fn,
             x1,
             x2,
-            params,
+            merge(leaves),
             trace_axes=trace_axes,
             diagonal_axes=diagonal_axes,
             vmap_axes=vmap_axes,
@@ -104,7 +106,7 @@ def explain(
         for (output, _), problem in zip(jax.tree.leaves_with_path(outputs), problems, strict=True):
             reports.extend(_reports(jax.tree_util.keystr(output), problem, options))
 
-    jax.eval_shape(look, params, x1, x2)
+    jax.eval_shape(look, leaves, x1, x2)
     return tuple(reports)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Array
 from jaxlab.checks import check_choice, require
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk._layout import Layout
-from jaxlab.ntk._options import check_options
+from jaxlab.ntk._options import check_get, check_options
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk.cost import cheapest, kernel_peak
@@ -209,9 +209,7 @@ def kernel_fn(
         >>> kernels.nngp.tolist(), kernels.ntk.tolist()
         ([[9.0]], [[5.0]])
     """
-    require(len(get) > 0, "get", get, "at least one of 'nngp', 'ntk'")
-    for name in get:
-        check_choice("get", name, ("nngp", "ntk"))
+    check_get(get)
     nngp = nngp_fn(
         apply_fn, trace_axes=trace_axes, diagonal_axes=diagonal_axes, precision=precision
     )
@@ -276,9 +274,4 @@ def _check_memory(problem: Problem, implementation: str, options: StructuredOpti
 
 def _symmetrised(kernel: Array, layout: Layout) -> Array:
     """``(K + Kᵀ)/2``, where the transpose swaps the two sides."""
-    letters = layout.result
-    order = [
-        letters.index(letter.swapcase() if letter.swapcase() in letters else letter)
-        for letter in letters
-    ]
-    return (kernel + jnp.transpose(kernel, order)) / 2
+    return (kernel + jnp.transpose(kernel, layout.mirror)) / 2

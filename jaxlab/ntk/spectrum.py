@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxlab.checks import require
+from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 
 __all__ = [
@@ -160,7 +161,6 @@ def entropy_rank(kernel: Float[Array, "..."]) -> Float[Array, ""]:
     return jnp.exp(-jnp.sum(terms))
 
 
-@functools.partial(jax.jit, static_argnames=("trace_axes", "centered"))
 def target_alignment(
     kernel: Float[Array, "..."],
     y: Shaped[Array, "..."],
@@ -197,8 +197,15 @@ def target_alignment(
         >>> target_alignment(y @ y.T, y), target_alignment(jnp.ones((2, 2)), y)
         (Array(1., dtype=float32), Array(0., dtype=float32))
     """
+    return _target_alignment(kernel, y, as_axes("trace_axes", trace_axes), centered)
+
+
+@functools.partial(jax.jit, static_argnames=("trace_axes", "centered"))
+def _target_alignment(
+    kernel: Array, y: Array, trace_axes: tuple[int, ...], centered: bool
+) -> Array:
     matrix = _symmetric("kernel", kernel)
-    _, targets = Rows.of(y, trace_axes, matrix.shape[0], matrix.dtype)
+    _, targets = Rows.of("y", y, trace_axes, matrix.shape[0], matrix.dtype)
     if centered:
         targets = targets - jnp.mean(targets, axis=0)
         matrix = matrix - jnp.mean(matrix, axis=0, keepdims=True)

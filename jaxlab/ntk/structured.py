@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import require
 from jaxlab.ntk._choice import Choice
-from jaxlab.ntk._layout import Layout, normalise_axes
+from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._options import check_options
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, axes_of_leaves, prepare
@@ -201,13 +201,8 @@ def contract(
         right.terms,
         "factors of the same network in the form of left's (argument like of factors)",
     )
-    ndim = len(left.output_shape)
-    trace = normalise_axes("trace_axes", trace_axes, ndim)
-    diagonal = normalise_axes("diagonal_axes", diagonal_axes, ndim)
-    both = set(trace) & set(diagonal)
-    require(not both, "diagonal_axes", tuple(diagonal_axes), "no axis that is in trace_axes too")
-    layout = Layout(ndim, trace, diagonal, left.batch)
-    for axis in (*trace, *diagonal):
+    layout = Layout.of(len(left.output_shape), trace_axes, diagonal_axes, left.batch)
+    for axis in (*layout.trace, *layout.diagonal):
         require(
             left.output_shape[axis] == right.output_shape[axis],
             "right",
@@ -217,7 +212,7 @@ def contract(
     dtype = jnp.result_type(*jax.tree.leaves([pair[0] for pair in left.arrays]), jnp.float32)
     with at_precision(precision):
         kernel = contract_sides(left, right, layout, dtype, None)
-    return kernel / layout.traced_size(left.output_shape)
+    return kernel / max(1, layout.traced_size(left.output_shape))
 
 
 def _joined(problem: Problem) -> Any:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._precision import at_precision, check_precision
-from jaxlab.ntk._problem import Problem, differentiable
+from jaxlab.ntk._problem import Problem, differentiable, output_shapes
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary, varying
@@ -129,8 +129,8 @@ def ntk_vp(
         kernel of all of them together. The kernel is not divided by anything.
 
     Raises:
-        ValueError: parameters that cannot be differentiated; an unknown ``precision``; ``v`` of
-            another structure or shape than the outputs on ``x2``.
+        ValueError: parameters that cannot be differentiated; outputs that are not real arrays; an
+            unknown ``precision``; ``v`` of another structure or shape than the outputs on ``x2``.
 
     Cost: each product is one reverse-mode and one forward-mode pass; memory for one set of
     parameters and the activations of both batches. Section 3.2 of the paper.
@@ -148,6 +148,7 @@ def ntk_vp(
     params, x1 = vary((params, x1), axes)
     x2 = x1 if x2 is None else vary(x2, axes)
     leaves, _, merge = differentiable(params)
+    output_shapes(lambda leaves, x: apply_fn(merge(leaves), x), leaves, x1)
     with at_precision(precision):
         push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
         outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)

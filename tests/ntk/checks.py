@@ -1,12 +1,16 @@
 """What the tests of several functions of the room check alike."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax.sharding import AxisType, PartitionSpec
 
-__all__ = ["SPLIT", "WHOLE", "assert_precision_reaches_every_product", "sharded"]
+__all__ = ["SPLIT", "WHOLE", "assert_precision_reaches_every_product", "jit", "sharded"]
+
+# The programs are tiny and run once: most of their time is the compiler's.
+jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 SPLIT, WHOLE = PartitionSpec("data"), PartitionSpec()
 

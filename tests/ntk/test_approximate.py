@@ -112,3 +112,5 @@ def test_refused(bad_input):
         sketched_ntk(KEYS[0], network, X1, None, PARAMS, dim=1, precision="exact")
     with pytest.raises(ValueError, match="trace_axes"):
         sketched_ntk(KEYS[0], network, X1, None, PARAMS, dim=1, trace_axes=(2,))
+    with pytest.raises(ValueError, match=r"vmap_axes: .*an output with 2 axes, got 5"):
+        pseudo_ntk_fn(network, vmap_axes=5)(X1, None, PARAMS)

@@ -620,6 +620,7 @@ def test_refused_axes(bad_input):
         ({"diagonal_axes": (0,)}, "diagonal_axes: expected axes of one example's output"),
         ({"diagonal_axes": (5,)}, "diagonal_axes: expected an axis of an output with 3 axes"),
         ({"diagonal_axes": (1, 1, 1)}, "diagonal_axes"),
+        ({"diagonal_axes": 1}, "diagonal_axes: expected a tuple of axes, got 1"),
         ({"diagonal_axes": (1,), "trace_axes": (0,)}, "trace_axes: expected axes of one example"),
         ({"diagonal_axes": (1,), "trace_axes": (1,)}, "diagonal_axes: expected no axis"),
     ]:

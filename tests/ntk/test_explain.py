@@ -184,6 +184,16 @@ def test_table():
     assert len(lines) == 4
 
 
+def test_leaves_that_are_no_parameters_keep_their_values():
+    def repeated(params, x):
+        for _ in range(params["steps"]):
+            x = jnp.tanh(x @ params["w"])
+        return x
+
+    (report,) = explain(repeated, {"w": SHAPE((4, 4), F32), "steps": 2}, SHAPE((3, 4), F32))
+    assert report.sites == 2
+
+
 def test_bad_input(bad_input):
     with pytest.raises(ValueError, match="trace_axes: expected an axis"):
         explain(dense, WIDE, X, trace_axes=(5,))

@@ -12,12 +12,9 @@ from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.types import Kernels, StructuredOptions, VmapAxes
-from tests.ntk.checks import assert_precision_reaches_every_product
+from tests.ntk.checks import assert_precision_reaches_every_product, jit
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import EXACT, brute_force, from_jacobians, jacobians, to_matrix
-
-# The programs are tiny and run once: most of their time is the compiler's.
-jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 every = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 
@@ -458,6 +455,8 @@ def test_while_loops_are_refused_by_name(bad_input, implementation):
         (lambda: nngp_fn(linear, precision="exact"), "precision"),
         (lambda: kernel_fn(linear, get=()), "get"),
         (lambda: kernel_fn(linear, get=("ntk", "cov")), "get.*'nngp', 'ntk'"),
+        (lambda: kernel_fn(linear, get="ntk"), "get: expected a tuple"),
+        (lambda: ntk_fn(linear, options=None)(X, None, W), "options: expected a StructuredOptions"),
         (lambda: flatten_kernel(jnp.zeros((2, 2, 3))), "kernel.*even number of axes"),
         (lambda: unflatten_kernel(jnp.zeros((4, 6)), (2, 2), (6,)), "shape2.*2 sizes"),
         (lambda: unflatten_kernel(jnp.zeros((4, 6)), (2, 2), (3, 3)), "matrix"),

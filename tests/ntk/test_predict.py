@@ -1,5 +1,7 @@
 """Predictions against matrix exponentials, trained linear models, scikit-learn and the goldens."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -364,6 +366,26 @@ def test_statuses_are_32_bits_wide():
     assert flow.status.dtype == jnp.int32
 
 
+@pytest.mark.parametrize(
+    "name", ["k_train_train", "y_train", "f_train_0", "k_test_train", "f_test_0"]
+)
+def test_inputs_of_the_integrator_that_are_not_finite(name):
+    arguments = {
+        "k_train_train": jnp.eye(2),
+        "y_train": jnp.ones((2, 1)),
+        "f_train_0": jnp.zeros((2, 1)),
+        "k_test_train": jnp.ones((1, 2)),
+        "f_test_0": jnp.zeros((1, 1)),
+    }
+
+    def status(value):
+        spoilt = arguments | {name: arguments[name].at[0, 0].set(value)}
+        return predict.gradient_descent(squared, t=1.0, max_steps=50, **spoilt).status
+
+    found = jax.jit(jax.vmap(status))(jnp.array([0.5, jnp.nan, jnp.inf]))
+    assert found.tolist() == [predict.OK, predict.NOT_FINITE, predict.NOT_FINITE]
+
+
 def test_status_of_the_integrator():
     kernel, y = jnp.eye(2), jnp.ones((2, 1))
     short = predict.gradient_descent(squared, kernel, y, jnp.array([0.1, 1e5]), max_steps=40)
@@ -483,11 +505,27 @@ def test_refusals():
         (lambda: ode(squared, kernel, y, 1.0, rtol=-1.0), "rtol"),
         (lambda: ode(squared, kernel, y, 1.0, atol=0.0), "atol: expected a finite number > 0"),
         (lambda: ode(squared, kernel, y, 1.0, momentum=jnp.ones(2)), "momentum"),
+        (lambda: ode(squared, kernel, y, 1.0, momentum=2.0), "momentum: .* <= 1"),
+        (lambda: ode(squared, jnp.ones((0, 0)), y[:0], 1.0), "at least one training example"),
         (lambda: ode(squared, jnp.ones((2, 3)), y, 1.0), "k_train_train"),
+        (lambda: mse(kernel, y), "factor: expected what factorize"),
+        (lambda: gp(kernel, y, one), "factor: expected what factorize"),
+        (lambda: predict.kernel_ridge(kernel, y), "factor: expected what factorize"),
+        *(
+            (functools.partial(predict_, *arguments, trace_axes=-1), "trace_axes: expected a tuple")
+            for predict_, *arguments in (
+                (mse, factor, y),
+                (gp, factor, y, one),
+                (ensemble, factor, y, one),
+                (ode, squared, kernel, y, 1.0),
+                (predict.kernel_ridge, factor, y),
+            )
+        ),
         (lambda: predict.max_learning_rate(kernel, momentum=2.0), "momentum"),
         (lambda: predict.max_learning_rate(kernel, y_size=0), "y_size"),
         (lambda: predict.max_learning_rate(jnp.ones((2, 3))), "k_train_train"),
     ]
+    assert predict.kernel_ridge(factor, y, trace_axes=[-1]).train.shape == (2, 1)
     for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()

@@ -106,6 +106,7 @@ def squeezed(w, x):
     [
         ({"trace_axes": (2,)}, "trace_axes.*an output with 2 axes.*got 2"),
         ({"diagonal_axes": (-3,)}, "diagonal_axes.*an output with 2 axes.*got -3"),
+        ({"trace_axes": -1}, "trace_axes: expected a tuple of axes, got -1"),
         ({"trace_axes": (1,), "diagonal_axes": (-1,)}, "diagonal_axes.*trace_axes too"),
         ({"trace_axes": (0,), "x2": X[:1]}, "trace_axes.*equal size along axis 0"),
         ({"diagonal_axes": (0,), "x2": X[:1]}, "diagonal_axes.*equal size along axis 0"),

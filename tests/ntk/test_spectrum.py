@@ -144,5 +144,7 @@ def test_refusals():
         spectrum.entropy_rank(jnp.ones((2, 2), int))
     with pytest.raises(ValueError, match="kernel2: expected shape"):
         spectrum.kernel_distance(jnp.ones((2, 2)), jnp.ones((2, 3)))
-    with pytest.raises(ValueError, match="y_train: expected 2 entries"):
+    with pytest.raises(ValueError, match=r"^y: expected 2 entries"):
         spectrum.target_alignment(jnp.eye(2), jnp.ones((3, 1)))
+    with pytest.raises(ValueError, match="trace_axes: expected a tuple of axes, got -1"):
+        spectrum.target_alignment(jnp.eye(2), jnp.ones((2, 1)), trace_axes=-1)

@@ -14,12 +14,9 @@ from jaxlab.ntk import _choice, _sites
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.structured import Site, contract, factors, register_site_rule
 from jaxlab.ntk.types import StructuredOptions
-from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, sharded
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, jit, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force, net_kernel
-
-# The programs are tiny and run once: most of their time is the compiler's.
-jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 # networks whose leaves would be cheaper in weight space at these sizes
 QUICK = (
@@ -119,6 +116,20 @@ def test_a_scan_of_no_steps(x64):
     assert_close(jit(ntk_fn(apply_fn))(x, None, w), brute_force(apply_fn, x, None, w))
 
 
+def test_a_row_that_the_batch_picks_without_jit(x64):
+    """Its number is known then, but not while the two batches are planned together."""
+    table = np.random.default_rng(10).normal(size=(4, 2))
+
+    def apply_fn(table, x):
+        return jnp.tanh(table[x[0, 0]]) * jnp.ones((len(x), 1))
+
+    x1, x2 = jnp.array([[3], [1]]), jnp.array([[3]])
+    assert_close(ntk_fn(apply_fn)(x1, x2, table), brute_force(apply_fn, x1, x2, table))
+    like = factors(apply_fn, table, x1)
+    other = factors(apply_fn, table, x2, like=like)
+    assert_close(contract(like, other), brute_force(apply_fn, x1, x2, table))
+
+
 def two_layers(params, x):
     return jnp.tanh(x @ params["w"]).reshape(*x.shape[:-1], 5, 2) @ params["v"]
 
@@ -161,6 +172,16 @@ def test_factors_are_kept_and_contracted(x64):
         assert_close(got, brute_force(two_layers, BATCH, BATCH[:1], TWO_LAYERS, **axes))
     with pytest.raises(ValueError, match="right: expected outputs of size 3 along axis 0"):
         contract(one, two, diagonal_axes=(0,))
+
+
+@pytest.mark.parametrize("vmap_axes", [0, None])
+def test_factors_of_outputs_without_entries(vmap_axes):
+    def apply_fn(params, x):
+        return jnp.tanh(x @ params[0]) @ params[1]
+
+    one = factors(apply_fn, [jnp.ones((4, 5)), jnp.ones((5, 0))], BATCH, vmap_axes=vmap_axes)
+    assert contract(one, one).shape == (3, 3, 0, 0)
+    np.testing.assert_array_equal(contract(one, one, trace_axes=(1,)), np.zeros((3, 3)))
 
 
 def test_precision_reaches_every_product(bad_input):

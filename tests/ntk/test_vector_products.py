@@ -9,12 +9,9 @@ import pytest
 
 from jaxlab.ntk._problem import prepare
 from jaxlab.ntk.vector_products import ntk_vector_products, ntk_vp
-from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, sharded
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, jit, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force, to_matrix
-
-# The programs are tiny and run once: most of their time is the compiler's.
-jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def network(params, x):
@@ -134,6 +131,12 @@ def test_rows_over_devices(devices, data, check_vma):
     for rows in np.arange(16).reshape(8, 2):
         expected = own(x[rows], params, vector[rows])
         np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_outputs_that_have_no_derivative_are_refused(bad_input, data):
+    x1, x2, params = data
+    with pytest.raises(ValueError, match=r"apply_fn: .*real floating-point arrays"):
+        ntk_vp(lambda params, x: jnp.argmax(network(params, x), 1), x1, x2, params)
 
 
 @pytest.mark.parametrize("v", [np.ones((2, 5)), np.ones(15), {"v": np.ones((3, 5))}])

@@ -232,6 +232,7 @@ def _fit(
     for n in sizes:
         factor = factorize(k_train[:n, :n], diag_reg=ridge, method="cholesky")
         fitted = kernel_ridge(factor, targets[:n], k_test[:, :n])
+        assert fitted.test is not None
         outputs.append(fitted.test)
         status.append(fitted.status)
     return (
