@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.hopfield._declare import NONPOSITIVE, float_dtype, similarity_function
 from jaxlab.hopfield.similarity import manhattan
+from jaxlab.varying import vary_together
 
 __all__ = ["manhattan_scores"]
 
@@ -101,8 +102,13 @@ def _tiled(query: Array, memories: Array, *, tile: int, **options: Any) -> Array
     tiles = tuple(math.ceil(size / tile) for size in sizes)
     padded = [
         jnp.pad(x, ((0, 0), (0, count * tile - x.shape[1])))
-        for x, count in zip((query, memories), tiles, strict=True)
+        for x, count in zip(vary_together((query, memories)), tiles, strict=True)
     ]
+    shape = jax.ShapeDtypeStruct(
+        tuple(count * tile for count in tiles),
+        query.dtype,
+        manual_axis_type=jax.typeof(padded[0]).manual_axis_type,
+    )
     distances = pl.pallas_call(
         _accumulate,
         grid=tiles,
@@ -111,7 +117,7 @@ def _tiled(query: Array, memories: Array, *, tile: int, **options: Any) -> Array
             pl.BlockSpec((features, tile), lambda row, column: (0, column)),
         ],
         out_specs=pl.BlockSpec((tile, tile), lambda row, column: (row, column)),
-        out_shape=jax.ShapeDtypeStruct(tuple(count * tile for count in tiles), query.dtype),
+        out_shape=shape,
         **options,
     )(*padded)
     return distances[: sizes[0], : sizes[1]]

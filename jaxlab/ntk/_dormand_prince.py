@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxlab.varying import vary_like
+
 __all__ = ["integrate"]
 
 # Dormand and Prince 1980, table 2: rows of stages 2 to 7, the last of which are the weights of the
@@ -105,5 +107,5 @@ def integrate(
         run = jax.lax.while_loop(unfinished, lambda run: advance(run, end), run)
         return run, (run.state, run.time == end)
 
-    _, (states, reached) = jax.lax.scan(until, run, times)
+    _, (states, reached) = jax.lax.scan(until, vary_like(run, times), times)
     return states, reached
