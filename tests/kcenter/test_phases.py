@@ -1,4 +1,4 @@
-"""Trees, budgets, candidate lists and the flow against scipy, loops and integer programs."""
+"""Phases 3 to 5 against scipy, loops and integer programs."""
 
 import jax
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from jaxlab import kcenter
+from jaxlab.kcenter import _realize
 from tests.kcenter.flow_oracle import least_radius
 from tests.kcenter.instances import K, M, N, random_points
 
@@ -131,6 +132,116 @@ def test_a_contested_point_is_opened_once():
     opened = kcenter.open_representatives(cands, *state, *bounds, K)
     assert sorted(opened.centers.tolist()) == list(range(K))
     assert float(opened.radius) == 5 + K - 1
+
+
+def push_by_loop(labels, dist, parent, length, order, tau, size):
+    labels = labels.copy()
+    for j in order[::-1]:
+        if parent[j] != j and length[j] <= tau:
+            members = np.flatnonzero(labels == j)
+            nearest = members[np.argsort(dist[members, parent[j]], kind="stable")]
+            labels[nearest[: len(members) % size]] = parent[j]
+    return labels
+
+
+def spread_by_loop(points, groups, labels, opened, preliminary):
+    """Pairs of a center and its cluster."""
+    centers, origin = (np.asarray(part)[np.asarray(opened.mask)] for part in opened[:2])
+    starts = {}
+    for j in np.unique(origin):
+        own = centers[origin == j]
+        apart = np.linalg.norm(points[own] - points[preliminary[j]], axis=1)
+        starts[int(j)] = int(own[np.argmin(apart)])
+    taken = {*starts.values(), *centers[labels[centers] != origin].tolist()}
+    pairs = []
+    for j, start in starts.items():
+        own = centers[origin == j].tolist()
+        need = np.bincount(groups[own], minlength=M) - np.eye(M, dtype=int)[groups[start]]
+        free = [p for p in range(N) if labels[p] == j and p not in taken]
+        picks = [start]
+        while need.any():
+            able = [p for p in free if need[groups[p]] > 0 and p not in picks]
+            if not able:
+                picks = own
+                break
+            apart = np.linalg.norm(points[able][:, None] - points[picks], axis=-1).min(axis=1)
+            picks.append(able[int(np.argmax(apart))])
+            need[groups[picks[-1]]] -= 1
+        pairs += [(p, j) for p in picks]
+    return sorted(pairs)
+
+
+def assign_by_loop(dist, labels, origin, size, batch):
+    slots, count = np.zeros(N, int), np.zeros(K, int)
+    for j in np.unique(labels):
+        own, members = np.flatnonzero(origin == j), np.flatnonzero(labels == j)
+        reach = dist[np.ix_(members, own)].min(axis=1)
+        members = members[np.argsort(-reach, kind="stable")]
+        spare = len(members) - len(own) * size
+        for at in range(0, N, batch):
+            for p in sorted(members[at : at + batch]):
+                slot = own[np.argmin(dist[p, own])]
+                if count[slot] >= size and spare > 0:
+                    spare -= 1
+                elif count[slot] >= size:
+                    below = own[count[own] < size]
+                    slot = below[np.argmin(dist[p, below])]
+                slots[p], count[slot] = slot, count[slot] + 1
+    return slots
+
+
+def test_the_last_phase_is_that_of_loops():
+    push, assign = jax.jit(_realize.push_surplus), jax.jit(_realize.assign_within)
+    spread = jax.jit(
+        lambda *given: _realize.spread_representatives(*given, m=M, metric="euclidean")
+    )
+    moved = chosen = left = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        points, groups = random_points(rng), rng.integers(0, M, N).astype(np.int32)
+        preliminary = rng.choice(N, K, replace=False).astype(np.int32)
+        dist = np.linalg.norm(points[:, None] - points[preliminary], axis=-1).astype(np.float32)
+        size, active = int(rng.integers(1, 4)), np.arange(K) <= rng.integers(0, K)
+        # clusters of at least so many, as private ones are
+        labels = np.argmin(np.where(active, dist, np.inf), axis=1).astype(np.int32)
+        labels[rng.permutation(N)[: size * K]] = np.tile(np.arange(K), size) % active.sum()
+        forest = kcenter.prefix_spanning_trees(jax.device_put(dist[preliminary]))
+        tree = [np.asarray(part)[active.sum() - 1] for part in forest]
+        tau = np.float32(rng.choice([0, *tree[1]]))
+        pushed = np.asarray(push(*jax.device_put((labels, dist, *tree, tau, np.int32(size)))))
+        expected = push_by_loop(labels, dist, *tree, tau, size)
+        np.testing.assert_array_equal(pushed, expected)
+        moved += np.any(pushed != labels)
+
+        eta = (np.bincount(pushed, minlength=K) // size).astype(np.int32)
+        most = min(K, int(eta.sum()))
+        lower = np.bincount(rng.integers(0, M, most), minlength=M).astype(np.int32)
+        lower = np.minimum(lower, np.bincount(groups, minlength=M)).astype(np.int32)
+        bounds = jax.device_put((lower, lower + np.int32(1)))
+        cands = kcenter.candidate_lists(*jax.device_put((dist, groups)), *bounds, K)
+        state = jax.device_put((groups, eta, active))
+        opened = kcenter.open_representatives(cands, *state, *bounds, K)
+        if not opened.feasible:
+            continue
+        given = points, groups, pushed
+        found = spread(*jax.device_put(given), opened, jax.device_put(preliminary))
+        pairs = spread_by_loop(*given, opened, preliminary)
+        mask = np.asarray(opened.mask)
+        centers, origin = np.asarray(found.centers), np.asarray(found.origin)
+        np.testing.assert_array_equal(found.mask, mask)
+        assert sorted(zip(centers[mask], origin[mask], strict=True)) == pairs
+        chosen += set(centers[mask]) != set(np.asarray(opened.centers)[mask])
+
+        table = np.linalg.norm(points[:, None] - points[centers], axis=-1)
+        table = np.where(mask, table, np.inf).astype(np.float32)
+        for batch in (1, size, 5):
+            numbers = jax.device_put((np.int32(size), np.int32(batch)))
+            slots, radius = assign(*jax.device_put((table, pushed)), found, *numbers)
+            expected = assign_by_loop(table, pushed, np.where(mask, origin, -1), size, batch)
+            np.testing.assert_array_equal(slots, expected)
+            assert radius == table[np.arange(N), expected].max()
+            left += np.any(expected != np.argmin(table, axis=1))
+    assert min(moved, chosen, left) > 5
 
 
 def test_bad_input(bad_input):
