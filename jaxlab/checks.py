@@ -25,6 +25,7 @@ __all__ = [
     "check_scalar",
     "check_shape",
     "concrete",
+    "extremes",
     "nearest",
     "require",
 ]
@@ -183,8 +184,7 @@ def check_scalar(
 def check_finite(argument: str, array: Any) -> None:
     """Refuse ``array`` if it is concrete and has a NaN or an infinity, or is of no real numbers.
 
-    Nothing of the array's size is allocated, and what lies on an accelerator is looked at there:
-    its extremes come back, not the array. A traced array passes.
+    Nothing of the array's size is allocated, as of :func:`extremes`. A traced array passes.
 
     Example:
         >>> check_finite("points", np.array([[0.0, np.nan]]))
@@ -193,20 +193,8 @@ def check_finite(argument: str, array: Any) -> None:
         ValueError: points: expected finite entries, got float64[1, 2]
     """
     check_dtype(argument, array, "real")
-    if math.prod(np.shape(array)) == 0:
-        return
-    elsewhere = False
-    if hasattr(array, "devices"):  # one of jax's, which is loaded then
-        import jax
-
-        if isinstance(array, jax.core.Tracer):
-            return
-        elsewhere = any(device.platform != "cpu" for device in array.devices())
-    known = array if elsewhere else np.asarray(array)
-    # NaN and infinities reach the extremes; on a device they are found at once, whatever is traced
-    with jax.ensure_compile_time_eval() if elsewhere else contextlib.nullcontext():
-        fits = math.isfinite(known.max()) and math.isfinite(known.min())
-    require(fits, argument, array, "finite entries")
+    ends = extremes(array)  # which NaN and infinities reach
+    require(ends is None or all(map(math.isfinite, ends)), argument, array, "finite entries")
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
@@ -241,6 +229,27 @@ def nearest(value: object, choices: Iterable[str]) -> str | None:
         str(value), [str(choice) for choice in choices], n=1, cutoff=0.5
     )
     return matches[0] if matches else None
+
+
+def extremes(array: Any) -> tuple[float, float] | None:
+    """Least and largest entry, or None where there are none or ``array`` is traced.
+
+    Nothing of the array's size is allocated, and what lies on an accelerator is looked at there:
+    its extremes come back, not the array.
+    """
+    if math.prod(np.shape(array)) == 0:
+        return None
+    elsewhere = False
+    if hasattr(array, "devices"):  # one of jax's, which is loaded then
+        import jax
+
+        if isinstance(array, jax.core.Tracer):
+            return None
+        elsewhere = any(device.platform != "cpu" for device in array.devices())
+    known = array if elsewhere else np.asarray(array)
+    # on a device they are found at once, whatever is traced
+    with jax.ensure_compile_time_eval() if elsewhere else contextlib.nullcontext():
+        return float(known.min()), float(known.max())
 
 
 def concrete(value: Any) -> np.ndarray | None:

@@ -48,8 +48,7 @@ from jaxlab.kcenter.fair import FILLS, fair_kcenter, fair_range_kcenter
 from jaxlab.kcenter.forests import prefix_spanning_trees
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.heuristics import greedy_capped, greedy_per_group
-from jaxlab.kcenter.metrics import METRICS, distance_matrix, distances_to
-from jaxlab.kcenter.order_statistics import kth_smallest
+from jaxlab.kcenter.metrics import METRICS, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment, private_prefixes
 from jaxlab.kcenter.refine import refine_minimax
 from jaxlab.kcenter.sequential import BASES, sequential_fair_private
@@ -92,7 +91,6 @@ __all__ = [
     "candidate_lists",
     "check_solution",
     "distance_matrix",
-    "distances_to",
     "distributed_summary",
     "fair_kcenter",
     "fair_kcenter_swap",
@@ -103,7 +101,6 @@ __all__ = [
     "greedy_capped",
     "greedy_per_group",
     "kcenter_coreset",
-    "kth_smallest",
     "lift_assignment",
     "lower_bound",
     "merge_coresets",

@@ -1,24 +1,84 @@
 """What the functions of this room refuse, said in the same words everywhere."""
 
+import math
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, concrete, require
+from jaxlab.checks import (
+    check_dtype,
+    check_finite,
+    check_integer,
+    check_number,
+    check_shape,
+    concrete,
+    extremes,
+    require,
+)
 from jaxlab.kcenter.metrics import Metric, check_metric
 
-__all__ = ["check_centers", "check_first", "check_min_size", "check_points", "check_table"]
+__all__ = [
+    "as_integers",
+    "check_centers",
+    "check_coordinates",
+    "check_enough_points",
+    "check_first",
+    "check_intervals",
+    "check_labels",
+    "check_min_size",
+    "check_points",
+    "check_problem",
+    "check_quota",
+    "check_table",
+    "check_weights",
+]
+
+INT32 = np.iinfo(np.int32)
 
 
 def check_points(points: Array, metric: Metric = "euclidean", *, name: str = "points") -> None:
-    """Refuse what is no cloud of at least one point with finite coordinates."""
+    """Refuse what is no cloud of at least one point with coordinates that have distances."""
     check_metric(metric)
     check_shape(name, points, ("n", "d"))
     check_dtype(name, points, "floating")
     require(points.shape[0] > 0, name, points, "at least one point (no points)")
+    require(points.shape[1] > 0, name, points, "at least one coordinate")
     if metric == "precomputed":
         check_shape(name, points, (points.shape[0], points.shape[0]))
+        check_finite(name, points)
+        ends = extremes(points)
+        require(ends is None or ends[0] >= 0, name, points, "distances >= 0")
+    else:
+        check_coordinates(name, points, metric, points.dtype)
+
+
+def check_coordinates(name: str, points: Array, metric: Metric, dtype: Any) -> None:
+    """Refuse coordinates that are not finite, or whose distances ``dtype`` has no room for."""
     check_finite(name, points)
+    ends = extremes(points)
+    if ends is None or callable(metric):
+        return
+    largest, d = float(jnp.finfo(dtype).max), points.shape[1]
+    limit = largest / (2 * d) if metric == "manhattan" else math.sqrt(largest / (4 * d))
+    text = f"coordinates up to {limit:.2g}, whose {metric} distances {jnp.dtype(dtype).name} holds"
+    require(max(-ends[0], ends[1]) <= limit, name, points, text)
+
+
+def check_problem(
+    points: Any, groups: Any, k: Any, *, first: Any = 0, metric: Metric = "euclidean"
+) -> None:
+    """Points with a group each, at least ``k`` of them, and a metric."""
+    check_points(points, metric)
+    ordered = metric != "sqeuclidean"
+    require(ordered, "metric", metric, "distances: squares violate the triangle inequality")
+    n = points.shape[0]
+    check_centers(k, n)
+    check_dtype("groups", groups, "integer")
+    same = np.shape(groups) == (n,)
+    require(same, "groups", groups, f"one for each of {n} points (the same length)")
+    check_first(first, n)
 
 
 def check_centers(k: Any, n: int, *, name: str = "k") -> None:
@@ -46,7 +106,16 @@ def check_min_size(min_size: Any) -> None:
     check_shape("min_size", min_size, ())
     check_dtype("min_size", min_size, "integer")
     known = concrete(min_size)
-    require(known is None or bool(known >= 0), "min_size", min_size, "an integer min_size >= 0")
+    fits = known is None or bool(0 <= known <= INT32.max)
+    require(fits, "min_size", min_size, "an integer min_size >= 0 that fits int32")
+
+
+def check_enough_points(n: int, k: int, min_size: Any) -> None:
+    """Enough points for ``k`` clusters of that size."""
+    check_min_size(min_size)
+    if (size := concrete(min_size)) is not None:
+        text = f"an integer <= n // k = {n // k} (not enough points for min_size)"
+        require(n >= k * int(size), "min_size", min_size, text)
 
 
 def check_table(dist: Array, *, name: str = "dist") -> None:
@@ -58,3 +127,67 @@ def check_table(dist: Array, *, name: str = "dist") -> None:
     known = concrete(dist)
     fits = known is None or bool(known.min() >= 0)  # not so for NaN
     require(fits, name, dist, "distances >= 0, infinite or finite, not NaN")
+
+
+def check_weights(weights: Array, n: int) -> None:
+    """Refuse weights that are not numbers of copies of the points, or too many in all."""
+    check_shape("weights", weights, (n,))
+    check_dtype("weights", weights, "integer")
+    check_number("weights", weights, minimum=0)
+    known = concrete(weights)
+    total = 0.0 if known is None else float(known.sum(dtype=np.float64))
+    require(total <= INT32.max, "weights", total, "a sum that fits int32")
+
+
+def as_integers(argument: str, values: Any) -> Any:
+    """A vector of integers as int32, on the host where it is known.
+
+    What int32 has no room for, a bound that no number of centers reaches, becomes its end.
+    """
+    known = concrete(values)
+    array = values if known is None else known
+    check_dtype(argument, array, "integer")
+    check_shape(argument, array, ("m",))
+    wide = array.astype(np.promote_types(array.dtype, np.int32))
+    return wide.clip(INT32.min, INT32.max).astype(np.int32)
+
+
+def check_labels(groups: Any, m: int) -> None:
+    """Refuse labels of other groups than the ``m`` that there are."""
+    known = concrete(groups)
+    fits = known is None or bool(np.all((known >= 0) & (known < m)))
+    require(fits, "groups", groups, f"group labels from 0 to {m - 1}")
+
+
+def check_intervals(groups: Any, k: int, lower: Any, upper: Any) -> None:
+    """Intervals for the number of centers of each group that ``k`` centers can meet."""
+    check_shape("upper", upper, np.shape(lower))
+    m = np.shape(lower)[0]
+    require(m >= 1, "lower", lower, "an interval for each group")
+    check_labels(groups, m)
+    members, low, high = concrete(groups), concrete(lower), concrete(upper)
+    sizes = None if members is None else np.bincount(members, minlength=m)
+    if low is not None:
+        check_number("lower", low, minimum=0)
+        total = int(low.sum())
+        require(total <= k, "lower", total, f"a sum of lower bounds of at most k = {k}")
+    if low is not None and sizes is not None:
+        for c, (wanted, size) in enumerate(zip(low.tolist(), sizes.tolist(), strict=True)):
+            text = f"a bound that can be met: group {c} has only {size} points"
+            require(wanted <= size, f"lower[{c}]", wanted, text)
+    if low is not None and high is not None:
+        for c, (least, most) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+            text = f"at most upper[{c}] = {most}, lower bound exceeds upper bound for group {c}"
+            require(least <= most, f"lower[{c}]", least, text)
+    if high is not None and sizes is not None:
+        total = int(np.minimum(high, sizes).sum())
+        text = f"a sum of upper bounds (at most the sizes of groups) of at least k = {k}"
+        require(total >= k, "upper", total, text)
+
+
+def check_quota(k: int, quota: Any) -> None:
+    """A number of centers for each group, ``k`` in all."""
+    if (known := concrete(quota)) is not None:
+        check_number("quota", known, minimum=0)
+        total = int(known.sum())
+        require(total == k, "quota", total, f"numbers that sum to k = {k}")

@@ -46,11 +46,10 @@ def lower_bound(
 
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez`; a negative ``min_size``;
-            probes that are no points;
-            "sqeuclidean", which is no metric.
+            probes that are no points; "sqeuclidean", which is no metric.
 
     Cost:
-        O(n (k d + s)).
+        O(n d (k + s)).
 
     Source:
         None in the paper; the first bound is in Hochbaum, Shmoys 1985, *A best possible heuristic

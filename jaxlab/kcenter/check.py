@@ -43,7 +43,8 @@ def check_solution(
         Counts, radius, and a sentence for whatever is wrong.
 
     Raises:
-        ValueError: labels that do not fit the points.
+        ValueError: ``k`` below 1; groups or labels that do not fit the points, a mask that does not
+            fit the centers, ``upper`` of another length than ``lower``.
 
     Cost:
         O(n d).
@@ -60,13 +61,17 @@ def check_solution(
         'slot 0 has 2 points, fewer than min_size = 3'
     """
     x, members = np.asarray(points), np.asarray(groups)
+    check_shape("points", x, ("n", "d"))
     n = x.shape[0]
+    check_shape("groups", members, (n,))
     check_integer("k", k, minimum=1)
     labels, centers = np.asarray(solution.labels), np.asarray(solution.centers)
     mask = np.asarray(solution.mask)
     check_shape("solution.labels", labels, (n,))
     check_shape("solution.mask", mask, centers.shape)
     low, high = np.asarray(lower), np.asarray(upper)
+    check_shape("lower", low, ("m",))
+    check_shape("upper", high, low.shape)
     wrong: list[str] = []
 
     def demand(condition: Any, sentence: str) -> None:

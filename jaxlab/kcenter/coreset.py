@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
-from jaxlab.kcenter._checks import check_centers, check_points
+from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.kcenter._checks import check_centers, check_points, check_weights
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric
 from jaxlab.kcenter.types import Coreset
@@ -73,8 +73,9 @@ def kcenter_coreset(
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez` with ``size`` in place of ``k``;
             groups and points that are not of the same length; group labels outside of
-            ``[0, num_groups)``; traced groups without ``num_groups``; negative weights;
-            "sqeuclidean", which is no metric.
+            ``[0, num_groups)``; traced groups without ``num_groups``; weights that are negative or
+            add up to 2³¹; "precomputed", which has no coordinates to keep, and "sqeuclidean", which
+            is no metric.
 
     Cost:
         O(n size d), times the number of groups if ``per_group``.
@@ -106,7 +107,8 @@ def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None =
         All representatives; the radius is the largest.
 
     Raises:
-        ValueError: no coresets; ``sizes`` of another length.
+        ValueError: no coresets, or one that is in no list; points of different dimensions;
+            ``sizes`` of another length.
 
     Cost:
         O(total size).
@@ -118,15 +120,18 @@ def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None =
         >>> merged.source_index.tolist(), merged.weights.tolist(), merged.radius.tolist()
         ([0, 2, 6, 4], [2, 2, 2, 2], 4.0)
     """
-    require(len(coresets) > 0, "coresets", coresets, "at least one")
+    listed = not isinstance(coresets, Coreset)
+    require(listed and len(coresets) > 0, "coresets", coresets, "a list of at least one")
     offsets = np.zeros(len(coresets), np.int32)
     if sizes is not None:
         require(len(sizes) == len(coresets), "sizes", sizes, f"{len(coresets)}, one per coreset")
         offsets[1:] = np.cumsum(sizes)[:-1]
+    d = coresets[0].points.shape[-1]
+    for part in coresets:
+        check_shape("coresets.points", part.points, ("q", d))
     return _merge(list(coresets), offsets)
 
 
-@jax.jit
 def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[Array, " n"]:
     """Give every point to a center as the weight of its unit was given.
 
@@ -145,7 +150,8 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
         Center of each point, a column of ``flow``; −1 for padding.
 
     Raises:
-        ValueError: units or a flow of other shapes, or that are not integers.
+        ValueError: units or a flow of other shapes, or that are not integers; units that are no
+            rows of the flow.
 
     Cost:
         O(n log n + n k).
@@ -158,6 +164,14 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
     check_dtype("units", units, "integer")
     check_shape("flow", flow, ("q", "k"))
     check_dtype("flow", flow, "integer")
+    known, q = concrete(units), flow.shape[0]
+    inside = known is None or bool(((known >= -1) & (known < q)).all())
+    require(inside, "units", units, f"rows of flow, 0 <= unit < {q}, or -1 for padding")
+    return _lift(units, flow)
+
+
+@jax.jit
+def _lift(units: Array, flow: Array) -> Array:
     n = units.shape[0]
     position = jnp.arange(n, dtype=jnp.int32)
     sorted_units, order = jax.lax.sort((units.astype(jnp.int32), position), num_keys=1)
@@ -254,9 +268,7 @@ def check_sources(
     inside = known is None or bool(np.all((known >= 0) & (known < num_groups)))
     require(inside, "groups", groups, f"group labels in [0, {num_groups})")
     if weights is not None:
-        check_shape("weights", weights, (n,))
-        check_dtype("weights", weights, "integer")
-        check_number("weights", weights, minimum=0)
+        check_weights(weights, n)
     return int(num_groups)
 
 

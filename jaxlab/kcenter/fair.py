@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice
+from jaxlab.kcenter._checks import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter._quota import open_more
 from jaxlab.kcenter._solution import make_solution, nearest_labels, within
-from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.color_flow import Flow, Nodes, group_arcs, saturate
 from jaxlab.kcenter.gonzalez import gonzalez

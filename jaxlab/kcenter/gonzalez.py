@@ -42,6 +42,10 @@ def gonzalez(
     Under ``jax.vmap`` over clouds of unequal sizes, ``mask`` tells the points from the padding. A
     cloud with fewer than ``k`` points has −1 for the picks that are missing, and radius 0.
 
+    Euclidean distances are compared by their squares. Concrete coordinates whose squares overflow
+    are refused; traced ones have infinite radii. Distances whose squares underflow, below 10⁻¹⁹ in
+    float32, count as 0.
+
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances.
         k: number of picks; static.
@@ -53,15 +57,17 @@ def gonzalez(
             "sqeuclidean" only); interpreted, slowly, on CPU; for GPU and TPU it is compiled, which
             is tested as far as lowering goes, not run; static.
         axis_name: inside ``jax.shard_map``, the axis that points are split along, in equal parts;
-            picks count over all devices, and radii are constants; static.
+            picks count over all devices, and radii are constants; static. Not for "precomputed",
+            which :func:`~jaxlab.kcenter.gonzalez_sharded` splits.
 
     Returns:
         Picks, covering radii of all prefixes, and the nearest pick of every point. ``radii`` is
         differentiable in ``points``; distances are constants.
 
     Raises:
-        ValueError: ``k < 1``; fewer points than ``k``; coordinates that are not finite; ``first``
-            that is no point; unknown metric.
+        ValueError: ``k < 1``; fewer points than ``k``; coordinates that are not finite, or so large
+            that distances overflow; negative distances; ``first`` that is no point; unknown metric;
+            "precomputed" with ``axis_name``.
 
     Cost:
         O(n k d) time; memory for three numbers a point beside the coordinates.
@@ -76,6 +82,8 @@ def gonzalez(
         >>> order.indices.tolist(), order.radii.tolist(), order.labels.tolist()
         ([0, 3], [9.0, 4.0], [0, 0, 1, 1])
     """
+    whole = axis_name is None or metric != "precomputed"
+    require(whole, "metric", metric, "one of coordinates with axis_name")
     check_points(points, metric)
     n = points.shape[0]
     devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
@@ -173,5 +181,5 @@ def gradient_of_pairs(points: Array, one: Array, other: Array, metric: Metric) -
             return comparable_to(coordinates[:, i][:, None], coordinates[:, j], metric)[0]
 
         length = from_comparable(jax.vmap(distance)(one, other), metric)
-    length = jnp.where((one >= 0) & (other >= 0), length, 0)
+    length = jnp.where((one >= 0) & (other >= 0) & (length < jnp.inf), length, 0)
     return length - jax.lax.stop_gradient(length)

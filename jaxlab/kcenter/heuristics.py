@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxlab.kcenter._checks import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter._quota import open_more
 from jaxlab.kcenter._solution import nearest_solution
-from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
 

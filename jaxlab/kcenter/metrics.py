@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
-from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
 
-__all__ = ["METRICS", "Metric", "distance_matrix", "distances_to", "safe_sqrt"]
+__all__ = ["METRICS", "Metric", "distance_matrix", "safe_sqrt"]
 
 #: distances that have a name; "precomputed" takes distances in place of coordinates
 METRICS = ("euclidean", "sqeuclidean", "manhattan", "cosine-angle", "precomputed")
@@ -42,41 +42,6 @@ def safe_sqrt(square: Num[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
 
 
-@functools.partial(jax.jit, static_argnames=("metric",))
-def distances_to(
-    points: Float[Array, "n d"], center: Float[Array, " d"], *, metric: Metric = "euclidean"
-) -> Float[Array, " n"]:
-    """Distance of every point to one center.
-
-    Differences come first and squares after: no digits are lost among near points, as they are in
-    ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
-    to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
-
-    Args:
-        points: coordinates.
-        center: those of the center.
-        metric: a name of :data:`METRICS` other than "precomputed", or a function; static.
-
-    Returns:
-        Distances; squares of them for "sqeuclidean", radians for "cosine-angle".
-
-    Raises:
-        ValueError: unknown metric; a center of other dimension.
-
-    Cost:
-        O(n d).
-
-    Example:
-        >>> distances_to(jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.zeros(2)).tolist()
-        [5.0, 0.0]
-    """
-    check_metric(metric, coordinates=True)
-    check_shape("center", center, points.shape[1:])
-    coordinates = coordinates_of(jnp.concatenate([points, center[None]]), metric)
-    value = comparable_to(coordinates[:, :-1], coordinates[:, -1], metric)
-    return from_comparable(value, metric)
-
-
 @functools.partial(jax.jit, static_argnames=("metric", "block_size"))
 def distance_matrix(
     points: Float[Array, "n d"],
@@ -86,6 +51,12 @@ def distance_matrix(
     block_size: int | None = None,
 ) -> Float[Array, "n k"]:
     """Distances of all points to all centers, ``D[p, j] = d(p, s_j)``.
+
+    Differences come first and squares after: no digits are lost among near points, as they are in
+    ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
+    to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
+    Where squares overflow, above 10¹⁹ in float32 and 255 in float16, distances are infinite; where
+    they underflow, below 10⁻¹⁹ in float32, distances are 0.
 
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances of all points, which only
@@ -97,11 +68,12 @@ def distance_matrix(
             static.
 
     Returns:
-        The table of distances; differentiable, with gradient 0 at distance 0.
+        The table of distances, squares of them for "sqeuclidean", radians for "cosine-angle";
+        differentiable, with gradient 0 at distance 0.
 
     Raises:
-        ValueError: unknown metric; shapes that do not fit; coordinates of centers for distances
-            that are given.
+        ValueError: unknown metric; coordinates that are not floating; shapes that do not fit;
+            coordinates of centers for distances that are given.
 
     Cost:
         O(n k d) time, and beside the table memory for ``d`` numbers of each point.
@@ -112,10 +84,15 @@ def distance_matrix(
         [[0.0, 4.0], [5.0, 3.0], [4.0, 0.0]]
     """
     check_metric(metric)
+    check_shape("points", points, ("n", "d"))
+    check_dtype("points", points, "floating")
+    require(points.shape[1] > 0, "points", points, "at least one coordinate")
     by_index = jnp.issubdtype(centers.dtype, jnp.integer)
     if metric == "precomputed":
         check_shape("points", points, (points.shape[1], points.shape[1]))
         require(by_index, "centers", centers, "indices of points where metric is 'precomputed'")
+    if not by_index:
+        check_dtype("centers", centers, "floating")
     check_shape("centers", centers, ("k",) if by_index else ("k", points.shape[1]))
     if block_size is not None:
         check_integer("block_size", block_size, minimum=1)
@@ -182,11 +159,10 @@ def from_comparable(value: Array, metric: Metric) -> Array:
     return safe_sqrt(value) if metric == "euclidean" else value
 
 
-def check_metric(metric: Metric, *, coordinates: bool = False) -> None:
+def check_metric(metric: Metric) -> None:
     """Refuse what is neither a function nor one of the names."""
-    names = METRICS[:-1] if coordinates else METRICS
     if not callable(metric):
-        check_choice("metric", metric, names)
+        check_choice("metric", metric, METRICS)
 
 
 def _total(term: Callable[..., Array], *operands: Array) -> Array:

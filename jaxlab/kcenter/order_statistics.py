@@ -38,7 +38,7 @@ def kth_smallest(
         The value: 0 for ``rank <= 0``, infinite where there are fewer than ``rank``.
 
     Raises:
-        ValueError: values that are not floating; weights of another shape.
+        ValueError: values that are not floating; weights of another shape, or not integers.
 
     Cost:
         31 passes over the values in float32, 63 in float64.
@@ -52,6 +52,7 @@ def kth_smallest(
     check_dtype("values", values, "floating")
     if weights is not None:
         check_shape("weights", weights, values.shape)
+        check_dtype("weights", weights, "integer")
     patterns = as_patterns(values)
     bits = jnp.iinfo(patterns.dtype).bits
     highest = as_patterns(jnp.asarray(jnp.inf, values.dtype))

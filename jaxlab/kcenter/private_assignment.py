@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_dtype, check_number, check_shape, require
-from jaxlab.kcenter._checks import check_min_size, check_table
+from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.kcenter._checks import check_min_size, check_table, check_weights
 from jaxlab.kcenter._hall import (
     Flow,
     empty_flow,
@@ -58,7 +58,8 @@ def private_assignment(
 
     Raises:
         ValueError: no points or centers; a negative ``min_size``; distances that are negative or
-            NaN; negative weights; shapes that do not fit; both ``weights`` and ``mask``.
+            NaN; weights that are negative or add up to 2³¹; shapes that do not fit; both
+            ``weights`` and ``mask``.
 
     Cost:
         O(n k) for every jump and O(n k / 32) for every augmentation; with weights O(n k²) and
@@ -79,14 +80,13 @@ def private_assignment(
     n, k = dist.shape
     for name, array, size, kind in (
         ("center_mask", center_mask, k, "bool"),
-        ("weights", weights, n, "integer"),
         ("mask", mask, n, "bool"),
     ):
         if array is not None:
             check_shape(name, array, (size,))
             check_dtype(name, array, kind)
     if weights is not None:
-        check_number("weights", weights, minimum=0)
+        check_weights(weights, n)
     both = weights is not None and mask is not None
     require(not both, "mask", mask, "None with weights, where weight 0 says the same")
     return _assign(dist, min_size, center_mask, weights, mask, axis_name)

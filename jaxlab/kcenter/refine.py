@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_integer, check_shape
-from jaxlab.kcenter._checks import check_min_size, check_points
+from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.kcenter._checks import check_labels, check_min_size, check_problem
 from jaxlab.kcenter._solution import Radii, finished
 from jaxlab.kcenter._trials import EXTREMES, SHORTLIST, Chosen, best_of
 from jaxlab.kcenter.metrics import Metric
@@ -41,17 +41,18 @@ def refine_minimax(
         groups: group of each point.
         solution: centers and labels to begin with.
         min_size: least number of points of a cluster.
-        steps: largest number of rounds that lower the radius.
+        steps: largest number of rounds that lower the radius; static.
         extremes: members by which candidates are screened; static.
         shortlist: candidates that are compared over all members; static.
-        metric: as of :func:`~jaxlab.kcenter.distance_matrix`; static.
+        metric: as of :func:`~jaxlab.kcenter.distance_matrix`, but no squares; static.
 
     Returns:
         A solution with as many centers of each group, and a radius that is not larger; not feasible
         where the start was not, or where it had clusters that are too small and they remain.
 
     Raises:
-        ValueError: shapes that disagree; numbers below 1.
+        ValueError: shapes that disagree; numbers below 1; groups that the solution does not count;
+            a radius of another dtype than the points; "sqeuclidean", which is no metric.
 
     Cost:
         For each round ``extremes`` passes for each center, O(n k d extremes), and one private
@@ -66,14 +67,17 @@ def refine_minimax(
         >>> float(end.radius), float(better.radius), better.centers.tolist()
         (2.0, 1.0, [1, 3])
     """
-    check_points(points, metric)
-    check_shape("groups", groups, (points.shape[0],))
+    check_shape("solution.centers", solution.centers, ("k",))
+    k, m = solution.centers.shape[0], solution.group_counts.shape[0]
+    check_problem(points, groups, k, metric=metric)
+    check_labels(groups, m)
     check_shape("solution.labels", solution.labels, (points.shape[0],))
     check_min_size(min_size)
     for name, number in (("steps", steps), ("extremes", extremes), ("shortlist", shortlist)):
         check_integer(name, number, minimum=1)
-    fixed, m = jax.lax.stop_gradient(points), solution.group_counts.shape[0]
-    k = solution.centers.shape[0]
+    same = solution.radius.dtype == points.dtype
+    require(same, "solution.radius", solution.radius, f"dtype {points.dtype} as of points")
+    fixed = jax.lax.stop_gradient(points)
     known = jax.lax.stop_gradient(solution.radius)
     best = best_of(
         fixed,

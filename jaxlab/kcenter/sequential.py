@@ -7,10 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_choice, check_integer
+from jaxlab.checks import check_choice, check_integer, concrete, require
+from jaxlab.kcenter._checks import (
+    as_integers,
+    check_enough_points,
+    check_intervals,
+    check_problem,
+)
 from jaxlab.kcenter._solution import Radii, finished
 from jaxlab.kcenter._trials import best_of, no_choice
-from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
 from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.fair import fair_kcenter, fair_range_kcenter
 from jaxlab.kcenter.heuristics import greedy_capped, greedy_per_group
@@ -48,11 +53,13 @@ def sequential_fair_private(
     Args:
         points: coordinates; for "precomputed" the distances.
         groups: group of each point.
-        base: how centers are chosen, a name of :data:`BASES`; static.
+        base: how centers are chosen, a name of :data:`BASES`; static. "fair_kcenter_swap" is for
+            the host only.
         k: number of centers; static.
         min_size: least number of points of a cluster.
-        lower: least number of centers of each group.
-        upper: largest number; other bases than "fair_range_kcenter" need it to equal ``lower``.
+        lower: least number of centers of each group; other bases than "fair_range_kcenter" choose
+            as many, ``k`` in all.
+        upper: largest number.
         first: first point of the base's greedy order.
         refine_steps: rounds of :func:`~jaxlab.kcenter.refine_minimax` on the outcome; static.
         metric: as of :func:`~jaxlab.kcenter.distance_matrix`, but no squares; static.
@@ -61,7 +68,8 @@ def sequential_fair_private(
         A solution with sizes and groups as required, without a guarantee on its radius.
 
     Raises:
-        ValueError: problems that cannot be met; an unknown base.
+        ValueError: problems that cannot be met; an unknown base; ``lower`` that does not sum to
+            ``k`` unless the base is "fair_range_kcenter"; "fair_kcenter_swap" inside ``jit``.
 
     Cost:
         That of the base and of one private assignment.
@@ -76,7 +84,7 @@ def sequential_fair_private(
         ([2, 2], 7.0)
     """
     check_problem(points, groups, k, first=first, metric=metric)
-    check_min_size(points.shape[0], k, min_size)
+    check_enough_points(points.shape[0], k, min_size)
     check_integer("refine_steps", refine_steps, minimum=0)
     check_choice("base", base, BASES)
     lower, upper = as_integers("lower", lower), as_integers("upper", upper)
@@ -85,6 +93,9 @@ def sequential_fair_private(
     if base == "fair_range_kcenter":
         fair = fair_range_kcenter(points, groups, lower=lower, upper=upper, **options)
     else:
+        known = concrete(lower)
+        text = f"numbers that sum to k = {k}, unless base is 'fair_range_kcenter'"
+        require(known is None or int(known.sum()) == k, "lower", lower, text)
         fair = BASES[base](points, groups, lower, **options)
     bound = lower_bound(jax.lax.stop_gradient(points), k, min_size, first=first, metric=metric)
     fixed = jax.lax.stop_gradient(points)

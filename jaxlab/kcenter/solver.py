@@ -10,11 +10,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
 from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.kcenter._checks import (
+    as_integers,
+    check_enough_points,
+    check_intervals,
+    check_problem,
+)
 from jaxlab.kcenter._opening import open_prefixes
 from jaxlab.kcenter._realize import assign_within, push_surplus, spread_representatives
 from jaxlab.kcenter._solution import Radii, finished
 from jaxlab.kcenter._trials import best_of, no_choice, when
-from jaxlab.kcenter._validate import as_integers, check_intervals, check_min_size, check_problem
 from jaxlab.kcenter.bounds import bound_of
 from jaxlab.kcenter.budgets import opening_budgets
 from jaxlab.kcenter.candidates import candidate_lists
@@ -101,7 +106,7 @@ def fair_private_kcenter(
         ([0, 0, 1, 1], [2, 2], 1.0)
     """
     check_problem(points, groups, k, first=first, metric=metric)
-    check_min_size(points.shape[0], k, min_size)
+    check_enough_points(points.shape[0], k, min_size)
     lower, upper = as_integers("lower", lower), as_integers("upper", upper)
     check_intervals(groups, k, lower, upper)
     check_choice("selection", selection, SELECTIONS)

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.kcenter._checks import check_coordinates
 from jaxlab.kcenter.metrics import comparable_to, safe_sqrt
 from jaxlab.kcenter.types import Coreset, StreamState
 
@@ -30,7 +31,8 @@ def stream_init(
         No representatives, ``delta = 0``.
 
     Raises:
-        ValueError: a size, dimension or number of groups below 1; a dtype that is not floating.
+        ValueError: a size, dimension or number of groups below 1; a dtype that is not floating, or
+            "float64" without x64.
 
     Cost:
         Memory for ``num_groups (size + 1)`` points.
@@ -42,7 +44,13 @@ def stream_init(
     check_integer("size", size, minimum=1)
     check_integer("dimension", dimension, minimum=1)
     check_integer("num_groups", num_groups, minimum=1)
-    require(jnp.issubdtype(dtype, jnp.floating), "dtype", dtype, "a floating dtype")
+    try:
+        kind = jnp.dtype(dtype)
+    except TypeError:  # no dtype at all
+        kind = jnp.dtype(bool)
+    require(jnp.issubdtype(kind, jnp.floating), "dtype", dtype, "a floating dtype")
+    kept = jax.dtypes.canonicalize_dtype(kind) == kind
+    require(kept, "dtype", dtype, "a dtype of at most 32 bits (x64 is off)")
     slots = num_groups, size + 1
     return StreamState(
         jnp.zeros((*slots, dimension), dtype),
@@ -71,7 +79,7 @@ def stream_update(
 
     Args:
         state: the stream so far.
-        batch: the next points; finite.
+        batch: the next points; finite, with squares that do not overflow.
         groups: their groups; 0 by default.
         mask: which of them are there.
 
@@ -79,8 +87,8 @@ def stream_update(
         The stream with the batch.
 
     Raises:
-        ValueError: shapes that do not fit the state; a batch that is not finite; group labels that
-            the state does not have.
+        ValueError: shapes that do not fit the state; a batch that is not finite, or so large that
+            distances overflow; group labels that the state does not have.
 
     Cost:
         O(b size d), and O(size² d) whenever there is one too many.
@@ -97,7 +105,7 @@ def stream_update(
     num_groups, _, d = state.representatives.shape
     check_shape("batch", batch, ("b", d))
     check_dtype("batch", batch, "floating")
-    check_finite("batch", batch)
+    check_coordinates("batch", batch, "euclidean", state.representatives.dtype)
     b = batch.shape[0]
     if groups is not None:
         check_shape("groups", groups, (b,))

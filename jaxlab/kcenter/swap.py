@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
+from jaxlab.checks import concrete, require
+from jaxlab.kcenter._checks import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter._solution import nearest_solution
-from jaxlab.kcenter._validate import as_integers, check_intervals, check_problem, check_quota
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
 
@@ -30,7 +31,8 @@ def fair_kcenter_swap(
     There is an arc from group ``g`` to group ``h`` where a cluster with a center of group ``g``
     holds a point of group ``h``. While a path leads from a group with too many centers to one with
     too few, centers are swapped along it. Where none does, the clusters of the groups that can be
-    reached from those with too many are solved anew, the other centers fixed.
+    reached from those with too many are solved anew, the other centers fixed. All of this is done
+    on the host: inside ``jit``, ``vmap`` or ``grad`` it is refused.
 
     Args:
         points: coordinates; for "precomputed" the distances.
@@ -45,7 +47,7 @@ def fair_kcenter_swap(
         ``3 · 2^{m−1} − 1`` for ``m``.
 
     Raises:
-        ValueError: a quota that does not sum to ``k`` or cannot be met.
+        ValueError: a quota that does not sum to ``k`` or cannot be met; arguments that are traced.
 
     Cost:
         O(n k d) for each level of the recursion, at most ``m``.
@@ -59,6 +61,9 @@ def fair_kcenter_swap(
         [1, 3]
     """
     check_problem(points, groups, k, first=first, metric=metric)
+    given = {"points": points, "groups": groups, "quota": quota, "first": first}
+    for name, value in given.items():
+        require(concrete(value) is not None, name, value, "a concrete value (host only)")
     numbers = as_integers("quota", quota)
     check_quota(k, numbers)
     check_intervals(groups, k, numbers, numbers)

@@ -57,9 +57,6 @@ EXAMPLES = {
         (POINTS,), {"k": K, "use_pallas": True}, apart=True
     ),
     "jaxlab.kcenter.metrics.distance_matrix": Example((POINTS, POINTS)),
-    "jaxlab.kcenter.metrics.distances_to": Example(
-        (POINTS, jax.ShapeDtypeStruct((D,), jnp.float32)), {"metric": "cosine-angle"}
-    ),
     "jaxlab.kcenter.metrics.safe_sqrt": Example((DIST,)),
     "jaxlab.kcenter.order_statistics.kth_smallest": Example((DIST, LEAST)),
     "jaxlab.kcenter.private_assignment.private_assignment": Example((DIST, LEAST)),

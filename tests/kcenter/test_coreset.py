@@ -129,6 +129,7 @@ def test_padding_is_lifted_to_no_center():
 
 def test_bad_input(bad_input):
     points, groups = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
+    plane = kcenter.Coreset(points, groups, groups, np.float32(0), groups)
     for match, call in {
         "same length": lambda: kcenter.kcenter_coreset(points, groups[:3], 2),
         "group labels": lambda: kcenter.kcenter_coreset(points, groups, 2, num_groups=1),
@@ -142,12 +143,22 @@ def test_bad_input(bad_input):
         "weights: expected a finite number >= 0": lambda: kcenter.kcenter_coreset(
             points, groups, 2, weights=np.array([1, 1, 1, -1])
         ),
+        "weights: expected a sum that fits int32": lambda: kcenter.kcenter_coreset(
+            points, groups, 2, weights=np.full(4, 2**30 + 5)
+        ),
+        "units: expected rows of flow": lambda: kcenter.lift_assignment(
+            groups, np.ones((1, 2), int)
+        ),
         "units: expected dtype integer": lambda: kcenter.lift_assignment(
             points[:, 0], groups[:, None]
         ),
         "flow: expected shape": lambda: kcenter.lift_assignment(groups, groups),
         "num_groups": lambda: jax.jit(lambda g: kcenter.kcenter_coreset(points, g, 2))(groups),
         "at least one": lambda: kcenter.merge_coresets([]),
+        "a list of at least one": lambda: kcenter.merge_coresets(plane),
+        r"coresets.points: expected shape \[q, 2\]": lambda: kcenter.merge_coresets(
+            [plane, plane._replace(points=points[:, :1])]
+        ),
         "one per coreset": lambda: kcenter.merge_coresets([None], sizes=[4, 4]),
     }.items():
         with pytest.raises(ValueError, match=match):

@@ -80,6 +80,47 @@ def test_greedy_per_group_is_farthest_first_inside_of_groups():
         assert found.centers.tolist() == expected
 
 
+def filled(groups, centers, lower, upper, rank):
+    """Places that are left go one by one to the point of largest rank that may have one."""
+    centers, upper = list(centers), np.minimum(upper, np.bincount(groups, minlength=M))
+    while len(centers) < K:
+        number = np.bincount(groups[centers], minlength=M)
+        missing = np.maximum(lower - number, 0)
+        spare = K - len(centers) > missing.sum()
+        allowed = ((missing > 0) | ((number < upper) & spare))[groups]
+        allowed[centers] = False
+        centers.append(int(np.argmax(np.where(allowed, rank(centers), -1))))
+    return centers
+
+
+def farthest(points):
+    return lambda centers: np.linalg.norm(points[:, None] - points[centers], axis=-1).min(axis=1)
+
+
+def test_greedy_capped_is_farthest_first_in_groups_with_places():
+    for points, groups, quota, _ in quotas():
+        found = kcenter.greedy_capped(*jax.device_put((points, groups)), quota, k=K, first=3)
+        assert found.centers.tolist() == filled(groups, [3], quota, quota, farthest(points))
+
+
+def test_places_that_are_left_by_a_matching():
+    left = 0
+    for points, groups, quota, _ in quotas():
+        slack = np.maximum(quota - 1, 0), quota + 1
+        ranks = {"first": lambda _: np.arange(N)[::-1], "farthest": farthest(points)}
+        for fill, rank in ranks.items():
+            options = {"k": K, "fill": fill}
+            arrays = jax.device_put((points, groups))
+            exact = kcenter.fair_kcenter(*arrays, quota, **options)
+            ranged = kcenter.fair_range_kcenter(*arrays, lower=slack[0], upper=slack[1], **options)
+            for found, (lower, upper) in ((exact, (quota, quota)), (ranged, slack)):
+                matched = found.centers.tolist()[: int(found.prefix) + 1]
+                expected = filled(groups, matched, lower, upper, rank)
+                assert found.centers.tolist() == expected
+                left += K - len(matched)
+    assert left > 0
+
+
 @pytest.mark.parametrize(
     "method",
     ["fair_kcenter", "fair_range_kcenter", "greedy_per_group", "greedy_capped", "sequential"],
@@ -150,3 +191,16 @@ def test_bad_input(bad_input):
         kcenter.sequential_fair_private(
             points, groups, base="fair", k=2, min_size=1, lower=[2], upper=[2]
         )
+    problem = {"k": 2, "min_size": 1, "lower": [1], "upper": [2]}
+    with pytest.raises(ValueError, match="lower: expected numbers that sum to k = 2, unless base"):
+        kcenter.sequential_fair_private(points, groups, **problem)
+    with pytest.raises(ValueError, match=r"points: expected a concrete value \(host only\)"):
+        jax.jit(lambda points: kcenter.fair_kcenter_swap(points, groups, [2], k=2))(points)
+    found = kcenter.fair_kcenter(points, groups, [2], k=2)
+    for match, changes in {
+        r"groups: expected shape \[6\]": {"groups": groups[1:]},
+        r"upper: expected shape \[1\]": {"upper": [1, 1]},
+    }.items():
+        given = {"groups": groups} | problem | changes
+        with pytest.raises(ValueError, match=match):
+            kcenter.check_solution(points, given.pop("groups"), found, **given)

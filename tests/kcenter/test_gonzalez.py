@@ -159,8 +159,14 @@ def test_inside_shard_map(devices):
             check_vma=False,
         )
     )(points)
+    by_pmap = jax.pmap(lambda x: kcenter.gonzalez(x, K, first=80, axis_name="x"), axis_name="x")(
+        points.reshape(8, 11, D)
+    )
     dist = oracles.pairwise(CLOUDS[0, :88])
     picks, radii = oracles.farthest_first(dist, K, first=80)
+    assert by_pmap.indices.tolist() == [picks] * 8
+    np.testing.assert_array_equal(by_pmap.labels.reshape(-1), found.labels)
+    np.testing.assert_array_equal(by_pmap.radii, np.tile(found.radii, (8, 1)))
     assert found.indices.tolist() == picks
     np.testing.assert_allclose(found.radii, radii, rtol=1e-6)
     np.testing.assert_array_equal(found.labels, dist[:, picks].argmin(1))
@@ -227,13 +233,43 @@ def test_five_million_points():
     np.testing.assert_allclose(np.bincount(order.labels), [n / 4, n / 4, n / 2], rtol=1e-5)
 
 
+def test_traced_distances_that_overflow_are_infinite():
+    line = np.array([[0], [1], [5], [9]], np.float32) * np.float32(1e20)
+    order = jax.jit(lambda line: kcenter.gonzalez(line, 2))(line)
+    assert order.radii.tolist() == [np.inf, np.inf]
+    slope = jax.jit(jax.grad(lambda line: jnp.sum(kcenter.gonzalez(line, 2).radii)))(line)
+    assert not slope.any()
+
+
+def test_large_and_half_coordinates_that_squares_have_room_for():
+    for line in (np.array([0, 1, 5, 9], np.float32) * 2**58, np.arange(4, dtype=np.float16) * 40):
+        order = kcenter.gonzalez(jax.device_put(line[:, None]), 2)
+        assert order.indices.tolist() == [0, 3]
+        assert order.radii[0] == line[3]
+
+
 def test_bad_input(bad_input):
     points = np.zeros((4, 2), np.float32)
+    half = np.array([[0], [100], [500], [900]], np.float16)
     for match, call in {
         "k must be at least 1": lambda: kcenter.gonzalez(points, 0),
         "fewer points than k": lambda: kcenter.gonzalez(points, 5),
         "finite": lambda: kcenter.gonzalez(points + np.nan, 2),
         "no points": lambda: kcenter.gonzalez(points[:0], 1),
+        "at least one coordinate": lambda: kcenter.gonzalez(points[:, :0], 1),
+        "points: expected distances >= 0": lambda: kcenter.gonzalez(
+            np.eye(4) - 1, 1, metric="precomputed"
+        ),
+        "up to 6.5e.18, whose euclidean distances float32": lambda: kcenter.gonzalez(
+            points - 1e20, 1
+        ),
+        "whose euclidean distances float16": lambda: kcenter.gonzalez(half, 2),
+        "whose manhattan distances float16": lambda: kcenter.gonzalez(
+            half * 50, 2, metric="manhattan"
+        ),
+        "coordinates with axis_name": lambda: kcenter.gonzalez(
+            np.eye(4), 2, metric="precomputed", axis_name="x"
+        ),
         "first": lambda: kcenter.gonzalez(points, 2, first=4),
         "unknown metric": lambda: kcenter.gonzalez(points, 2, metric="cosine"),
         "with use_pallas": lambda: kcenter.gonzalez(points, 2, metric="manhattan", use_pallas=True),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from jaxlab.kcenter import distance_matrix, distances_to
+from jaxlab.kcenter import distance_matrix
 from jaxlab.kcenter.metrics import safe_sqrt
 
 RNG = np.random.default_rng(2)
@@ -40,13 +40,12 @@ def test_blocks_change_nothing():
     def tables(x, some, square, chosen):
         whole, blocks = (distance_matrix(x, some, block_size=size) for size in (None, 7))
         given = distance_matrix(square, chosen, metric="precomputed")
-        return whole, blocks, given, distances_to(x, some[2])
+        return whole, blocks, given
 
-    whole, blocks, given, one = tables(*jax.device_put((x, x[:4], square, chosen)))
+    whole, blocks, given = tables(*jax.device_put((x, x[:4], square, chosen)))
     np.testing.assert_allclose(whole, cdist(x, x[:4]), rtol=1e-5)
     np.testing.assert_array_equal(blocks, whole)
     np.testing.assert_array_equal(given, square[:, chosen])
-    np.testing.assert_allclose(one, np.asarray(whole)[:, 2], rtol=1e-6)
 
 
 def test_gradient_is_zero_at_distance_zero():
@@ -74,7 +73,8 @@ def test_a_root_hides_no_nan():
 def test_near_points_keep_their_digits():
     x = np.array([[1000.0, 1000.0], [1000.0, 1000.001]], np.float32)
     expected = np.float64(x[1, 1]) - np.float64(x[0, 1])
-    assert distances_to(jax.device_put(x), jax.device_put(x[0])).tolist()[1] == np.float32(expected)
+    table = distance_matrix(*jax.device_put((x, x[:1])))
+    assert table[1, 0] == np.float32(expected)
 
 
 def test_bad_input(bad_input):
@@ -89,5 +89,12 @@ def test_bad_input(bad_input):
         distance_matrix(x, np.array([0]), metric="precomputed")
     with pytest.raises(ValueError, match="block_size"):
         distance_matrix(x, x, block_size=0)
-    with pytest.raises(ValueError, match="center"):
-        distances_to(x, np.zeros(3))
+    with pytest.raises(ValueError, match=r"points: expected shape \[n, d\]"):
+        distance_matrix(x[:, 0], x)
+    with pytest.raises(ValueError, match="points: expected at least one coordinate"):
+        distance_matrix(x[:, :0], np.array([0]))
+    for kind in (np.uint8, np.int32, bool):  # whose differences would wrap
+        with pytest.raises(ValueError, match="points: expected dtype floating"):
+            distance_matrix(x.astype(kind), np.array([0]))
+    with pytest.raises(ValueError, match="centers: expected dtype floating"):
+        distance_matrix(x, x > 0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
 
-from jaxlab.kcenter import kth_smallest
+from jaxlab.kcenter.order_statistics import kth_smallest
 
 VALUES = np.concatenate(
     [np.random.default_rng(0).exponential(size=90), [0.0, -0.0, 0.0, 1e-45, 3e38, 1e-38]]
@@ -52,3 +52,5 @@ def test_bad_input(bad_input):
         kth_smallest(np.arange(3), 1)
     with pytest.raises(ValueError, match="weights: expected shape"):
         kth_smallest(np.ones(3), 1, weights=np.ones(2, int))
+    with pytest.raises(ValueError, match="weights: expected dtype integer"):
+        kth_smallest(np.ones(3), 1, weights=np.full(3, 0.5))

@@ -297,6 +297,12 @@ def test_bad_input(bad_input):
         "weights: expected a finite number >= 0": lambda: kcenter.private_assignment(
             dist, 1, weights=np.array([1, 1, 1, -1])
         ),
+        "weights: expected a sum that fits int32": lambda: kcenter.private_assignment(
+            dist, 1, weights=np.full(4, 2**30 + 5)
+        ),
+        "min_size >= 0 that fits int32": lambda: kcenter.private_assignment(
+            dist, np.int64(2**32 + 1)
+        ),
         "weight 0 says the same": lambda: kcenter.private_assignment(
             dist, 1, weights=np.ones(4, int), mask=np.ones(4, bool)
         ),

@@ -71,5 +71,14 @@ def test_bad_input(bad_input):
     start = start_from(points, groups, centers, labels)
     with pytest.raises(ValueError, match="labels"):
         kcenter.refine_minimax(points[1:], groups[1:], start, min_size=4)
+    for match, changes in {
+        "triangle inequality": {"metric": "sqeuclidean"},
+        "group labels from 0 to 2": {"groups": groups + 7},
+        "groups: expected dtype integer": {"groups": groups.astype(np.float32)},
+        "solution.radius: expected dtype float64": {"points": points.astype(np.float64)},
+    }.items():
+        given = {"points": points, "groups": groups, "min_size": 4} | changes
+        with pytest.raises(ValueError, match=match):
+            kcenter.refine_minimax(given.pop("points"), given.pop("groups"), start, **given)
     with pytest.raises(ValueError, match="steps"):
         kcenter.refine_minimax(points, groups, start, min_size=4, steps=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxlab import kcenter
-from tests.kcenter.instances import K, M, random_instances, random_points
+from tests.kcenter.instances import K, M, N, random_instances, random_points
 
 TOY = np.array([[1, 2], [0, 0], [6, 7], [0, -1], [-2, -3], [0, -1.2], [1, 3], [6, 1]], np.float32)
 DATA = Path(os.environ.get("JAXLAB_DATA", "")) / "kcenter"
@@ -83,6 +83,34 @@ def test_spread_keeps_the_groups():
     for instance in random_instances():
         found = solve(instance, spread=True)
         assert report(instance, found).violations == ()
+
+
+def on_a_line(lower, **options):
+    """Points 0 to 17 of one group, of which the preliminary center 0 alone opens others."""
+    line = np.stack([np.arange(N), np.zeros(N)], axis=1).astype(np.float32)
+    bounds = np.array([[lower, 0, 0], [K, 0, 0]], np.int32)
+    problem = {"k": K, "min_size": 1, "lower": bounds[0], "upper": bounds[1]}
+    given = jax.device_put((line, np.zeros(N, np.int32)))
+    found = kcenter.fair_private_kcenter(*given, prefixes=(0,), **problem, **options)
+    return sorted(found.centers[found.mask].tolist()), float(found.radius)
+
+
+def test_spread_picks_the_farthest():
+    assert on_a_line(K) == ([0, 1, 2, 3], 14)
+    assert on_a_line(K, spread=True) == ([0, 4, 8, 17], 4)
+
+
+def test_filling_goes_on_while_the_radius_drops():
+    assert on_a_line(1) == ([0], 17)
+    assert on_a_line(1, fill=True) == ([0, 8, 17], 4)  # a fourth would leave 4
+
+
+def test_an_upper_bound_beyond_int32_is_no_bound():
+    instance = random_instances(1)[0]
+    free = instance._replace(upper=np.full(M, N, np.int32))
+    for most in (2**32 + 1, np.iinfo(np.int64).max, np.iinfo(np.uint64).max):
+        found = solve(instance._replace(upper=np.full(M, most)))
+        np.testing.assert_array_equal(found.centers, solve(free).centers)
 
 
 def test_some_prefixes():
@@ -174,6 +202,8 @@ def test_gradient_of_the_radius():
         ({"k": 0}, "k must be at least 1"),
         ({"k": 7}, "fewer points than k"),
         ({"min_size": -1}, "min_size"),
+        ({"min_size": 2**32 + 1}, "min_size"),
+        ({"lower": [2**32 + 1, 0]}, "sum of lower bounds"),
         ({"min_size": 4}, "not enough points for min_size"),
         ({"lower": [2, 0], "upper": [1, 2]}, "lower bound exceeds upper bound for group 0"),
         ({"lower": [2, 1]}, "sum of lower bounds"),
@@ -184,6 +214,8 @@ def test_gradient_of_the_radius():
         ({"groups": np.zeros(5, np.int32)}, "same length"),
         ({"points": np.full((6, 2), np.nan, np.float32)}, "finite"),
         ({"points": np.zeros((0, 2), np.float32)}, "no points"),
+        ({"points": np.zeros((6, 0), np.float32)}, "at least one coordinate"),
+        ({"points": np.full((6, 2), 1e20, np.float32)}, "whose euclidean distances float32 holds"),
         ({"first": 6}, "first"),
         ({"metric": "chebyshev"}, "unknown"),
         ({"metric": "sqeuclidean"}, "triangle inequality"),

@@ -102,6 +102,9 @@ def test_bad_input(bad_input):
     for match, call in {
         "size": lambda: kcenter.stream_init(0, 2),
         "dtype: expected a floating dtype": lambda: kcenter.stream_init(2, 2, dtype="int32"),
+        "a floating dtype, got 'foo'": lambda: kcenter.stream_init(2, 2, dtype="foo"),
+        "at most 32 bits": lambda: kcenter.stream_init(2, 2, dtype="float64"),
+        "batch: expected coordinates up to": lambda: kcenter.stream_update(state, batch - 1e20),
         "batch: expected finite": lambda: kcenter.stream_update(state, batch + np.nan),
         "batch: expected shape": lambda: kcenter.stream_update(state, batch[:, :1]),
         "group labels": lambda: kcenter.stream_update(state, batch, np.array([0, 2])),
