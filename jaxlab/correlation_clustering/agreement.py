@@ -41,7 +41,7 @@ def agreement_mask(
         ValueError: ``beta`` outside of (0, 1); ``common`` that does not fit the graph.
 
     Cost:
-        One scatter and two gathers of ``e``.
+        Two scatters and two gathers of ``e``.
 
     Source:
         Cohen-Addad et al. 2021, definition of agreement, where it is strict.

@@ -33,7 +33,11 @@ def lp_lower_bound(adjacency: Any) -> float:
     ``min Σ₊ d_uv + Σ₋ (1 − d_uv)`` over ``d`` in [0, 1] with ``d_uw ≤ d_uv + d_vw``.
 
     Args:
-        adjacency: ``[n, n]``, symmetric: where the + pairs are; the diagonal does not matter.
+        adjacency: ``[n, n]`` of zeros and ones, symmetric: where the + pairs are; the diagonal does
+            not matter.
+
+    Returns:
+        The value; 0 for fewer than two vertices.
 
     Returns:
         The value, at most that of an optimal clustering.
@@ -90,7 +94,7 @@ def triangle_packing_lower_bound(graph: Graph) -> int:
         graph: the + pairs, outside of ``jit``.
 
     Returns:
-        The number, at most the cost of an optimal clustering.
+        The number of triangles that were packed; no clustering has fewer disagreements.
 
     Raises:
         ValueError: a graph inside ``jit``.
@@ -133,7 +137,11 @@ def brute_force_optimum(adjacency: Any) -> Optimum:
     """The optimum, by looking at every partition.
 
     Args:
-        adjacency: ``[n, n]``, symmetric: where the + pairs are; the diagonal does not matter.
+        adjacency: ``[n, n]`` of zeros and ones, symmetric: where the + pairs are; the diagonal does
+            not matter.
+
+    Returns:
+        The least cost, and the first clustering that has it.
 
     Returns:
         The least cost, and the clusters of one partition that attains it.
@@ -172,6 +180,7 @@ def _adjacency(adjacency: Any, largest: int) -> np.ndarray:
     n = len(matrix)
     check_shape("adjacency", matrix, (n, n))
     require(n <= largest, "adjacency", matrix, f"at most {largest} vertices")
-    positive = matrix != 0
-    require(bool((positive == positive.T).all()), "adjacency", matrix, "a symmetric matrix")
-    return positive
+    # of signs, −1 is no + pair
+    require(bool(np.isin(matrix, (0, 1)).all()), "adjacency", matrix, "zeros and ones")
+    require(bool((matrix == matrix.T).all()), "adjacency", matrix, "a symmetric matrix")
+    return matrix == 1

@@ -21,10 +21,13 @@ def singletons(graph: Graph) -> Int32[Array, " n"]:
     """The clustering in which every vertex is alone; it disagrees with all edges.
 
     Args:
-        graph: the + pairs.
+        graph: the + pairs, of which only the number of vertices matters.
 
     Returns:
-        Cluster of each vertex, its own id; those of padding too.
+        Each vertex as its own label, padding too.
+
+    Cost:
+        O(n).
 
     Example:
         >>> from jaxlab.graphs import graph_from_edges
@@ -82,7 +85,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
         ValueError: labels that do not fit the graph.
 
     Cost:
-        One sort and one scatter of ``n``, two gathers and four scatters of ``m``.
+        One sort and three scatters of ``n``, two gathers and two scatters of ``m``.
 
     Example:
         >>> from jaxlab.graphs import graph_from_edges
@@ -120,7 +123,8 @@ def constant_potts_quality(
         The quality, in edges; float32, whose rounding shows above 2²⁴ edges or pairs.
 
     Raises:
-        ValueError: labels that do not fit the graph; more than 65,536 vertices without x64.
+        ValueError: labels that do not fit the graph; a resolution that is no single number; more
+            than 65,536 vertices without x64.
 
     Cost:
         That of :func:`disagreements`.
@@ -134,6 +138,7 @@ def constant_potts_quality(
         >>> float(constant_potts_quality(graph_from_edges([[0, 1], [1, 2]], 3), jnp.zeros(3, int)))
         0.5
     """
+    check_shape("resolution", resolution, ())
     inside, pairs = _counts(graph, labels)
     return inside - resolution * pairs.astype(jnp.result_type(float))
 

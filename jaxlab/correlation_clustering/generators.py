@@ -73,7 +73,7 @@ def geometric_cliques(s: int, base: int, phases: int) -> Graph:
         The graph, vertices in the order of their arrival.
 
     Raises:
-        ValueError: ``s`` or ``phases`` below 1, ``base`` below 2.
+        ValueError: ``s`` or ``phases`` below 1, ``base`` below 2; 2³¹ edges or more.
 
     Cost:
         O(s² base^(2 phases)) edges, on the host.
@@ -90,6 +90,8 @@ def geometric_cliques(s: int, base: int, phases: int) -> Graph:
     check_integer("base", base, minimum=2)
     check_integer("phases", phases, minimum=1)
     sizes = [s, *(s * base**i for i in range(1, phases + 1))]
+    number = sum(size * (size - 1) // 2 + s * size for size in sizes) - s * s
+    require(number < 2**31, "phases", phases, "a number of edges that int32 can count")
     edges = []
     start = 0
     for size in sizes:
@@ -100,5 +102,4 @@ def geometric_cliques(s: int, base: int, phases: int) -> Graph:
             edges.append(np.stack([np.tile(core, size), np.repeat(members, s)], axis=1))
         start += size
     listed = np.concatenate(edges)
-    require(len(listed) < 2**31, "phases", phases, "a number of edges that int32 can count")
     return graph_from_edges(listed[np.lexsort((listed[:, 0], listed[:, 1]))], start)

@@ -56,6 +56,8 @@ def common_neighbors(
     check_choice("method", method, METHODS)
     n = graph.node_capacity
     known = concrete(graph.mask) is not None
+    if n == 0:  # whose arrays have no row to read
+        return jnp.zeros(graph.edge_capacity, jnp.int32)
     if method == "auto":
         if triangles is not None or (known and n > SMALL):
             method = "triangles"

@@ -38,7 +38,9 @@ def run_online(
     are there. Maintained ids follow them lazily: a vertex keeps its id unless it enters a cluster
     of two or more, or its cluster has grown to more than 3/2 of the size at which the id was
     issued; one that its cluster leaves alone keeps it too. So every vertex changes its id
-    ``O(\log n)`` times, and the cost stays within a constant factor of the optimum.
+    ``O(\log n)`` times, and the cost stays within a constant factor of the optimum. Ids are
+    numbers below ``3 n``: when these run out, those that are held are renumbered from 0 on, in
+    their order. Compare ids of two arrivals by :func:`recourse`, which matches them first.
 
     Args:
         plan: arrivals, from :func:`make_arrival_plan`.
@@ -51,8 +53,8 @@ def run_online(
             last count is repeated. Static.
         active_capacity: how many edges may be in agreement at a time, and how many vertices may be
             in clusters that change at one arrival; static. When too small it is raised, which
-            compiles anew, and up to 1/32 of the arrivals are repeated; under ``jit`` and ``vmap``
-            ``overflow`` is set instead.
+            compiles anew, and up to 1/32 of the arrivals, or 64, are repeated; under ``jit`` and
+            ``vmap`` ``overflow`` is set instead.
         strict: agreement with ``<``; static.
 
     Returns:

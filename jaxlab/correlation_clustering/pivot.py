@@ -69,6 +69,8 @@ def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         [1, 1, 1]
     """
     check_ranks(graph.node_capacity, ranks)
+    if graph.node_capacity == 0:  # whose labels have no entry to read
+        return jnp.zeros(0, jnp.int32)
     return _sequential(graph, at_least_int32(ranks))
 
 

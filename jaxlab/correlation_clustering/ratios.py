@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from jaxlab.checks import concrete, require
+from jaxlab.checks import check_dtype, check_shape, concrete, require
 
 __all__ = ["Ratio", "ratio"]
 
@@ -41,10 +41,13 @@ def ratio(values: Any) -> Ratio:
         values: numbers in (0, 1), of any shape.
 
     Returns:
-        Numerators and denominators, int32, of that shape.
+        Numerators and denominators of that shape.
 
     Raises:
         ValueError: a value outside of (0, 1), or so near to an end that its ratio is 0 or 1.
+
+    Cost:
+        A continued fraction for each, on the host.
 
     Example:
         >>> numerator, denominator = ratio([0.2, 0.25])
@@ -55,17 +58,23 @@ def ratio(values: Any) -> Ratio:
 
 
 def as_ratio(name: str, value: Any, vertices: int) -> Ratio | Array:
-    """A concrete number as a ratio; a traced one as it is, to be compared in floating point."""
+    """A concrete number as a ratio; a traced one as a number, to be compared in floating point."""
     if not isinstance(value, Ratio):
         if concrete(value) is None:
-            return jnp.asarray(value)
+            value = jnp.asarray(value)
+            check_shape(name, value, ())
+            check_dtype(name, value, "floating")
+            # counts of neighbours are cast to its dtype, and half precision would round them
+            return value.astype(jnp.promote_types(value.dtype, jnp.float32))
         value = _nearest(name, value)
+    for part in value:
+        check_shape(name, part, ())
+        check_dtype(name, part, "integer")
     numerator, denominator = concrete(value.numerator), concrete(value.denominator)
     if numerator is not None and denominator is not None:
-        fits = bool(np.all((numerator > 0) & (numerator < denominator)))
-        require(fits, name, value, "a ratio in (0, 1)")
+        require(bool(0 < numerator < denominator), name, value, "a ratio in (0, 1)")
     # a traced denominator may be any that a ratio can have
-    largest = LARGEST_DENOMINATOR if denominator is None else int(denominator.max(initial=1))
+    largest = LARGEST_DENOMINATOR if denominator is None else int(denominator)
     wide = jax.dtypes.canonicalize_dtype(jnp.int64) == jnp.int64
     require(
         wide or 2 * vertices * largest < 2**31,
@@ -91,7 +100,10 @@ def at_most(
 
 def _nearest(name: str, values: Any) -> Ratio:
     """The nearest ratios, of NumPy: what jnp makes inside ``jit`` cannot be looked at there."""
-    numbers = np.asarray(values, np.float64)
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):  # no numbers at all
+        numbers = np.array(np.nan)
     fits = bool(np.all((numbers > 0) & (numbers < 1)))
     require(fits, name, values, "a number in (0, 1)")
     fractions = [

@@ -5,13 +5,13 @@ kept its vertices has not changed.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_choice, check_dtype, check_shape
+from jaxlab.checks import check_choice, check_dtype, check_number, check_shape
 
 __all__ = ["Recourse", "match_overlap", "recourse"]
 
@@ -31,7 +31,6 @@ class Recourse(NamedTuple):
     per_vertex: Int32[Array, " n"]
 
 
-@jax.jit
 def match_overlap(
     old: Int[Array, " n"], new: Int[Array, " n"], n_old: int | Int[Array, ""]
 ) -> Bool[Array, " n"]:
@@ -50,21 +49,19 @@ def match_overlap(
         Whether the vertex's pair was taken; False for new vertices.
 
     Raises:
-        ValueError: arrays that are not integers of one length.
+        ValueError: arrays that are not integers of one length; an ``n_old`` that is negative or no
+            integer.
 
     Cost:
-        Four sorts of ``n``, and rounds of two scatters of ``n``: O(log n) unless ties form chains.
+        Four sorts of ``n``, and rounds of four scatters and four gathers of ``n``: O(log n) of them
+        unless ties form chains.
 
     Example:
         >>> match_overlap(jnp.array([0, 0, 0, 1]), jnp.array([5, 5, 7, 7]), 4).tolist()
         [True, True, False, True]
     """
-    check_shape("old", old, ("n",))
-    check_shape("new", new, old.shape)
-    check_dtype("old", old, "integer")
-    check_dtype("new", new, "integer")
-    there = jnp.arange(old.shape[0]) < n_old
-    return matched(old, new, there)
+    _check(old, new, n_old)
+    return _match(old, new, n_old)
 
 
 def recourse(
@@ -87,7 +84,7 @@ def recourse(
         Total, and which vertices they are.
 
     Raises:
-        ValueError: an unknown kind; arrays that are not integers of one length.
+        ValueError: an unknown kind; and as of :func:`match_overlap`.
 
     Cost:
         That of :func:`match_overlap`; O(n) for "identity".
@@ -98,16 +95,25 @@ def recourse(
         (1, 4)
     """
     check_choice("kind", kind, KINDS)
-    if kind == "overlap":
-        kept = match_overlap(old, new, n_old)
-    else:
-        check_shape("old", old, ("n",))
-        check_shape("new", new, old.shape)
-        check_dtype("old", old, "integer")
-        check_dtype("new", new, "integer")
-        kept = old == new
+    _check(old, new, n_old)
+    kept = _match(old, new, n_old) if kind == "overlap" else old == new
     changed = ((jnp.arange(old.shape[0]) < n_old) & ~kept).astype(jnp.int32)
     return Recourse(jnp.sum(changed, dtype=jnp.int32), changed)
+
+
+def _check(old: Any, new: Any, n_old: Any) -> None:
+    check_shape("old", old, ("n",))
+    check_shape("new", new, old.shape)
+    check_dtype("old", old, "integer")
+    check_dtype("new", new, "integer")
+    check_shape("n_old", n_old, ())
+    check_dtype("n_old", n_old, "integer")
+    check_number("n_old", n_old, minimum=0)
+
+
+@jax.jit
+def _match(old: Array, new: Array, n_old: Any) -> Array:
+    return matched(old, new, jnp.arange(old.shape[0]) < n_old)
 
 
 def matched(old: Array, new: Array, there: Array) -> Array:

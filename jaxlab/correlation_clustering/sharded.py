@@ -46,8 +46,9 @@ def sharded_agreement_clustering(
             ``[t, 3]``.
 
     Cost:
-        O((e + t)/D + n) and components of ``D n`` links on each of ``D`` devices; three sums of
-        ``n`` and one of ``e`` numbers between them, and labels of ``n`` vertices from each to all.
+        O((e + t)/D + n) and components of ``D n`` links on each of ``D`` devices; two sums of
+        ``n`` and one of ``D e`` numbers between them, and labels of ``n`` vertices from each to
+        all.
 
     Example:
         >>> from jax.sharding import Mesh, PartitionSpec as P

@@ -204,10 +204,13 @@ def to_graph(state: StreamState) -> Graph:
     """The graph that has arrived, with the stream's capacities.
 
     Args:
-        state: the stream so far.
+        state: the stream.
 
     Returns:
-        The graph, without weights; its edges in the order in which they came.
+        Its edges, each from the earlier to the later end, in order of arrival.
+
+    Cost:
+        O(edge_capacity).
 
     Example:
         >>> state = init_online(8, degree_capacity=4, edge_capacity=16, active_capacity=8)

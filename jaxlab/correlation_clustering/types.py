@@ -80,7 +80,8 @@ class OnlineState:
         agreement_labels: least vertex of each agreement cluster, ``[n]`` int32.
         heavy_labels: its least heavy vertex; kept for the rule "published", else the least vertex.
         clustered: who is not alone in its agreement cluster, ``[n]`` bool.
-        maintained: the ids that users hold, ``[n]`` int32.
+        maintained: the ids that users hold, ``[n]`` int32. At an arrival all of them may be
+            renumbered, in their order, when no fresh ones are left.
         origin_size: size of the cluster for which each id was issued, by id.
         used: how many vertices hold each id; only kept for the rule "published".
         next_id: the next fresh id.

@@ -49,13 +49,16 @@ def arrivals_plan(edges):
     )
 
 
-def every_state(plan, rule):
-    """What is reported of each arrival and the state after it, of which a run gives the last."""
-    return jax.device_get(_states(plan, rule))
+def every_state(plan, rule, ids=None):
+    """What is reported of each arrival and the state after it, of which a run gives the last.
+
+    ``ids`` are fewer than there are otherwise.
+    """
+    return jax.device_get(_states(plan, rule, ids))
 
 
-@functools.partial(jax.jit, static_argnames=("rule",))
-def _states(plan, rule):
+@functools.partial(jax.jit, static_argnames=("rule", "ids"))
+def _states(plan, rule, ids):
     def step(state, newcomer):
         first, last = plan.triangle_ptr[newcomer], plan.triangle_ptr[newcomer + 1]
         state, metrics = arrive(
@@ -76,4 +79,6 @@ def _states(plan, rule):
         return state, (metrics, state)
 
     start = empty_state(ARRIVALS, plan.links.senders.shape[0], ROOM, rule)
+    if ids is not None:
+        start = start.replace(origin_size=jnp.zeros(ids, jnp.int32))
     return jax.lax.scan(step, start, jnp.arange(ARRIVALS, dtype=jnp.int32))[1]

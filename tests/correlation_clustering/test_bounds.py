@@ -72,6 +72,9 @@ def test_bad_input(bad_input):
             function(np.zeros((size, size)))
         with pytest.raises(ValueError, match="adjacency: expected a symmetric matrix"):
             function(np.triu(np.ones((3, 3))))
+        for entry in (-1, 0.5, np.nan):
+            with pytest.raises(ValueError, match="adjacency: expected zeros and ones"):
+                function(np.where(np.eye(3), 1, entry))
         with pytest.raises(ValueError, match=r"adjacency: expected shape \[3, 3\]"):
             function(np.ones((3, 2)))
     with pytest.raises(ValueError, match="graph: expected one graph, outside of jit"):

@@ -73,5 +73,7 @@ def test_bad_input(bad_input):
         disagreements(graph, jnp.zeros(2, int))
     with pytest.raises(ValueError, match="labels: expected dtype integer"):
         vertex_disagreements(graph, jnp.zeros(3))
+    with pytest.raises(ValueError, match=r"resolution: expected shape \[\]"):
+        constant_potts_quality(graph, jnp.zeros(3, int), jnp.ones(2))
     with pytest.raises(ValueError, match="at most 65536 vertices"):
         disagreements(graph_from_edges([[0, 1]], 65_537), jnp.zeros(65_537, jnp.int32))

@@ -76,5 +76,7 @@ def test_bad_input(bad_input):
         planted_partition(key, (3, 0), 0.5, 0.5)
     with pytest.raises(ValueError, match="base: expected an integer >= 2"):
         geometric_cliques(2, 1, 1)
+    with pytest.raises(ValueError, match="phases: expected a number of edges that int32 can count"):
+        geometric_cliques(2, 6, 30)
     with pytest.raises(ValueError, match=r"p_in: expected a finite number >= 0 and <= 1, got 1\.5"):
         planted_partition(key, (3, 2), 1.5, 0.5)

@@ -75,5 +75,12 @@ def test_bad_input(bad_input):
     graph = graph_from_edges([[0, 1]], 3)
     with pytest.raises(ValueError, match="rounds: expected an integer >= 1"):
         local_moves(jax.random.key(0), graph, jnp.arange(3), rounds=0)
+    for match, budget in {
+        "budget: expected dtype integer": 0.5,
+        "budget: expected a finite number >= 0": -1,
+        r"budget: expected shape \[3\]": jnp.ones(2, int),
+    }.items():
+        with pytest.raises(ValueError, match=match):
+            local_moves(jax.random.key(0), graph, jnp.arange(3), rounds=1, budget=budget)
     with pytest.raises(ValueError, match=r"labels: expected shape \[3\]"):
         local_moves(jax.random.key(0), graph, jnp.arange(4), rounds=1)

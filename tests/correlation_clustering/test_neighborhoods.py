@@ -41,8 +41,11 @@ def test_several_words_and_blocks():
 
 def test_without_edges():
     for method in METHODS:
-        graph = graph_from_edges(np.zeros((0, 2), int), 3)
-        assert common_neighbors(graph, method=method).shape == (0,)
+        for n in (0, 3):
+            graph = graph_from_edges(np.zeros((0, 2), int), n)
+            assert common_neighbors(graph, method=method).shape == (0,)
+    padding = padded(np.zeros((0, 2), int), 0, capacity=0, edge_capacity=2)
+    assert common_neighbors(padding, method="bitset").tolist() == [0, 0]
 
 
 def test_bad_input(bad_input):

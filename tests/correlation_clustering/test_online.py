@@ -23,13 +23,17 @@ from tests.correlation_clustering.instances import (
 N, RULES = ARRIVALS, ("consistent", "published")
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_arrival_follows_the_rules(rule):
+@pytest.mark.parametrize(
+    ("rule", "ids", "streams"),
+    [("consistent", None, 16), ("published", None, 16), ("consistent", 80, 4)],
+)
+def test_every_arrival_follows_the_rules(rule, ids, streams):
     rng = np.random.default_rng(0)
-    for _ in range(16):
+    for _ in range(streams):
         edges = oracles.cliques_and_noise(rng, N)
         plan = arrivals_plan(edges)
-        metrics, states = every_state(plan, rule)
+        metrics, states = every_state(plan, rule, ids)
+        assert np.any(np.diff(states.next_id) < 0) == (ids is not None)  # they are recycled
         assert not states.overflow[-1]
         follow = oracles.Consistent() if rule == "consistent" else oracles.Published(N)
         before, before_off, changes = [], [], np.zeros(N, int)
@@ -37,20 +41,20 @@ def test_every_arrival_follows_the_rules(rule):
             arrived = edges[(edges <= t).all(axis=1)]
             labels, heavy = oracles.agreement(arrived, t + 1)
             assert states.agreement_labels[t][: t + 1].tolist() == labels
-            ids = follow.arrive(labels if rule == "consistent" else heavy)
+            given = follow.arrive(labels if rule == "consistent" else heavy)
             held = states.maintained[t][: t + 1].tolist()
             if rule == "published":
-                assert held == ids
-            else:  # ids are recycled
-                assert oracles.equal_partitions(held, ids)
-            moved = oracles.changed(before, ids, t)
+                assert held == given
+            else:
+                assert oracles.equal_partitions(held, given)
+            moved = oracles.changed(before, given, t)
             changes[: t + 1] += moved
             assert metrics.recourse_on[t] == sum(moved)
             assert metrics.recourse_off[t] == sum(oracles.changed(before_off, labels, t))
-            assert metrics.cost_on[t] == oracles.cost(arrived, ids)
+            assert metrics.cost_on[t] == oracles.cost(arrived, given)
             assert metrics.cost_off[t] == oracles.cost(arrived, labels)
             assert metrics.num_edges[t] == len(arrived)
-            before, before_off = ids, labels
+            before, before_off = given, labels
         assert states.per_vertex_recourse[-1].tolist() == changes.tolist()
         near = oracles.neighborhoods(edges, N)
         ends = np.stack([plan.links.senders, plan.links.receivers], axis=1)[: len(edges)]

@@ -50,6 +50,12 @@ def test_narrow_ranks(function, bad_input):
     assert found.tolist() == oracles.pivot(edges.tolist(), 256, ranks)
 
 
+@pytest.mark.parametrize("function", [pivot_clustering, pivot_sequential])
+def test_no_vertices(function):
+    nothing = graph_from_edges(np.zeros((0, 2), int), 0)
+    assert function(nothing, jnp.zeros(0, jnp.int32)).shape == (0,)
+
+
 def test_vmap_is_a_loop():
     cases = [(padded(edges, n), rng.permutation(N)) for rng, edges, n in random_graphs(12, 4)]
     graphs, ranks = stacked([case[0] for case in cases]), np.stack([case[1] for case in cases])

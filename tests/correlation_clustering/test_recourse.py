@@ -66,5 +66,8 @@ def test_bad_input(bad_input):
     with pytest.raises(ValueError, match="old: expected dtype integer"):
         match_overlap(jnp.zeros(3), jnp.zeros(3, int), 2)
     for kind in ("overlap", "identity"):
+        for match, n_old in (("integer", 2.5), ("a finite number >= 0", -3), ("shape", [1, 2])):
+            with pytest.raises(ValueError, match=f"n_old: expected .*{match}"):
+                recourse(jnp.zeros(3, int), jnp.zeros(3, int), n_old, kind=kind)
         with pytest.raises(ValueError, match="new: expected dtype integer"):
             recourse(jnp.zeros(3, int), jnp.zeros(3), 2, kind=kind)

@@ -29,7 +29,11 @@ def test_eight_devices_are_one(devices):
             graph, triangles
         )
 
-    for rng, edges, n in random_graphs(40, 30):
+    def one(graph, triangles):
+        return sharded_agreement_clustering(graph, triangles, 0.3, 0.2, axis_name="parts")
+
+    parts = jax.pmap(one, axis_name="parts", in_axes=(Graph(0, 0, 0, None, None, N), 0))
+    for number, (rng, edges, n) in enumerate(random_graphs(40, 30)):
         graph = padded(rng.permutation(edges), n, edge_capacity=EDGES)
         triangles = np.full((TRIANGLES, 3), EDGES)
         listed = list_triangles(graph).edges
@@ -37,6 +41,10 @@ def test_eight_devices_are_one(devices):
         found = clusters(graph, jnp.asarray(triangles))
         expected = agreement_clustering(graph, 0.3, 0.2, method="dense")
         np.testing.assert_array_equal(found, np.tile(expected, (8, 1)))
+        if number == 0:
+            cut = jax.tree.map(lambda part: part.reshape(8, -1) if part.ndim else part, graph)
+            by_pmap = parts(cut, jnp.asarray(triangles.reshape(8, -1, 3)))
+            np.testing.assert_array_equal(by_pmap, found)
 
 
 def test_bad_input(bad_input):
