@@ -191,6 +191,8 @@ def _explain(problem: Any, values: Any, known: list[str]) -> str:
         inside = f" in [{table}]" if table else ""
         return f"{key} = {got}: unknown key{hint} known{inside}: {', '.join(siblings)}"
     allowed = str(problem["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    if kind == "value_error":  # of a table as a whole: the message names the key
+        return f"{key}.{allowed}".removeprefix(".")
     if kind in _BOUNDS:
         sign, limit = _BOUNDS[kind]
         allowed = f"a number {sign} {problem['ctx'][limit]:g}"

@@ -8,6 +8,7 @@ import pytest
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.leverage import angles_report, sampling_report
 from jaxlab.experiments.leverage.angles import angles_of, subsets
+from jaxlab.experiments.leverage.angles_figures import draw_envelopes
 from jaxlab.runner.execute import run
 from tests.helpers import finished
 
@@ -69,6 +70,18 @@ def test_verdicts_of_angles():
     assert of_angles() == dict.fromkeys(claims, True)
     bad = of_angles(error=1e-7, other=0.55, angles=0.5, lower=0.51, linear=0.59, tan2_bound=1.4)
     assert bad == dict.fromkeys(claims, False)
+
+
+def test_every_panel_shows_the_subset_nearest_the_size_that_is_asked_for():
+    row = case(deficit=0.2)
+    small, five = row | {"k": 1}, row | {"k": 5, "first": 3}
+    rows = [of_kind | {"kind": kind} for kind in angles_report.KINDS for of_kind in (small, five)]
+    del rows[1]  # of the first kind there is none of five vectors
+    reporter = mock.Mock(spec=Reporter)
+    draw_envelopes(None, {"d": "data"}, rows, reporter, k=5)
+    _, figure, _ = reporter.figure.call_args.args
+    shown = [ax.get_title().rpartition(": ")[2] for ax in figure.axes]
+    assert shown == ["0", "3–7", "3–7", "5 vectors"]
 
 
 def test_a_small_run_on_angles(tmp_path):

@@ -34,7 +34,7 @@ Loads = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)
 class OneStep:
     """One step at stored patterns, at ``loads`` N/d, in ``seeds`` networks of each of ``dims``."""
 
-    dims: tuple[Count, ...]
+    dims: Annotated[tuple[Count, ...], Field(min_length=1)]
     loads: Loads
     seeds: Count
 

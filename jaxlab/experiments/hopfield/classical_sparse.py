@@ -28,6 +28,8 @@ from jaxlab.hopfield.sparse_distributed_memory import sdm_init, sdm_read, sdm_wr
 
 __all__ = ["Sparse", "measure", "report"]
 
+Distances = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
 
 @config
 class Sparse:
@@ -40,9 +42,9 @@ class Sparse:
     dim: Count
     locations: Count
     radius: Count
-    counts: tuple[Count, ...]
-    distances: tuple[Annotated[int, Field(ge=0)], ...]
-    overlap_distances: tuple[Annotated[int, Field(ge=0)], ...]
+    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    distances: Distances
+    overlap_distances: Distances
     pairs: Count
     seeds: Annotated[int, Field(ge=2)]
 

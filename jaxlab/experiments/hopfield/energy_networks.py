@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.hopfield.study import Count, Data, Sigma
 from jaxlab.experiments.interface import config
 from jaxlab.hopfield.corruption import gaussian_noise
@@ -70,6 +71,11 @@ class Config:
     save_every: Count
     tau_v: Positive
     tau_h: Positive
+
+    def __post_init__(self) -> None:
+        """At least one state is saved after the first."""
+        wanted = f"at least save_every = {self.save_every}"
+        require(self.steps >= self.save_every, "steps", self.steps, wanted)
 
 
 class Network(NamedTuple):

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.autoencoder import (
     Encoder,
@@ -65,6 +66,11 @@ class Config(Common):
     steps: Count
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0)]
+
+    def __post_init__(self) -> None:
+        """Queries are spoiled somehow."""
+        spoiled = bool(self.sigma or self.rows or self.pixels)
+        require(spoiled, "sigma, rows, pixels", (), "a level of at least one of them")
 
 
 CLAIMS = (

@@ -96,8 +96,8 @@ class Config(Common):
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Measure and report; see the module."""
     study = Study(config, [*config.counts, *config.classical.counts])
-    counts = [count for count in study.counts if count in config.counts]
-    few = [count for count in study.counts if count in config.classical.counts]
+    counts = study.served("counts", config.counts)
+    few = study.served("classical.counts", config.classical.counts)
     noises = [Corruption("noise", sigma) for sigma in config.sigma]
     spoils = [
         Corruption("noise", config.classical.noise),

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 import jaxlab.data
+from jaxlab.checks import require
 from jaxlab.experiments.hopfield.capacity import (
     Memory,
     baseline_scores,
@@ -208,6 +209,12 @@ class Study:
             self.notes.append(
                 f"{name} has {len(images)} images; the counts {left_out} are left out."
             )
+
+    def served(self, name: str, counts: Sequence[int]) -> list[int]:
+        """Those of ``counts``, the config's ``name``, that the data set can serve."""
+        found = [count for count in self.counts if count in counts]
+        require(bool(found), name, tuple(counts), f"one of at most {len(self.images)} images")
+        return found
 
     def patterns(self, repetition: int) -> Float[Array, "n d"]:
         """The images of one block, flattened."""

@@ -66,13 +66,13 @@ def draw_envelopes(
                 label="measured Σ sin² θ, columns by score",
                 markersize=5,
             )
-            first, k = cases[0]["first"], cases[0]["k"]
+            first, size = cases[0]["first"], cases[0]["k"]
             if kind == "random":
-                place = "1 vector" if k == 1 else f"{k} vectors"
+                place = "1 vector" if size == 1 else f"{size} vectors"
             else:
-                place = f"{first}" if k == 1 else f"{first}–{first + k - 1}"
+                place = f"{first}" if size == 1 else f"{first}–{first + size - 1}"
             ax.set(title=f"{label}: {place}", xlabel="leverage deficit ε")
-            ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * k))
+            ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * size))
             ax.xaxis.set_minor_formatter(NullFormatter())
         line[0].set_ylabel(f"{title.split(' →')[0]}\nΣ sin² θ")
     plotting.legend(figure)

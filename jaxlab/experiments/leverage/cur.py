@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab import leverage
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.leverage.cur_report import (
     CLAIMS,
@@ -55,11 +56,19 @@ class Config:
     draws: Count
     shown: Annotated[int, Field(ge=1, le=20)]
 
+    def __post_init__(self) -> None:
+        """One matrix, not the first of several."""
+        names = names_of(self.data)
+        require(len(names) == 1, "data.names", names, "one name")
+
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Choose by every method, measure, and draw."""
     name = names_of(config.data)[0]
     pair = load(name, config.data)
+    m, n = len(pair.a) - config.shown, pair.a.shape[1]
+    most = min(n, m // config.rows_per_column)
+    require(bool(counts_of(config, pair)), "columns", config.columns, f"one of at most {most}")
     reporter.plan(len(METHODS) + 2)
     bounds = reporter.cell("classical", functools.partial(classical, config, pair))
     spectrum = reporter.cell("spectrum", functools.partial(_spectrum, config, pair))

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import leverage
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.leverage import peers
 from jaxlab.experiments.leverage.gcss_figures import draw_pixels, draw_planted, draw_real
@@ -46,7 +47,7 @@ class Planted:
     """Targets planted in ``k`` singular vectors, ``k`` by data set, from each of ``starts`` on.
 
     ``width`` columns and noise of norm ``noise``, for ``seeds`` seeds. A user's matrix takes the
-    place of all ``names``.
+    place of all ``names``, with the first ``k``.
     """
 
     names: tuple[Name, ...]
@@ -55,6 +56,10 @@ class Planted:
     width: Count
     noise: Annotated[float, Field(ge=0)]
     seeds: Count
+
+    def __post_init__(self) -> None:
+        """Every data set has its number of vectors."""
+        require(len(self.k) == len(self.names), "k", self.k, f"{len(self.names)} entries, as names")
 
 
 @config
@@ -83,9 +88,12 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Select, measure, then compare."""
     names = names_of(config.data)
     plan = config.planted
+    targets: list[tuple[str, int]] = list(zip(plan.names, plan.k, strict=True))
+    if config.data.path:
+        targets = [(config.data.path, k) for k in plan.k[:1]]
     plants = [
         (name, k, start, seed)
-        for name, k in zip(names if config.data.path else plan.names, plan.k, strict=False)
+        for name, k in targets
         for start in plan.starts
         for seed in range(plan.seeds)
     ]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 import jaxlab.data
+from jaxlab.checks import require
 from jaxlab.experiments.interface import config
 
 __all__ = [
@@ -69,6 +70,10 @@ class Data:
     center: bool
     scale: bool
     drop_std_below: Annotated[float, Field(ge=0)]
+
+    def __post_init__(self) -> None:
+        """There is something to load."""
+        require(bool(self.names or self.path), "names", self.names, "at least one, or a path")
 
 
 class Pair(NamedTuple):

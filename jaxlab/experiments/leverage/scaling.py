@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab import leverage
+from jaxlab.checks import require
 from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.leverage import sharding
@@ -59,6 +60,12 @@ class Config:
     devices: Count
     batch: Count
 
+    def __post_init__(self) -> None:
+        """Rows and columns belong together, and everything is measured on the Gram route."""
+        wanted = f"{len(self.rows)} entries, as rows"
+        require(len(self.columns) == len(self.rows), "columns", self.columns, wanted)
+        require("gram" in self.routes, "routes", self.routes, "'gram' among them")
+
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Errors and shards in cells, then times, which are none of a result's numbers."""
@@ -67,7 +74,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     spread = reporter.cell("sharded", functools.partial(_spread, config))
     seconds: dict[tuple[int, int], dict[str, float]] = {}
     memory: dict[tuple[int, int], dict[str, int | None]] = {}
-    for shape in zip(config.rows, config.columns, strict=False):
+    for shape in zip(config.rows, config.columns, strict=True):
         seconds[shape], memory[shape] = times(config, *shape)
     doubled = growth(config)
     reference = reference_times(config)

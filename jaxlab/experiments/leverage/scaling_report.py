@@ -42,7 +42,7 @@ CLAIMS = (
     ),
     Claim(
         id="sharded",
-        statement="Rows may be spread over devices, or pass in batches.",
+        statement="Rows may be spread over devices.",
         source="not in the abstract",
         paper="–",
         criterion="scores, residuals and selected columns of rows spread over all devices are "
@@ -145,7 +145,9 @@ def draw_times(
     right.plot(rows, linear, ":", color="#222222", label="in proportion to the rows")
     right.set(xlim=(0, None), ylim=(0, None))
     right.set_xticks(rows, [f"{m:,}" for m in rows])
-    right.set(xlabel="rows", title=f"Gram route, {config.doubled_columns} columns")
+    right.set(
+        xlabel="rows", ylabel="milliseconds", title=f"Gram route, {config.doubled_columns} columns"
+    )
     plotting.legend(figure)
     reporter.figure(
         "times",

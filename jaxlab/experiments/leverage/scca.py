@@ -17,6 +17,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from jaxlab import leverage
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Reporter, config
 from jaxlab.experiments.leverage.matrices import Data, load, names_of
 from jaxlab.experiments.leverage.scca_report import (
@@ -41,10 +42,10 @@ class Config:
     """Numbers of ``columns`` of each view, of views of several data sets.
 
     Scores are of ``k`` pairs of singular vectors, of those with singular values above ``rtol`` of
-    the largest: one number for each data set, the last for all others. The last third of the rows
-    is left out where there are at least ``split_from``. Bounds of the penalised decomposition are
-    ``bounds`` times the square root of the number of columns. All subsets are tried where there are
-    at most ``exhaustive`` pairs of them.
+    the largest: one number for each data set, the first for a user's matrix. The last third of the
+    rows is left out where there are at least ``split_from``. Bounds of the penalised decomposition
+    are ``bounds`` times the square root of the number of columns. All subsets are tried where there
+    are at most ``exhaustive`` pairs of them.
     """
 
     data: Data
@@ -55,6 +56,12 @@ class Config:
     split_from: Count
     bounds: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
     exhaustive: Annotated[int, Field(ge=0)]
+
+    def __post_init__(self) -> None:
+        """Every data set has its tolerance."""
+        if not self.data.path:
+            wanted = f"{len(self.data.names)} entries, as data.names"
+            require(len(self.rtol) == len(self.data.names), "rtol", self.rtol, wanted)
 
 
 class Views(NamedTuple):
@@ -78,8 +85,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     names = names_of(config.data)
     reporter.plan(len(names) * len(config.methods) + len(names))
     found: dict[str, dict[str, Any]] = {}
-    for index, name in enumerate(names):
-        rtol = config.rtol[min(index, len(config.rtol) - 1)]
+    for name, rtol in zip(names, config.rtol[: len(names)], strict=True):
         pair = load(name, config.data)
         views = split(pair.a, pair.b, config.split_from)
         methods = {

@@ -32,10 +32,10 @@ def compare(*, devices: int, m: int, n: int, seed: int, subset: Sequence[int]) -
         fractions of ten columns for a target, from moments on one and on all; ``columns``: whether
         these columns are the same; ``devices``.
     """
-    key_a, key_b = jax.random.split(jax.random.key(seed))
+    key_a, key_mixing, key_noise = jax.random.split(jax.random.key(seed), 3)
     decay = 1 / jnp.sqrt(jnp.arange(1, n + 1))
     a = jax.random.normal(key_a, (m, n)) * decay
-    b = a @ jax.random.normal(key_b, (n, 3)) + 0.1 * jax.random.normal(key_b, (m, 3))
+    b = a @ jax.random.normal(key_mixing, (n, 3)) + 0.1 * jax.random.normal(key_noise, (m, 3))
     mesh = Mesh(np.array(jax.devices()[:devices]), ("data",))
 
     gram, single = leverage.gram_sharded(a, mesh=mesh), leverage.gram(a)
