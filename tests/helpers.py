@@ -4,11 +4,12 @@ import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
 
-__all__ = ["Example", "finished", "to_device"]
+__all__ = ["Example", "finished", "to_device", "verdicts_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,3 +42,10 @@ def finished(outcome: Any) -> dict[str, Any]:
         assert (outcome.path / "figures" / f"{figure}.png").stat().st_size > 5000
     assert all(claim["ours"] for claim in results["claims"])
     return results
+
+
+def verdicts_of(reporter: mock.Mock) -> dict[str, bool | None]:
+    """Whether claims hold, by claim, as a mock of a ``Reporter`` was told in words and in truth."""
+    calls = reporter.verdict.call_args_list
+    assert all(call.kwargs["ours"] for call in calls)
+    return {call.args[0]: call.kwargs["holds"] for call in calls}

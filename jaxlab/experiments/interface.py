@@ -7,6 +7,10 @@ An experiment module defines three names:
 * ``CLAIMS``: the paper's claims as data, a tuple of :class:`Claim`;
 * ``run(config, run_dir, reporter)``: does the work. It never prints; numbers, tables, figures and
   verdicts go out through the :class:`Reporter`.
+
+``Config`` and ``run`` stand in ``<claim>.py``. ``CLAIMS`` stand beside the function that judges
+them, there too, or in ``<claim>_claims.py`` or ``<claim>_report.py`` once the file would exceed 300
+lines.
 """
 
 import dataclasses
@@ -14,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
     Protocol,
     TypeVar,
@@ -23,11 +28,17 @@ from typing import (
 
 import pydantic
 import pydantic.dataclasses
+from pydantic import Field
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Experiment", "Reporter", "config"]
+__all__ = ["Claim", "Count", "Counts", "Experiment", "Positive", "Reporter", "Share", "config"]
+
+Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 T = TypeVar("T")
 Json = Any  # numbers, strings, booleans, None, and lists and dicts of them
@@ -37,9 +48,10 @@ Json = Any  # numbers, strings, booleans, None, and lists and dicts of them
 def config(cls: type[T]) -> type[T]:
     """Class decorator: a frozen, keyword-only, typed dataclass that refuses unknown keys.
 
-    Ranges are stated with ``Annotated[int, pydantic.Field(ge=1)]`` and choices with ``Literal``;
-    tables nest as further ``@config`` classes. Values come from the TOML file alone: a field with a
-    default here would be a second place to look.
+    Ranges are stated with ``Annotated[int, pydantic.Field(ge=0)]``, those that come often by the
+    names of this module, and choices with ``Literal``; what holds between fields is required in
+    ``__post_init__``. Tables nest as further ``@config`` classes. Values come from the TOML file
+    alone: a field with a default here would be a second place to look.
     """
     settings = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
     decorate = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=settings)

@@ -14,6 +14,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 __all__ = [
     "COLOURS",
+    "INK",
+    "QUIET",
     "bars",
     "count_axis",
     "curves",
@@ -34,9 +36,11 @@ COLOURS = (
     "#4D4D4D",
     "#8C6D1F",
 )
+INK = "#222222"  # of text, and of what lies over everything
+QUIET = "#666666"  # of axes and guides
 _MARKERS = "os^Dv<>P"
 _LINES = ("-", "--", ":", "-.")
-_INK, _QUIET, _GRID = "#222222", "#666666", "#E4E4E4"
+_GRID = "#E4E4E4"
 _DPI = 120
 
 
@@ -73,7 +77,7 @@ def new_figure(
     for ax in np.ravel(axes):
         _style(ax)
     if title is not None:
-        figure.suptitle(title, fontsize=12, color=_INK)
+        figure.suptitle(title, fontsize=12, color=INK)
     return figure, axes
 
 
@@ -177,10 +181,10 @@ def bars(
             xerr=None if spread[name] is None else np.asarray(spread[name]),
             label=name,
             color=COLOURS[index % len(COLOURS)],
-            error_kw={"ecolor": _QUIET, "elinewidth": 1, "capsize": 2},
+            error_kw={"ecolor": QUIET, "elinewidth": 1, "capsize": 2},
         )
         written = [number.format(value) for value in np.asarray(numbers)]
-        ax.bar_label(drawn, written, padding=4, fontsize=8, color=_INK)
+        ax.bar_label(drawn, written, padding=4, fontsize=8, color=INK)
     ax.set_yticks(np.arange(len(labels)), labels)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
@@ -233,10 +237,10 @@ def image_rows(
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(len(rows) - 0.5, -0.5), aspect="equal")
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_xticks(range(columns) if titles is not None else [], titles)
-    ax.tick_params(length=0, labelsize=9, colors=_INK, top=False, labeltop=True, labelbottom=False)
+    ax.tick_params(length=0, labelsize=9, colors=INK, top=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     if title is not None:
-        figure.suptitle(title, fontsize=11, color=_INK, y=1 - 0.1 / high, va="top")
+        figure.suptitle(title, fontsize=11, color=INK, y=1 - 0.1 / high, va="top")
     return figure
 
 
@@ -252,13 +256,13 @@ def _style(ax: Axes) -> None:
     ax.set_axisbelow(True)
     ax.grid(True, color=_GRID, linewidth=0.8)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(_QUIET)
-    ax.tick_params(labelsize=9, colors=_QUIET, labelcolor=_INK)
+    ax.spines[["left", "bottom"]].set_color(QUIET)
+    ax.tick_params(labelsize=9, colors=QUIET, labelcolor=INK)
     for axis in (ax.xaxis, ax.yaxis):
         axis.label.set_fontsize(10)
-        axis.label.set_color(_INK)
+        axis.label.set_color(INK)
     ax.title.set_fontsize(11)
-    ax.title.set_color(_INK)
+    ax.title.set_color(INK)
 
 
 def _pixels(image: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

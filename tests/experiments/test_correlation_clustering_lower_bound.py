@@ -9,7 +9,7 @@ import pytest
 from jaxlab.experiments.correlation_clustering import lower_bound, lower_bound_report, streams
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-lower-bound"
 
@@ -68,7 +68,7 @@ def verdicts(on=(0, 1), off=(0, 2), most=3, costs=(0, 24)):
     reporter = mock.Mock(spec=Reporter)
     lower_bound_report.judge(config, cells, reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

@@ -11,7 +11,7 @@ import jaxlab.data
 from jaxlab.experiments.correlation_clustering import online, online_claims, streams
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-online"
 LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["ego_facebook"].offline
@@ -69,7 +69,7 @@ def verdicts(on=(90, 10), off=(95, 40), published=(91, 12), pivot=(80, 100), mos
     reporter = mock.Mock(spec=Reporter)
     online_claims.judge(types.SimpleNamespace(beta=0.2, lam=0.2), {graph: [cell]}, reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

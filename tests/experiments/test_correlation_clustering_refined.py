@@ -21,7 +21,7 @@ from jaxlab.experiments.correlation_clustering import (
 from jaxlab.experiments.interface import Reporter
 from jaxlab.graphs import graph_from_edges
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-refined"
 LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["ego_facebook"].offline
@@ -126,7 +126,7 @@ def verdicts(**options):
     reporter = mock.Mock(spec=Reporter)
     refined_report.judge(types.SimpleNamespace(), cells(**options), reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

@@ -11,7 +11,7 @@ from jaxlab.experiments.graph_algorithms import clustered, learned_duals_geometr
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric import CLAIMS, no_prediction, solve
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-learned-duals-geometric"
 COSTS = np.random.default_rng(0).integers(0, 1000, (3, 8, 8)).astype(np.int32)
@@ -66,7 +66,7 @@ def verdicts(steps, rounds, scipy, optax, exact, size=500):
         dict.fromkeys(places, cell), dict.fromkeys(places, seconds), reporter
     )
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

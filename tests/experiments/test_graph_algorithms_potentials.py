@@ -9,7 +9,7 @@ import pytest
 from jaxlab.experiments.graph_algorithms import learned_potentials, learned_potentials_report
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-learned-potentials"
 
@@ -62,7 +62,7 @@ def verdicts(cold, learned, speedup, exact, scales, side=200):
         reporter,
     )
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

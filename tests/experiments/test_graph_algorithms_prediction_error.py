@@ -10,7 +10,7 @@ from jaxlab.experiments.graph_algorithms import prediction_error_report
 from jaxlab.experiments.graph_algorithms.prediction_error import CLAIMS, norms, spoil
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-prediction-error"
 
@@ -44,7 +44,7 @@ def verdicts(worse=0, exact=True, least=0):
     reporter = mock.Mock(spec=Reporter)
     config = types.SimpleNamespace(side=10)
     prediction_error_report.judge(config, [row], [scales], reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_both_verdicts_of_every_claim():

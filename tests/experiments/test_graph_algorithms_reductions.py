@@ -18,7 +18,7 @@ from jaxlab.experiments.graph_algorithms.reduced_problems import (
 )
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-learned-reductions"
 
@@ -63,7 +63,7 @@ def verdicts(learned, good=True):
     cells = {("subgraph", 0.02): cell(0), ("flow", 0.02): cell(learned), ("flow", 0.2): cell(8)}
     learned_reductions_report.judge(cells, reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_both_verdicts_of_every_claim():

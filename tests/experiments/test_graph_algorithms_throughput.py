@@ -8,7 +8,7 @@ from jaxlab.experiments.graph_algorithms import assignment_throughput_report as 
 from jaxlab.experiments.graph_algorithms.assignment_throughput import CLAIMS, Limits
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-assignment-throughput"
 LIMITS = dict.fromkeys(("sap", "phase", "scipy", "lap", "optax"), 1000)
@@ -52,7 +52,7 @@ def verdicts(
     work = {500: {"exact": exact, "solved": 3}, 200: {"exact": True, "solved": 2}}
     report.judge(config, work, dict(ours + others), reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():
@@ -71,7 +71,7 @@ def test_a_missing_peer_leaves_its_claim_open():
     reporter = mock.Mock(spec=Reporter)
     config = mock.Mock(data="shuttle", sizes=(500,))
     report.judge(config, {500: {"exact": True, "solved": 1}}, {}, reporter)
-    held = {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    held = verdicts_of(reporter)
     assert held.pop("exact") is True
     assert set(held.values()) == {None}
 

@@ -8,7 +8,7 @@ import pytest
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.kcenter import approximation, approximation_report
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-approximation"
 
@@ -33,7 +33,7 @@ def verdicts(grouping="independent", **options):
     reporter = mock.Mock(spec=Reporter)
     approximation_report.judge({(grouping, 16, 3): numbers(**options)}, reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

@@ -10,7 +10,7 @@ from jaxlab import kcenter as kc
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.kcenter import coreset, coreset_report, weighted
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-coreset"
 
@@ -32,7 +32,7 @@ def verdicts(**options):
     reporter = mock.Mock(spec=Reporter)
     coreset_report.judge(cells(**options), reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

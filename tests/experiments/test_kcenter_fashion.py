@@ -10,7 +10,7 @@ import pytest
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.kcenter import fashion, fashion_report
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-fashion"
 CLASSES = [number // 2 for number in range(20)]
@@ -39,7 +39,7 @@ def verdicts(**options):
     reporter = mock.Mock(spec=Reporter)
     config = types.SimpleNamespace(per_class=2, min_size=50)
     fashion_report.judge(config, cells(**options), reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

@@ -13,7 +13,7 @@ from jaxlab.experiments.kcenter import privacy_sweep, privacy_sweep_claims
 from jaxlab.experiments.kcenter.privacy_sweep_claims import PUBLISHED, Place
 from jaxlab.experiments.kcenter.problems import Points
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-privacy-sweep"
 LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["count_query"].offline
@@ -43,7 +43,7 @@ def verdicts(cells, fair=(3, 9000)):
     names = list(dict.fromkeys(place.data for place in cells))
     privacy_sweep_claims.judge(names, cells, {(names[0], 0): fair}, reporter)
     assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts():

@@ -8,7 +8,7 @@ import pytest
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.kcenter import scaling, scaling_report
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-scaling"
 LARGE = {"n": 9, "k": 3, "seconds": 1.0, "distinct": 3, "radii": [3.0, 2.0, 1.0]}
@@ -33,7 +33,7 @@ def cells(points=2.0, centers=4.0, **more):
 def verdicts(found, **large):
     reporter = mock.Mock(spec=Reporter)
     scaling_report.judge(found, LARGE | {"radius_on_host": 1.0} | large, reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_growth_is_per_doubling():

@@ -10,7 +10,7 @@ from jaxlab.experiments.leverage import angles_report, sampling_report
 from jaxlab.experiments.leverage.angles import angles_of, subsets
 from jaxlab.experiments.leverage.angles_figures import draw_envelopes
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 
 def test_subsets_are_of_every_kind_and_size():
@@ -62,7 +62,7 @@ def of_angles(error=1e-15, other=0.1, **changes):
     reporter = mock.Mock(spec=Reporter)
     rows = [case(**changes), case(deficit=0.1, angles=other)]
     angles_report.judge(rows, {"d": {"error": error, "cases": 3}}, reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_angles():
@@ -104,7 +104,7 @@ def of_sampling(least=0.9, away=2.9):
     c = sampling_report.sufficient(3, 0.5, 0.1)
     row = {"k": 3, "c": c, "probabilities": "scores", "least": [0.9, least, 0.9]}
     sampling_report.judge(config, [row | {"away": away, "standard_error": 1.0}], reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_sampling():

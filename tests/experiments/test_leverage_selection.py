@@ -13,7 +13,7 @@ from jaxlab.experiments.leverage.gcss import Method
 from jaxlab.experiments.leverage.matrices import Data, load, planted_target
 from jaxlab.leverage._choice import METHODS
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 RAW = {
     "names": ("digits",),
@@ -122,7 +122,7 @@ def of_gcss(scores=0.3, leading=0.7, hybrid=0.5, aligned=0.7, **more):
     config = mock.Mock()
     config.data.center, config.data.scale = True, False
     gcss_report.judge(config, {"wine": wine, "breast_cancer": cancer}, [later, first], reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_column_subset_selection():
@@ -141,7 +141,7 @@ def of_cur(left=0.39, cur=0.2, labels=0.3, columns=(1, 2)):
     reporter = mock.Mock(spec=Reporter)
     found = {"leading": {"2": leading}, "generalized": {"2": other}}
     cur_report.judge(found, bounds, reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_cur_decompositions():

@@ -9,7 +9,7 @@ from jaxlab.experiments.leverage import scaling, scaling_report, scca_report
 from jaxlab.experiments.leverage.scaling import decaying
 from jaxlab.experiments.leverage.scca import best_pair, first_correlation, split
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 
 def test_rows_are_split_where_there_are_enough():
@@ -51,7 +51,7 @@ def of_scca(wine=0.8646, test=0.95, pmd=0.8, kept=True, rows=178):
     reporter, config = mock.Mock(spec=Reporter), mock.Mock()
     config.data.center, config.data.scale = True, False
     scca_report.judge(config, {"wine_halves": views, "fashion_halves": halves}, reporter)
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_sparse_cca():
@@ -87,7 +87,7 @@ def of_scaling(double=2.0, faster=4.0, error=1e-12, shard=1e-6, columns=True, m=
         {"gram": 1.0, "numpy": faster},
         reporter,
     )
-    return {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    return verdicts_of(reporter)
 
 
 def test_verdicts_of_scaling():

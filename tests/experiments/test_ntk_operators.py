@@ -13,7 +13,7 @@ from jaxlab.experiments.ntk import condition_number, condition_number_claims, ve
 from jaxlab.experiments.ntk.inputs import load_images
 from jaxlab.ntk.analytic import fully_connected
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 NAMES = ["ntk-vector-products", "ntk-condition-number"]
 
@@ -127,7 +127,7 @@ def test_a_condition_number_that_float64_cannot_tell_speaks_for_no_law(reliable,
     )
     reporter = mock.Mock(spec=Reporter)
     condition_number_claims.judge(mock.Mock(width=512), results, reporter)
-    found = {call.args[0]: call.kwargs["holds"] for call in reporter.verdict.call_args_list}
+    found = verdicts_of(reporter)
     assert found["ordered-blows-up"] is holds
     assert found["square-root-of-width"] is True
 

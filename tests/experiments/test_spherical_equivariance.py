@@ -33,7 +33,7 @@ from jaxlab.spherical import s2_analysis, so3_integrate
 from jaxlab.spherical.convolution import s2_conv_apply, so3_conv_apply
 from jaxlab.spherical.so3_to_s2 import so3_to_s2_apply
 from jaxlab.spherical.tables import make_s2_tables
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 CHAINS = Chains(signals=2, channels=2, slope=2.0, bandwidth=4, bandlimits=(3, 2, 3))
 SEED = 2  # of a chain whose output varies by as much as its mean
@@ -103,9 +103,7 @@ def found(judge, *args):
     """Whether claims hold, by claim."""
     reporter = mock.Mock(spec=Reporter)
     judge(*args, reporter)
-    calls = reporter.verdict.call_args_list
-    assert all(call.kwargs["ours"] for call in calls)
-    return {call.args[0]: call.kwargs["holds"] for call in calls}
+    return verdicts_of(reporter)
 
 
 GOOD = {

@@ -29,13 +29,10 @@ from jaxlab.experiments.correlation_clustering.streams import (
     plan_of,
     room_for,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
 from jaxlab.graphs import to_edges
 
 __all__ = ["CLAIMS", "Config", "run"]
-
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @config
@@ -48,7 +45,7 @@ class Config:
 
     core: Count
     bases: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
-    phases: Annotated[tuple[Count, ...], Field(min_length=1)]
+    phases: Counts
     beta: Share
     lam: Share
     ranks: Count

@@ -32,12 +32,10 @@ from jaxlab.experiments.correlation_clustering.offline_report import (
     tabulate,
 )
 from jaxlab.experiments.correlation_clustering.streams import GraphName
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, Share, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 Shape = tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
 

@@ -235,7 +235,7 @@ def draw_real(config: Any, real: Real, peers: Peers, reporter: Reporter) -> None
     bound = np.array([cell["packing"] for cell in real.values()]) / edges
     places = np.arange(len(real))
     ax.vlines(
-        bound, places - 0.42, places + 0.42, color="#222222", linestyle=":", label="lower bound"
+        bound, places - 0.42, places + 0.42, color=plotting.INK, linestyle=":", label="lower bound"
     )
     ax.axvline(1, color=plotting.COLOURS[6], linewidth=1, label="singletons")
     ax.set_xlabel("cost / cost of singletons")
@@ -282,7 +282,7 @@ def heat(ax: Axes, values: np.ndarray, ticks: Sequence[float]) -> None:
             ha="center",
             va="center",
             fontsize=8,
-            color="white" if spread[row, column] > middle and np.ptp(spread) else "#222222",
+            color="white" if spread[row, column] > middle and np.ptp(spread) else plotting.INK,
         )
     ax.set_xticks(range(len(ticks)), [f"{tick:g}" for tick in ticks])
     ax.set_yticks(range(len(ticks)), [f"{tick:g}" for tick in ticks])

@@ -32,12 +32,9 @@ from jaxlab.experiments.correlation_clustering.streams import (
     plan_of,
     room_for,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, Share, config
 
 __all__ = ["CLAIMS", "Config", "run"]
-
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @config

@@ -36,12 +36,9 @@ from jaxlab.experiments.correlation_clustering.streams import (
     load_stream,
     room_for,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
 
 __all__ = ["CLAIMS", "Config", "run"]
-
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @config
@@ -60,7 +57,7 @@ class Config:
     lam: Share
     checkpoints: Annotated[int, Field(ge=2)]
     rounds: Count
-    budgets: Annotated[tuple[Count, ...], Field(min_length=1)]
+    budgets: Counts
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -28,13 +28,11 @@ from jaxlab.experiments.correlation_clustering.throughput_report import (
     draw_pivot,
     tabulate,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, Share, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=10)], ...], Field(min_length=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @config
@@ -58,7 +56,7 @@ class Config:
     copied: Annotated[int, Field(ge=10)]
     copies: Annotated[tuple[Count, ...], Field(min_length=2)]
     pivot_vertices: Sizes
-    pivot_degree: Annotated[float, Field(gt=0)]
+    pivot_degree: Positive
     pivot_graphs: tuple[GraphName, ...]
     orders: Count
 

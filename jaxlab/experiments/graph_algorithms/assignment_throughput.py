@@ -34,12 +34,11 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric import (
     optimal_duals,
     solve,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Limits", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
 
 # how a stack is solved: together by the method made for it, else one after the other
@@ -69,7 +68,7 @@ class Config:
 
     seed: Annotated[int, Field(ge=0)]
     data: clustered.DataName
-    sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    sizes: Counts
     max_iterations: Count
     training: Count
     timed: Count

@@ -26,13 +26,10 @@ from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import (
     judge,
     tabulate,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "measure", "no_prediction", "optimal_duals", "run", "solve"]
-
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
 @config

@@ -27,13 +27,11 @@ from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
     judge,
     tabulate,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
 from jaxlab.graphs import Digraph, digraph_from_arcs, in_arcs
 
 __all__ = ["CLAIMS", "Config", "grid", "road_network", "run"]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @config

@@ -34,12 +34,10 @@ from jaxlab.experiments.graph_algorithms.reduced_problems import (
     solve,
     worth,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, Share, config
 from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Series", "run"]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @config
@@ -59,7 +57,7 @@ class Config:
     edges: Count
     vertices: Annotated[int, Field(ge=2)]
     arcs: Count
-    share: Annotated[float, Field(gt=0, lt=1)]
+    share: Share
     cheapest: Count
     dearest: Count
     sigmas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]

@@ -18,11 +18,10 @@ from pydantic import Field
 from jaxlab import graph_algorithms as ga
 from jaxlab.experiments import plotting
 from jaxlab.experiments.graph_algorithms import peers
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Positive, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "judge", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Trials = Sequence[Mapping[str, Any]]
 
 WORK = {"steps": "columns closed by Dijkstra", "rounds": "Hungarian rounds"}
@@ -84,8 +83,8 @@ class Config:
     groups: Count
     mean: Annotated[float, Field(ge=1)]
     variance: Count
-    radius: Annotated[float, Field(gt=0)]
-    step_factors: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+    radius: Positive
+    step_factors: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

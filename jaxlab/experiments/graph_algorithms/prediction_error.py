@@ -25,13 +25,12 @@ from jaxlab.experiments.graph_algorithms.prediction_error_report import (
     judge,
     tabulate,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
 from jaxlab.graphs import in_arcs
 
 __all__ = ["CLAIMS", "Config", "run", "spoil"]
 
-Count = Annotated[int, Field(ge=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 

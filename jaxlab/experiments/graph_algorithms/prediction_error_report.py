@@ -166,7 +166,7 @@ def draw_assignment(config: Any, rows: Rows, reporter: Reporter) -> None:
             counts = [mean(name, "augmentations") for mean in of_size]
             plotting.curves(ax, sizes, counts, label=title, style=looks[name])
         bound = [min(3 * mean("error", "l0"), config.n) for mean in of_size]
-        ax.plot(sizes, bound, "--", color="#222222", label="3 k, at most n")
+        ax.plot(sizes, bound, "--", color=plotting.INK, label="3 k, at most n")
         ax.axhline(means(rows)("cold"), color="#777777", linestyle=":", label="cold start")
         ax.set_xscale("symlog", linthresh=1)
         ax.set_yscale("symlog", linthresh=1)

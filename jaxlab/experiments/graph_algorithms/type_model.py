@@ -18,11 +18,10 @@ from pydantic import Field
 from jaxlab import graph_algorithms as ga
 from jaxlab.experiments import plotting
 from jaxlab.experiments.graph_algorithms import peers
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "judge", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Row = dict[str, float]
 
 CLAIMS = (
@@ -72,7 +71,7 @@ class Config:
     n: Count
     groups: Count
     mean: Annotated[float, Field(ge=1)]
-    variances: Annotated[tuple[Count, ...], Field(min_length=1)]
+    variances: Counts
     training: Count
     tests: Count
     seeds: Count

@@ -31,11 +31,11 @@ from jaxlab.experiments.hopfield.recall_law import (
     fit_law,
     half_recall,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=2)]
+Several = Annotated[int, Field(ge=2)]
 
 
 @config
@@ -49,14 +49,14 @@ class Config:
     """
 
     seed: Annotated[int, Field(ge=0)]
-    seeds: Annotated[int, Field(ge=1)]
-    dims: Annotated[tuple[Count, ...], Field(min_length=2)]
-    exponential_dims: Annotated[tuple[Count, ...], Field(min_length=2)]
+    seeds: Count
+    dims: Annotated[tuple[Several, ...], Field(min_length=2)]
+    exponential_dims: Annotated[tuple[Several, ...], Field(min_length=2)]
     powers: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=2)]
     flip: Annotated[float, Field(ge=0, lt=0.5)]
-    max_count: Count
-    exponential_max_count: Count
-    queries: Annotated[int, Field(ge=1)]
+    max_count: Several
+    exponential_max_count: Several
+    queries: Count
 
 
 CLAIMS = (
@@ -235,7 +235,7 @@ def _draw_recall(config: Config, results: _Results, reporter: Reporter, data: st
                 rule.label,
                 style=looks[rule.label],
             )
-        ax.axhline(0.5, color="#666666", linewidth=0.8, linestyle=":")
+        ax.axhline(0.5, color=plotting.QUIET, linewidth=0.8, linestyle=":")
         ax.set_xscale("log")
         ax.set(xlabel="stored patterns N", title=f"d = {dim} neurons")
     np.ravel(panels)[0].set_ylabel("share of queries recalled exactly")
@@ -266,7 +266,7 @@ def _draw_laws(config: Config, results: _Results, reporter: Reporter, data: str)
     for ax in (left, right):
         ax.set_yscale("log")
         ax.set_xlabel("dimension d, neurons")
-        ax.axhline(config.max_count, color="#666666", linewidth=0.8, linestyle=":")
+        ax.axhline(config.max_count, color=plotting.QUIET, linewidth=0.8, linestyle=":")
     plotting.legend(figure, "separation (slope)")
     reporter.figure(
         "law",

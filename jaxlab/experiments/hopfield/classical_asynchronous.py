@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int, Key
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.classical_one_step import Loads, pattern_counts
-from jaxlab.experiments.hopfield.study import Count, Fraction
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.hopfield.study import Fraction
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.hopfield.classical import asynchronous_recall, synchronous_recall
 from jaxlab.hopfield.corruption import flip_bits
 from jaxlab.hopfield.learning_rules import hebbian_weights, storkey_weights
@@ -120,8 +120,8 @@ def report(
         sweeps = np.array([recalls[rule, load]["sweeps"] for load in slow.loads])
         look = looks[f"{rule}, asynchronous"]
         plotting.curves(right, slow.loads, sweeps.mean(axis=1), sweeps.std(axis=1), style=look)
-    left.axvline(0.138, color="#666666", linewidth=0.8, linestyle=":")
-    left.axhline(1 - 2 * slow.flip, color="#666666", linewidth=0.8, linestyle="--")
+    left.axvline(0.138, color=plotting.QUIET, linewidth=0.8, linestyle=":")
+    left.axhline(1 - 2 * slow.flip, color=plotting.QUIET, linewidth=0.8, linestyle="--")
     left.set(xlabel="load N/d", ylabel="overlap with the stored pattern")
     right.set(xlabel="load N/d", ylabel="sweeps until no neuron flips")
     plotting.legend(figure, "learning rule, recall")

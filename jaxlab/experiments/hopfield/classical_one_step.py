@@ -18,8 +18,7 @@ from jaxlab.experiments.hopfield.comparison import (
     draw_points,
     judge,
 )
-from jaxlab.experiments.hopfield.study import Count
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Positive, Reporter, config
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.hopfield.classical import synchronous_recall
 from jaxlab.hopfield.learning_rules import hebbian_weights
@@ -27,14 +26,14 @@ from jaxlab.hopfield.patterns import random_bipolar
 
 __all__ = ["Loads", "OneStep", "measure", "one_step_rates", "pattern_counts", "report"]
 
-Loads = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Loads = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
 @config
 class OneStep:
     """One step at stored patterns, at ``loads`` N/d, in ``seeds`` networks of each of ``dims``."""
 
-    dims: Annotated[tuple[Count, ...], Field(min_length=1)]
+    dims: Counts
     loads: Loads
     seeds: Count
 

@@ -19,8 +19,7 @@ from jaxlab.experiments.hopfield.comparison import (
     draw_points,
     judge,
 )
-from jaxlab.experiments.hopfield.study import Count
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.hopfield.capacity_theory import sdm_overlap_probability
 from jaxlab.hopfield.patterns import random_bipolar
 from jaxlab.hopfield.similarity import bipolar_hamming
@@ -42,7 +41,7 @@ class Sparse:
     dim: Count
     locations: Count
     radius: Count
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     distances: Distances
     overlap_distances: Distances
     pairs: Count

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.hopfield.study import Count, Data, Sigma
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.hopfield.study import Data, Sigma
+from jaxlab.experiments.interface import Count, Positive, config
 from jaxlab.hopfield.corruption import gaussian_noise
 from jaxlab.hopfield.energy import energy, energy_rate, simulate, vector_field
 from jaxlab.hopfield.lagrangians import (
@@ -33,7 +33,6 @@ __all__ = ["NAMES", "Config", "Network", "centred", "frame_steps", "networks", "
 
 SimilarityName = Literal["dot_product", "squared_euclidean", "smooth_manhattan"]
 VisibleName = Literal["quadratic", "log_cosh", "layer_norm"]
-Positive = Annotated[float, Field(gt=0)]
 
 NAMES: Mapping[str, str] = {
     "dot_product": "dot product",

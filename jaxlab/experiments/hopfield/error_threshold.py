@@ -14,7 +14,6 @@ from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, 
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Fraction,
     Sigma,
     Study,
@@ -22,7 +21,7 @@ from jaxlab.experiments.hopfield.study import (
     measure,
     squared_error_threshold,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Positive, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -52,7 +51,7 @@ class Config(Common):
 
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
     count: Count
-    thresholds: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)]
+    thresholds: Annotated[tuple[Positive, ...], Field(min_length=2)]
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
     rows: Annotated[tuple[Fraction, ...], Field(min_length=1)]
 
@@ -121,7 +120,7 @@ def _figure(
         for place, name in enumerate(config.similarities):
             mean, sd = mean_and_sd(correct[place, level])
             plotting.curves(ax, limits, mean, sd, LABELS[name], style=looks[name])
-        ax.axvline(study.threshold, color="#666666", linestyle="--", linewidth=1)
+        ax.axvline(study.threshold, color=plotting.QUIET, linestyle="--", linewidth=1)
         ax.set_xscale("log")
         ax.set(ylim=(-0.03, 1.05), title=how.label, xlabel="threshold on the squared error")
     np.ravel(axes)[0].set_ylabel("fraction correct")

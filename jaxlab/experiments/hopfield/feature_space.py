@@ -9,11 +9,10 @@ the pixels are; the answer is the stored image with the nearest code.
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from pydantic import Field
 
 from jaxlab.checks import require
 from jaxlab.experiments import plotting
@@ -23,8 +22,8 @@ from jaxlab.experiments.hopfield.autoencoder import (
     pca_encoder,
     train_autoencoder,
 )
-from jaxlab.experiments.hopfield.study import Common, Corruption, Count, Fraction, Sigma, Study
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.hopfield.study import Common, Corruption, Fraction, Sigma, Study
+from jaxlab.experiments.interface import Claim, Count, Positive, Reporter, config
 from jaxlab.hopfield import metrics
 from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import maximum
@@ -65,7 +64,7 @@ class Config(Common):
     train_images: Count
     steps: Count
     batch_size: Count
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Positive
 
     def __post_init__(self) -> None:
         """Queries are spoiled somehow."""

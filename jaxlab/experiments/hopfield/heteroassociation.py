@@ -18,7 +18,6 @@ from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, 
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Fraction,
     Measured,
     Panel,
@@ -29,7 +28,7 @@ from jaxlab.experiments.hopfield.study import (
     corrupt,
     measure,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Counts, Reporter, config
 from jaxlab.hopfield import separation, similarity
 from jaxlab.hopfield.models import bipolar_sign
 
@@ -78,7 +77,7 @@ CLAIMS = (
 class Classical:
     """±1 images: ``noise``, standard deviation before the sign; ``flips``, share of pixels."""
 
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     noise: Sigma
     flips: Fraction
 
@@ -88,7 +87,7 @@ class Config(Common):
     """``sigma``: standard deviations of the noise; ``counts``: numbers of stored patterns."""
 
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
     classical: Classical
 

@@ -16,7 +16,6 @@ from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, 
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Fraction,
     Measured,
     Panel,
@@ -24,7 +23,7 @@ from jaxlab.experiments.hopfield.study import (
     cells,
     measure,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Counts, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -50,7 +49,7 @@ class Config(Common):
 
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
     kinds: Annotated[tuple[Mask, ...], Field(min_length=1)]
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
 
 

@@ -23,7 +23,6 @@ from jaxlab.experiments.hopfield.memories import (
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Fraction,
     Measured,
     Sigma,
@@ -31,7 +30,7 @@ from jaxlab.experiments.hopfield.study import (
     cells,
     measure,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Counts, Positive, Reporter, config
 from jaxlab.hopfield.metrics import scaled_threshold
 
 __all__ = ["CLAIMS", "Config", "run"]
@@ -67,8 +66,8 @@ class Config(Common):
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
     separations: Annotated[tuple[SeparationName, ...], Field(min_length=1)]
     separation_parameter: Annotated[float, Field(ge=0)]
-    published_threshold: Annotated[float, Field(gt=0)]
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    published_threshold: Positive
+    counts: Counts
     sigma: Sigma
     rows: Fraction
 

@@ -16,14 +16,13 @@ from jaxlab.experiments.hopfield.memories import NOTES, SimilarityName, publishe
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Panel,
     Sigma,
     Study,
     cells,
     measure,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 

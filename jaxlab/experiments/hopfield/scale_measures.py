@@ -12,8 +12,7 @@ from pydantic import Field
 
 from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.hopfield.sharding import compare
-from jaxlab.experiments.hopfield.study import Count
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, Counts, Positive, config
 from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.scale import quantize_memories, retrieve_blocked, top_k_memories
 from jaxlab.hopfield.separation import softmax
@@ -29,8 +28,6 @@ __all__ = [
     "temporary_bytes",
 ]
 
-Positive = Annotated[float, Field(gt=0)]
-
 
 @config
 class Config:
@@ -45,7 +42,7 @@ class Config:
     n: Annotated[tuple[Count, ...], Field(min_length=2)]
     dim: Count
     queries: Count
-    block: Annotated[tuple[Count, ...], Field(min_length=1)]
+    block: Counts
     beta: Positive
     k: Count
     noise: Annotated[float, Field(ge=0)]

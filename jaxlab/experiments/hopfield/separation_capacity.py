@@ -31,7 +31,6 @@ from jaxlab.experiments.hopfield.memories import (
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Fraction,
     Measured,
     Sigma,
@@ -39,7 +38,7 @@ from jaxlab.experiments.hopfield.study import (
     cells,
     measure,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -91,7 +90,7 @@ class Config(Common):
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
     separations: Annotated[tuple[SeparationName, ...], Field(min_length=1)]
     separation_parameter: Annotated[float, Field(ge=0)]
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     sigma: Sigma
     rows: Fraction
     negated: Negated

@@ -29,7 +29,6 @@ from jaxlab.experiments.hopfield.memories import (
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
-    Count,
     Measured,
     Sigma,
     Study,
@@ -37,7 +36,7 @@ from jaxlab.experiments.hopfield.study import (
     measure,
     measure_baselines,
 )
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -87,7 +86,7 @@ class Config(Common):
     """``sigma``: standard deviations of the noise; ``counts``: numbers of stored patterns."""
 
     similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    counts: Counts
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
     negated: Negated
 

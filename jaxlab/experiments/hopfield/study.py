@@ -24,7 +24,7 @@ from jaxlab.experiments.hopfield.capacity import (
     baseline_scores,
     capacity_curve,
 )
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.hopfield import corruption as spoil
 from jaxlab.hopfield import metrics, similarity
 
@@ -32,7 +32,6 @@ __all__ = [
     "Common",
     "Corruption",
     "CorruptionKind",
-    "Count",
     "Data",
     "Fraction",
     "Measured",
@@ -49,7 +48,6 @@ __all__ = [
 ]
 
 CorruptionKind = Literal["noise", "rows", "pixels", "border", "centre", "flips"]
-Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[float, Field(ge=0)]
 
@@ -89,9 +87,9 @@ class Common:
     """
 
     seed: Annotated[int, Field(ge=0)]
-    seeds: Annotated[int, Field(ge=1)]
+    seeds: Count
     data: Data
-    threshold: Annotated[float, Field(gt=0)]
+    threshold: Positive
     threshold_mode: Literal["absolute", "scaled", "published"]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.approximation_report import (
     CLAIMS,
     draw_certificates,
@@ -27,7 +27,6 @@ from jaxlab.kcenter.oracles import milp_optimum
 
 __all__ = ["CLAIMS", "Config", "Grouping", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Shape = tuple[Annotated[int, Field(ge=4, le=40)], Annotated[int, Field(ge=1, le=8)]]
 Grouping = Literal["independent", "layers"]
 

@@ -14,14 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.kcenter.coreset_report import CLAIMS, FULL, draw_radii, judge, tabulate
 from jaxlab.experiments.kcenter.problems import Points, blobs, load
 from jaxlab.experiments.kcenter.weighted import solve_coreset
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Order = Literal["given", "shuffled", "sorted"]
 Source = Literal["gender_diabetes", "race_adult", "count_query", "blobs"]
 
@@ -49,7 +48,7 @@ class Config:
     blobs: Blobs
     per_group: Count
     share: Annotated[float, Field(ge=0, le=1)]
-    multiples: Annotated[tuple[Count, ...], Field(min_length=1)]
+    multiples: Counts
     stream_multiple: Count
     orders: tuple[Order, ...]
     batch: Count

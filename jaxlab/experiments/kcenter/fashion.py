@@ -7,16 +7,15 @@ clusters are also large, and those moved to the middle of their clusters.
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from pydantic import Field
 
 import jaxlab.data
 from jaxlab import kcenter as kc
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.fashion_report import (
     CLAIMS,
     METHODS,
@@ -28,7 +27,6 @@ from jaxlab.experiments.kcenter.fashion_report import (
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 SPLITS = {"fashion_mnist": "train", "digits": "all"}
 CLASSES = 10
 

@@ -138,7 +138,7 @@ def picture_grid(
                 ha="center",
                 va="center",
                 fontsize=8,
-                color=_SMALL if few else "#222222",
+                color=_SMALL if few else plotting.INK,
                 fontweight="bold" if few else "normal",
             )
         top += 1.3 * lines[title]

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.privacy_sweep_claims import (
     BASE,
     CLAIMS,
@@ -38,7 +38,6 @@ __all__ = ["CLAIMS", "Config", "Problem", "Problems", "run"]
 
 SELECTIONS = {JOINT: "exact", PAPERS: "paper"}
 
-Count = Annotated[int, Field(ge=1)]
 Base = Literal["fair_range_kcenter", "fair_kcenter_swap", "greedy_per_group", "greedy_capped"]
 
 
@@ -47,7 +46,7 @@ class Problem:
     """``quota`` centers of every group, and ``values`` privacy bounds from 1 to the largest."""
 
     quota: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    values: Annotated[int, Field(ge=1)]
+    values: Count
 
 
 @config

@@ -14,14 +14,12 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.problems import blobs
 from jaxlab.experiments.kcenter.scaling_report import CLAIMS, draw_growth, judge, tabulate
 from jaxlab.experiments.measure import compile_call, median_seconds
 
 __all__ = ["CLAIMS", "Config", "run"]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @config

@@ -16,15 +16,14 @@ import scipy.linalg
 from pydantic import Field
 
 from jaxlab import leverage
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.leverage.angles_figures import draw_bounds, draw_envelopes
 from jaxlab.experiments.leverage.angles_report import CLAIMS, KINDS, judge, tabulate
 from jaxlab.experiments.leverage.matrices import Data, load, names_of
 
 __all__ = ["CLAIMS", "Config", "Subset", "angles_of", "run", "subsets"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=2)]
+Several = Annotated[tuple[Count, ...], Field(min_length=2)]
 
 
 @config
@@ -41,10 +40,10 @@ class Config:
     data: Data
     largest: Count
     subsets: Count
-    columns: Counts
+    columns: Several
     wide: Count
     wide_subsets: Count
-    wide_columns: Counts
+    wide_columns: Several
     exact: Count
 
 

@@ -110,7 +110,7 @@ def draw_bounds(config: Any, titles: Mapping[str, str], rows: Rows, reporter: Re
         ax.set(xscale="log", yscale="log", xlabel=label)
         ends = ax.get_xlim()
         if ax is not axes[0]:
-            ax.plot(ends, ends, color="#222222", linewidth=1)
+            ax.plot(ends, ends, color=plotting.INK, linewidth=1)
             ax.set_xlim(ends)
     axes[0].set_ylabel("Σ sin² θ, measured")
     axes[0].set_title("what scores alone say")

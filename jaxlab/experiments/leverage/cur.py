@@ -17,7 +17,7 @@ from pydantic import Field
 
 from jaxlab import leverage
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Positive, Reporter, config
 from jaxlab.experiments.leverage.cur_report import (
     CLAIMS,
     METHODS,
@@ -32,7 +32,6 @@ from jaxlab.experiments.leverage.peers import residual_fractions
 
 __all__ = ["CLAIMS", "Config", "drawn_from_pixels", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 
 # of leading scores, for the bound on what they leave
 _DEFICIT = 0.5
@@ -50,9 +49,9 @@ class Config:
     seed: Annotated[int, Field(ge=0)]
     data: Data
     k: Count
-    columns: Annotated[tuple[Count, ...], Field(min_length=1)]
+    columns: Counts
     rows_per_column: Count
-    ridge: Annotated[float, Field(gt=0)]
+    ridge: Positive
     draws: Count
     shown: Annotated[int, Field(ge=1, le=20)]
 

@@ -122,7 +122,7 @@ def draw_errors(
             plotting.curves(ax, counts, values, label=name, style=_LOOKS[method])
         if error != "labels":
             best = [spectrum[str(c)] for c in counts]
-            ax.plot(counts, best, ":", color="#222222", label="best of rank c")
+            ax.plot(counts, best, ":", color=plotting.INK, label="best of rank c")
         plotting.count_axis(ax, counts)
         ax.set(title=title, xlabel="columns c", ylabel=label, ylim=(0, None))
     plotting.legend(figure)

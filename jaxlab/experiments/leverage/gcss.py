@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jaxlab import leverage
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.leverage import peers
 from jaxlab.experiments.leverage.gcss_figures import draw_pixels, draw_planted, draw_real
 from jaxlab.experiments.leverage.gcss_report import CLAIMS, judge, tabulate
@@ -25,7 +25,6 @@ from jaxlab.experiments.measure import interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Method", "Planted", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Start = Annotated[int, Field(ge=0)]
 Method = Literal[
     "leverage",
@@ -76,7 +75,7 @@ class Config:
     data: Data
     planted: Planted
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
-    columns: Annotated[tuple[Count, ...], Field(min_length=1)]
+    columns: Counts
     k: Count
     draws: Count
     factor: Count

@@ -26,7 +26,7 @@ _DRAWN = (
 )
 _LOOKS = plotting.styles(_DRAWN)
 # the ninth would be the first one dashed, which is how the first is drawn
-_LOOKS["skmatter_pcovcur"] |= {"color": "#222222", "marker": "x", "linestyle": ":"}
+_LOOKS["skmatter_pcovcur"] |= {"color": plotting.INK, "marker": "x", "linestyle": ":"}
 
 
 def draw_real(config: Any, real: Mapping[str, Found], reporter: Reporter) -> None:

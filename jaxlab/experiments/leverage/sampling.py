@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab import leverage
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
 from jaxlab.experiments.leverage.matrices import Data, load, names_of
 from jaxlab.experiments.leverage.sampling_report import (
     CLAIMS,
@@ -28,8 +28,6 @@ from jaxlab.experiments.leverage.sampling_report import (
 )
 
 __all__ = ["CLAIMS", "Config", "run", "sampled_grams"]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @config
@@ -45,10 +43,10 @@ class Config:
     data: Data
     k: Count
     starts: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    columns: Annotated[tuple[Count, ...], Field(min_length=1)]
+    columns: Counts
     keys: Annotated[int, Field(ge=2)]
-    deltas: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)]
-    risk: Annotated[float, Field(gt=0, lt=1)]
+    deltas: Annotated[tuple[Share, ...], Field(min_length=1)]
+    risk: Share
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

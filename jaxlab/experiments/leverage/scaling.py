@@ -21,15 +21,13 @@ from pydantic import Field
 from jaxlab import leverage
 from jaxlab.checks import require
 from jaxlab.experiments.devices import on_devices
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.leverage import sharding
 from jaxlab.experiments.leverage.scaling_report import CLAIMS, draw_times, judge, tabulate
 from jaxlab.experiments.measure import compile_call, interleaved_seconds
 
 __all__ = ["CLAIMS", "Config", "Route", "decaying", "routes", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Route = Literal["gram", "qr", "exact", "randomized", "moments"]
 
 

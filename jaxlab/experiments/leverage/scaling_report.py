@@ -142,7 +142,7 @@ def draw_times(
     times = [1000 * doubled[m] for m in rows]
     plotting.curves(right, rows, times, label=LABELS["gram"], style=looks[names[0]])
     linear = [times[0] * m / rows[0] for m in rows]
-    right.plot(rows, linear, ":", color="#222222", label="in proportion to the rows")
+    right.plot(rows, linear, ":", color=plotting.INK, label="in proportion to the rows")
     right.set(xlim=(0, None), ylim=(0, None))
     right.set_xticks(rows, [f"{m:,}" for m in rows])
     right.set(

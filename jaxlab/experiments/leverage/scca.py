@@ -18,7 +18,7 @@ from pydantic import Field
 
 from jaxlab import leverage
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
 from jaxlab.experiments.leverage.matrices import Data, load, names_of
 from jaxlab.experiments.leverage.scca_report import (
     CLAIMS,
@@ -30,7 +30,6 @@ from jaxlab.experiments.leverage.scca_report import (
 
 __all__ = ["CLAIMS", "Config", "Method", "best_pair", "first_correlation", "run", "split"]
 
-Count = Annotated[int, Field(ge=1)]
 Method = Literal["leverage", "subspace", "forward", "threshold", "leading", "pmd", "pmd_raw"]
 
 # their columns come in an order of which every beginning is a selection
@@ -50,9 +49,9 @@ class Config:
 
     data: Data
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
-    columns: Annotated[tuple[Count, ...], Field(min_length=1)]
+    columns: Counts
     k: Count
-    rtol: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)]
+    rtol: Annotated[tuple[Share, ...], Field(min_length=1)]
     split_from: Count
     bounds: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
     exhaustive: Annotated[int, Field(ge=0)]

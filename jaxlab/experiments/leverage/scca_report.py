@@ -151,7 +151,7 @@ def draw_pixels(
         for ax, method in zip(np.ravel(axes), methods, strict=True):
             entry = found["methods"][method][str(c)]
             ax.imshow(half.reshape(2 * height, width), cmap="Greys", interpolation="nearest")
-            ax.axhline(height - 0.5, color="#222222", linewidth=0.8)
+            ax.axhline(height - 0.5, color=plotting.INK, linewidth=0.8)
             places = (pair.columns, pair.targets)
             for view, (chosen, where) in enumerate(zip(entry["columns"], places, strict=True)):
                 row, column = np.divmod(where[chosen], width)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.experiments.ntk.condition_number_claims import CLAIMS, CLOSED, Results, judge
 from jaxlab.experiments.ntk.condition_number_report import (
     draw_convergence,
@@ -34,8 +34,6 @@ from jaxlab.ntk.spectrum import condition_number
 
 __all__ = ["CLAIMS", "Config", "finite_kernels", "mean_field_slope", "normalised", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
 Activation = Literal["erf", "relu", "tanh"]
 
 _ACTIVATIONS: dict[str, Any] = {

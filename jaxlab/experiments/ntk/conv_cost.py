@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab.experiments import plotting
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 from jaxlab.experiments.measure import at_least
 from jaxlab.experiments.ntk.inputs import DataName, load_images, title_of
 from jaxlab.experiments.ntk.methods import (
@@ -33,8 +33,6 @@ from jaxlab.experiments.ntk.networks import cnn
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Setting = tuple[int, int, int, int]  # side of the image, examples, outputs, channels
 
 CLAIMS = (

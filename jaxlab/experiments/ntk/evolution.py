@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, Share, config
 from jaxlab.experiments.ntk.descent import half_mse, log_steps, observed_steps, sgd_step
 from jaxlab.experiments.ntk.evolution_report import (
     Cells,
@@ -32,9 +32,6 @@ from jaxlab.ntk.spectrum import effective_rank, kernel_distance, target_alignmen
 
 __all__ = ["CLAIMS", "Config", "Evolution", "measure", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 CLAIMS = (
     Claim(
@@ -89,7 +86,7 @@ class Config:
     weight_std: Positive
     bias_std: Positive
     steps: Annotated[int, Field(ge=2)]
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    rate: Share
     looks: Annotated[int, Field(ge=2)]
     seeds: Count
     centred: bool

@@ -130,7 +130,7 @@ def draw_widths(cells: Cells, reporter: Reporter, text: str) -> None:
     plotting.curves(right, widths, gains.mean(1), style=look)
     for column in gains.T:
         right.plot(widths, column, ".", color=look["color"], alpha=0.4, markersize=4)
-    right.axhline(0, color="#666666", linewidth=0.8)
+    right.axhline(0, color=plotting.QUIET, linewidth=0.8)
     left.set_yscale("log")
     left.set_ylabel("of the kernel, over training")
     right.set_ylabel("gain of alignment over training")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import jax
 from pydantic import Field
 
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.measure import Compiled
 from jaxlab.experiments.ntk.fcn_cost_claims import CLAIMS, Setting, judge_cost, judge_operations
 from jaxlab.experiments.ntk.fcn_cost_report import (
@@ -39,8 +39,6 @@ from jaxlab.experiments.ntk.networks import mlp, parameter_count
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 # the network that the official notebook times, and its examples
 _NOTEBOOK_SIZES = (3072, 2048, 2048, 2048, 8)

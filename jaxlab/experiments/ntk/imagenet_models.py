@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab.experiments import plotting
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Reporter, config
 from jaxlab.experiments.ntk.architectures import (
     ARCHITECTURES,
     ImageModel,
@@ -36,7 +36,6 @@ from jaxlab.experiments.ntk.networks import parameter_count
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 Setting = tuple[int, int]  # examples, outputs
 
 # Milliseconds of one ResNet-18 kernel at 224² on one V100 of 16 GB, by the official library; None

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, config
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
 from jaxlab.experiments.ntk.kernel_regression_report import (
     draw_accuracy,
@@ -42,9 +42,6 @@ from jaxlab.ntk.spectrum import (
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 _STATUS = ("ok", "singular", "indefinite", "not converged", "not finite")
 

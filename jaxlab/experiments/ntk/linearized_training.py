@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, Share, config
 from jaxlab.experiments.ntk.descent import half_mse, log_steps, observed_steps, sgd_step
 from jaxlab.experiments.ntk.inputs import DataName, load_images, title_of
 from jaxlab.experiments.ntk.linearized_training_report import (
@@ -43,9 +43,6 @@ from jaxlab.ntk.predict import factorize, gradient_descent_mse, max_learning_rat
 
 __all__ = ["CLAIMS", "Config", "measure", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 CLAIMS = (
     Claim(
@@ -117,7 +114,7 @@ class Config:
     weight_std: Positive
     bias_std: Positive
     steps: Annotated[int, Field(ge=2)]
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    rate: Share
     looks: Annotated[int, Field(ge=2)]
     seeds: Count
 

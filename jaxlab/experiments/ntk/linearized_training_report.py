@@ -99,8 +99,10 @@ def draw_outputs(steps: Sequence[int], cells: Cells, reporter: Reporter, text: s
             name = f"class {output}" + (" (the right one)" if right else "")
             look = {"color": plotting.COLOURS[place], "linewidth": 2.4 if right else 1.4}
             ax.plot(steps, np.array(image["network"])[:, output], label=name, **look)
-            ax.plot(steps, np.array(image["steps"])[:, output], ":", color="#222222", linewidth=1.4)
-        ax.plot([], [], ":", color="#222222", linewidth=1.4, label="predicted by the kernel")
+            ax.plot(
+                steps, np.array(image["steps"])[:, output], ":", color=plotting.INK, linewidth=1.4
+            )
+        ax.plot([], [], ":", color=plotting.INK, linewidth=1.4, label="predicted by the kernel")
         ax.set_title(f"W = {width}")
         ax.set_xscale("symlog", linthresh=1)
         ax.set_xlim(0, steps[-1])

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.experiments.measure import Compiled, compile_call
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
 from jaxlab.experiments.ntk.networks import Network, mlp
@@ -39,9 +39,6 @@ from jaxlab.ntk.lanczos import top_eigenpairs
 from jaxlab.ntk.operators import DatasetOperator, dataset_operator
 
 __all__ = ["CLAIMS", "Config", "run"]
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 @config

@@ -1,20 +1,17 @@
 """Splits of canvases with several items, to be projected on the sphere as one image each."""
 
 import functools
-from typing import Annotated
 
 import jax
 import numpy as np
 from jaxtyping import Array
-from pydantic import Field
 
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, config
 from jaxlab.experiments.spherical.inputs import Planar, Splits
 from jaxlab.spherical.canvas import Canvas, compose_canvas
 
 __all__ = ["Canvases", "compose_splits"]
 
-Count = Annotated[int, Field(ge=1)]
 CHUNK = 64  # canvases at a time
 
 

@@ -9,13 +9,12 @@ power spectrum, and planar networks that average over rotated copies of what the
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import numpy as np
-from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Reporter, config
 from jaxlab.experiments.spherical.classification_report import (
     PAPER_IMAGES,
     draw_accuracy,
@@ -82,7 +81,7 @@ class Config(Comparison):
     ``average`` counts them, the image itself first, for the largest training set.
     """
 
-    average: tuple[Annotated[int, Field(ge=1)], ...]
+    average: tuple[Count, ...]
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -181,7 +181,9 @@ def _curves(
             if arms[0].equivariant and len(arms) == 1:
                 ax.axhline(means[0], color=looks[line]["color"], linewidth=1, linestyle="--")
         control = 100 * np.mean([one["rotated"] for one in spectrum])
-        ax.axhline(control, color="#666666", linewidth=1.2, linestyle=":", label="power spectrum")
+        ax.axhline(
+            control, color=plotting.QUIET, linewidth=1.2, linestyle=":", label="power spectrum"
+        )
         ax.margins(x=0.08)
         ax.set_ylim(0, 102)
         seeds = len(next(iter(study.cells.values())))

@@ -5,15 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, Counts, config
 from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.inputs import SphereData
 from jaxlab.experiments.spherical.tuning import Tuning
 
 __all__ = ["Comparison", "Equivariant"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Factors = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 

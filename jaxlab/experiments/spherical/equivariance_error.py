@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.spherical.equivariance_error_claims import (
     CLAIMS,
     judge_activations,
@@ -53,8 +53,7 @@ from jaxlab.spherical.s2cnn_config import ACTIVATIONS
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Annotated[int, Field(ge=4)], ...], Field(min_length=1)]
+Bandwidths = Annotated[tuple[Annotated[int, Field(ge=4)], ...], Field(min_length=1)]
 Oversampling = Annotated[tuple[Annotated[float, Field(ge=1)], ...], Field(min_length=1)]
 
 
@@ -77,9 +76,9 @@ class Config:
     seeds: Count
     chains: Chains
     oversample: Oversampling
-    bandwidths: Counts
+    bandwidths: Bandwidths
     oversample_bandwidths: Oversampling
-    grids: Counts
+    grids: Bandwidths
     trained: Trainings
 
     def __post_init__(self) -> None:

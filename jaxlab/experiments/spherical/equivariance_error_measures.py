@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, Counts, config
 from jaxlab.experiments.spherical.chain import (
     Layer,
     Scaling,
@@ -42,7 +42,6 @@ __all__ = [
     "variant_errors",
 ]
 
-Count = Annotated[int, Field(ge=1)]
 Function = Callable[[Array], Array]
 
 UPSAMPLING = (12, 6, 12, 16)  # bandwidths of a chain whose bandlimit rises above its input's
@@ -77,7 +76,7 @@ class Chains:
     channels: Count
     slope: Annotated[float, Field(ge=0)]
     bandwidth: Annotated[int, Field(ge=4)]
-    bandlimits: Annotated[tuple[Count, ...], Field(min_length=1)]
+    bandlimits: Counts
 
 
 class Draw(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, Positive, config
 from jaxlab.experiments.spherical.equivariance_error_measures import turned
 from jaxlab.experiments.spherical.fitting import Training, train
 from jaxlab.experiments.spherical.inputs import SphereData, load_splits
@@ -25,7 +25,6 @@ from jaxlab.spherical.tables import make_s2_tables
 
 __all__ = ["Trainings", "measure_trained"]
 
-Count = Annotated[int, Field(ge=1)]
 SmoothOrRelu = Literal["relu", "gelu", "silu", "softplus"]
 
 
@@ -53,7 +52,7 @@ class Trainings:
     oversample: Annotated[tuple[Annotated[float, Field(ge=1)], ...], Field(min_length=1)]
     images: Count
     classes: tuple[Annotated[int, Field(ge=0)], ...]
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Positive
     steps: Count
     data: SphereData
     training: Training

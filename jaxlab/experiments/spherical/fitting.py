@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, config
 from jaxlab.experiments.spherical.inputs import SphereData
 from jaxlab.experiments.spherical.networks import (
     NetworkConfig,
@@ -52,8 +52,6 @@ from jaxlab.training import (
 )
 
 __all__ = ["Trained", "Training", "train"]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @config

@@ -10,7 +10,7 @@ from pydantic import Field
 
 import jaxlab.data
 from jaxlab.checks import require
-from jaxlab.experiments.interface import config
+from jaxlab.experiments.interface import Count, config
 from jaxlab.spherical.types import Grid
 
 __all__ = [
@@ -54,14 +54,14 @@ class SphereData:
 
     name: DataName
     train: Annotated[int, Field(ge=0)]
-    validation: Annotated[int, Field(ge=1)]
+    validation: Count
     test: Annotated[int, Field(ge=0)]
     bandwidth: Annotated[int, Field(ge=4)]
     grid: Grid
     official_mismatch: bool
     interpolation: Literal["bilinear", "official"]
     threshold: Annotated[float, Field(ge=0, le=255)]
-    images_per_rotation: Annotated[int, Field(ge=1)]
+    images_per_rotation: Count
     normalize: Literal["standardize", "none"]
 
 

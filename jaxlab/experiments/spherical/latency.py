@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import jax
 from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, Share, config
 from jaxlab.experiments.measure import Compiled, interleaved_seconds
 from jaxlab.experiments.spherical.latency_networks import (
     CALLS,
@@ -36,8 +36,6 @@ from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Preset = Literal["s2cnn_39k", "s2cnn_204k", "s2cnn_56k", "s2cnn_original", "s2cnn_deep"]
 SOURCE = "discussion of run times; the published networks are slower than their planar rivals"
 
@@ -92,7 +90,7 @@ class Config:
     bandwidths: Counts
     batch: Count
     planar: Count
-    tolerance: Annotated[float, Field(gt=0, lt=1)]
+    tolerance: Share
     repeats: Count
     stages: tuple[Preset, ...]
     remat: bool

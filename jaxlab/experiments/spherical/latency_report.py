@@ -152,7 +152,7 @@ def draw_cost(measured: Pairs, reporter: Reporter, text: str) -> None:
                 va="center",
                 fontsize=8,
             )
-        ax.axvline(1, color="#222222", linewidth=1)
+        ax.axvline(1, color=plotting.INK, linewidth=1)
         _ratio_axis(ax, float(known.min()), float(known.max()))
         ax.grid(False, axis="y")
         ax.set_title(title)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
-from jaxlab.experiments.interface import Claim, Reporter, config
+from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.canvases import Canvases, compose_splits
 from jaxlab.experiments.spherical.comparison_config import Equivariant
 from jaxlab.experiments.spherical.fitting import Trained, Training, train
@@ -37,7 +37,6 @@ from jaxlab.spherical.metrics import non_background_miou
 
 __all__ = ["CLAIMS", "Config", "run"]
 
-Count = Annotated[int, Field(ge=1)]
 SHOWN = 2  # samples of each number of items, in the figure
 
 CLAIMS = (
@@ -98,7 +97,7 @@ class Config:
     seed: Annotated[int, Field(ge=0)]
     seeds: Count
     classes: tuple[Annotated[int, Field(ge=0)], ...]
-    items: Annotated[tuple[Count, ...], Field(min_length=1)]
+    items: Counts
     tuning_items: Count
     data: SphereData
     canvases: Canvases

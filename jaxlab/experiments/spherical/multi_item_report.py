@@ -205,7 +205,7 @@ def draw_transfer(cells: Cells, reporter: Reporter, text: str) -> None:
         ax.imshow(means, cmap="viridis", vmin=0, vmax=100)
         for row, column in np.ndindex(means.shape):
             value = means[row, column]
-            colour = "#222222" if value > 60 else "#FFFFFF"
+            colour = plotting.INK if value > 60 else "#FFFFFF"
             ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour)
         ax.set_xticks(range(len(numbers)), [str(number) for number in numbers])
         ax.set_yticks(range(len(numbers)), [str(number) for number in numbers])

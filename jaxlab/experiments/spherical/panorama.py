@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.panorama_claims import CLAIMS
 from jaxlab.experiments.spherical.panorama_figures import (
     draw_gains,
@@ -47,8 +47,6 @@ from jaxlab.spherical.types import Activation, Grid
 
 __all__ = ["CLAIMS", "Config", "output_errors", "recovery_errors", "run"]
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Network = tuple[Activation, Annotated[float, Field(ge=1)]]
 GRID_KINDS: tuple[Grid, ...] = ("soft", "driscoll_healy", "gauss_legendre")
 SHOWN = {  # Euler angles in degrees

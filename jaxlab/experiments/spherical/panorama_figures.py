@@ -22,14 +22,14 @@ def draw_recovery(results: Results, reporter: Reporter, fields: int) -> None:
     for nside, by_count in results.healpix.items():
         worst = [max(errors) for errors in by_count]
         plotting.curves(left, np.arange(len(worst)), worst, label=f"HEALPix, nside = {nside}")
-    left.axhline(1e-3, color="#666666", linewidth=1, linestyle="--")
+    left.axhline(1e-3, color=plotting.QUIET, linewidth=1, linestyle="--")
     left.set(title="HEALPix map, L = 2·nside", xlabel="corrections", yscale="log")
     left.set_ylabel("relative error of the spectrum")
     looks = list(plotting.styles([str(place) for place in range(8)]).values())[::-1]
     for (kind, errors), look in zip(results.recovery.items(), looks, strict=False):
         worst = [max(values) for values in errors.values()]
         plotting.curves(right, list(errors), worst, label=KINDS[kind], style=look)
-    right.axhline(1e-6, color="#666666", linewidth=1, linestyle="--", label="what is claimed")
+    right.axhline(1e-6, color=plotting.QUIET, linewidth=1, linestyle="--", label="what is claimed")
     right.set(title="grids with exact weights", xlabel="degrees L", yscale="log")
     plotting.count_axis(right, list(next(iter(results.recovery.values()))))
     plotting.legend(figure)
@@ -61,7 +61,7 @@ def draw_gains(results: Results, reporter: Reporter, bandwidth: int) -> None:
             ax.plot(
                 np.arange(1, len(longest) + 1),
                 longest,
-                color="#222222",
+                color=plotting.INK,
                 linestyle="--",
                 linewidth=1.4,
                 label="by the spectrum",

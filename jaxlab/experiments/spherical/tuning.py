@@ -14,7 +14,7 @@ import jax
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.experiments.spherical.fitting import Trained
 from jaxlab.experiments.spherical.networks import NetworkConfig, named_network, param_count
 from jaxlab.spherical.cnn_architectures import sample_cnn_architecture
@@ -23,7 +23,7 @@ from jaxlab.spherical.types import Grid, Task
 
 __all__ = ["Attempt", "Candidate", "Tuned", "Tuning", "count_cells", "is_s2cnn", "tune"]
 
-Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Rates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 TOLERANCE = 0.05  # of the number of parameters of a random architecture
 
 
@@ -43,9 +43,9 @@ class Tuning:
     s2cnn_rates: Rates
     cnn_rates: Rates
     batch_norm: Annotated[tuple[bool, ...], Field(min_length=1)]
-    s2cnn_steps: Annotated[int, Field(ge=1)]
-    cnn_steps: Annotated[int, Field(ge=1)]
-    draws: Annotated[int, Field(ge=1)]
+    s2cnn_steps: Count
+    cnn_steps: Count
+    draws: Count
 
     def __post_init__(self) -> None:
         """Both families are tuned alike."""
