@@ -78,10 +78,14 @@ def interleaved_seconds(
 def at_least(ratio: int | float) -> str:
     """The next lower of 1, 2, 5, 10, … in words: a ratio of times that repeats.
 
+    A ratio that is not finite is one of times that could not be measured.
+
     Example:
-        >>> at_least(347.0), at_least(1.3), at_least(0.4)
-        ('at least 200×', 'at least 1×', 'less than 1×')
+        >>> at_least(347.0), at_least(1.3), at_least(0.4), at_least(math.nan)
+        ('at least 200×', 'at least 1×', 'less than 1×', 'not measurable')
     """
+    if not math.isfinite(ratio):
+        return "not measurable"
     if ratio < 1:
         return "less than 1×"
     step, found = 1, 1
@@ -94,7 +98,8 @@ def at_least(ratio: int | float) -> str:
 def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dict[Any, float]:
     """Largest difference of every kernel from ``reference``, over the reference's largest entry.
 
-    A kernel with an entry that is not finite has difference infinity.
+    A kernel with an entry that is not finite has difference infinity, as any but zeros has from a
+    reference of zeros.
 
     Example:
         >>> kernels = {"a": jax.numpy.ones(2), "b": jax.numpy.array([1.0, 1.5])}
@@ -106,8 +111,11 @@ def max_relative_difference(kernels: Mapping[Any, Array], reference: Any) -> dic
     found = {}
     for name, kernel in kernels.items():
         if name != reference:
-            difference = np.abs(np.asarray(kernel, np.float64) - exact).max() / scale
-            found[name] = float(difference) if math.isfinite(difference) else math.inf
+            difference = np.abs(np.asarray(kernel, np.float64) - exact).max()
+            if difference != 0:
+                finite = scale > 0 and math.isfinite(difference)
+                difference = difference / scale if finite else math.inf
+            found[name] = float(difference)
     return found
 
 

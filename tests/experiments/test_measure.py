@@ -42,9 +42,13 @@ def test_differences_are_relative_to_the_largest_entry():
         "c": jnp.array([[jnp.nan, 1.0]]),
     }
     assert max_relative_difference(kernels, "a") == {"b": 0.125, "c": math.inf}
+    zeros = {"a": jnp.zeros(2), "b": jnp.zeros(2), "c": jnp.ones(2)}
+    assert max_relative_difference(zeros, "a") == {"b": 0.0, "c": math.inf}
 
 
 def test_ratios_of_times_are_rounded_down():
     floors = [at_least(ratio) for ratio in (0.99, 1, 1.99, 2, 4.9, 5, 9.9, 10, 4999)]
     words = ["less than 1×", *[f"at least {n}×" for n in (1, 1, 2, 2, 5, 5, 10, 2000)]]
     assert floors == words
+    for ratio in (math.nan, math.inf):
+        assert at_least(ratio) == "not measurable"

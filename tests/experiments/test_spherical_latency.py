@@ -21,7 +21,7 @@ from jaxlab.runner.execute import run
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
 from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 SMALL = S2CNNConfig(4, (2,), (2,), 3, n_beta=1, n_alpha=4)
 RIVAL = CNNConfig((8, 8), (2,), (3,), (1,), num_classes=3)
@@ -87,6 +87,14 @@ def test_every_pair_decides(pairs, expected):
     found = {call.args[0]: call.kwargs for call in reporter.verdict.call_args_list}
     assert tuple(found[claim.id]["holds"] for claim in CLAIMS) == expected
     assert "one image: " in found["slower-at-inference"]["ours"]
+
+
+def test_times_too_short_to_measure_decide_nothing():
+    short = measured(2.0, 2)
+    short = short._replace(seconds={call: dict.fromkeys(short.memory, 0.0) for call in CALLS})
+    reporter = mock.Mock(spec=Reporter)
+    judge({("s2cnn", 4): measured(2.0, 2), ("s2cnn", 8): short}, reporter)
+    assert tuple(verdicts_of(reporter)[claim.id] for claim in CLAIMS) == (None, None, True)
 
 
 def test_a_small_run_reports(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import numpy as np
 
 import jaxlab.data
 from jaxlab import graph_algorithms as ga
+from jaxlab.experiments.components import principal_components
 from jaxlab.experiments.interface import Reporter
 
 __all__ = ["TITLES", "Clusters", "DataName", "cluster", "draw_problems", "load_points"]
@@ -59,7 +60,7 @@ def load_points(name: DataName, seed: int) -> np.ndarray:
     """
     if name == "fashion":
         images = jaxlab.data.load("fashion_mnist", "train", dtype="uint8")["images"]
-        return _principal_components(images[: _ROWS[name]].reshape(_ROWS[name], -1))
+        return principal_components(images[: _ROWS[name]].reshape(_ROWS[name], -1), _COMPONENTS)
     if name == "pixels":
         patches = jaxlab.data.load("natural_patches", dtype="uint8")["images"]
         points = patches.reshape(-1, 3).astype(np.float32)
@@ -106,9 +107,3 @@ def _k_means(points: np.ndarray, count: int, *, seed: int, max_iterations: int) 
         )
         labels = method.fit(points).labels_
     return {"labels": labels.tolist(), "iterations": int(method.n_iter_)}
-
-
-def _principal_components(images: np.ndarray) -> np.ndarray:
-    centred = images.astype(np.float64) - images.mean(axis=0)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ directions[:, : -_COMPONENTS - 1 : -1], np.float32)

@@ -26,11 +26,12 @@ from jaxlab.experiments.hopfield.energy_networks import (
     trajectories,
 )
 from jaxlab.experiments.interface import Claim, Reporter
+from jaxlab.hopfield.dynamics import DIVERGED, ENERGY_ROSE, OK
 
 __all__ = ["CLAIMS", "Config", "run"]
 
 _FLOOR = -1e6  # lowest energy that is drawn
-_STATUS = ("ok", "energy rose", "diverged")
+_STATUS = {OK: "ok", ENERGY_ROSE: "energy rose", DIVERGED: "diverged"}
 
 CLAIMS = (
     Claim(
@@ -89,7 +90,7 @@ def _report_table(
     rows = []
     for network, result in measured.items():
         energies = np.array(result["energies"])
-        counts = [f"{result['status'].count(code)} {name}" for code, name in enumerate(_STATUS)]
+        counts = [f"{result['status'].count(code)} {name}" for code, name in _STATUS.items()]
         rows.append(
             [
                 network.label(config),
@@ -119,7 +120,9 @@ def _report_table(
         f"what the final output resembles; {caption}.",
     )
     diverged = [
-        network.label(config) for network, result in measured.items() if 2 in result["status"]
+        network.label(config)
+        for network, result in measured.items()
+        if DIVERGED in result["status"]
     ]
     if diverged:
         reporter.note(

@@ -197,7 +197,7 @@ def panel_tables(
 
 
 def pair(values: np.ndarray) -> str:
-    """Mean and sample standard deviation over repetitions, such as ``"0.968 ± 0.004"``."""
+    """Mean and standard deviation over repetitions, such as ``"0.968 ± 0.004"``."""
     mean, sd = mean_and_sd(values[:, None])
     return f"{mean[0]:.3f}" if sd is None else f"{mean[0]:.3f} ± {sd[0]:.3f}"
 
@@ -220,5 +220,5 @@ def _ordered_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def mean_and_sd(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Over the first axis; no deviation from a single repetition."""
-    sd = values.std(axis=0, ddof=1) if len(values) > 1 else None
+    sd = values.std(axis=0) if len(values) > 1 else None
     return values.mean(axis=0), sd

@@ -6,6 +6,7 @@ of that call after a warm-up (:mod:`.scale_measures`).
 """
 
 import functools
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,11 @@ from jaxlab.experiments.hopfield.scale_measures import (
     Config,
     exactness,
     function_of,
-    median_seconds,
     sharded_differences,
-    temporary_bytes,
 )
 from jaxlab.experiments.hopfield.sharding import bank_and_queries
 from jaxlab.experiments.interface import Claim, Reporter
+from jaxlab.experiments.measure import compile_call, mebibytes, median_seconds
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -73,10 +73,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
             f"exactness/n={n}", functools.partial(exactness, config, bank, query)
         )
         for call in calls:
-            compiled = jax.jit(function_of(config, call)).lower(query, bank).compile()
-            memory = functools.partial(temporary_bytes, compiled)
+            compiled = compile_call(function_of(config, call), query, bank)
+            memory = functools.partial(operator.attrgetter("temporary_bytes"), compiled)
             temp_bytes[call, n] = reporter.cell(f"bytes/{call.label}/n={n}", memory)
-            seconds[call, n] = median_seconds(compiled, query, bank, config.repeats)
+            seconds[call, n] = median_seconds(compiled.call, query, bank, repeats=config.repeats)
             reporter.timing(f"seconds, {call.label}, N = {n}", seconds[call, n])
         del bank
     sharded = reporter.cell("sharded", functools.partial(sharded_differences, config, sizes[0]))
@@ -110,7 +110,7 @@ def _report_tables(
             [
                 call.label,
                 *[float(f"{seconds[call, n]:.3g}") for n in sizes],
-                *[_mebibytes(temp_bytes[call, n]) for n in sizes],
+                *[mebibytes(temp_bytes[call, n]) for n in sizes],
             ]
             for call in calls
         ],
@@ -148,10 +148,6 @@ def _report_tables(
             "The approximate selection is approximate on TPU only; elsewhere XLA falls back on the "
             "exact one, so its recall here says nothing about a TPU."
         )
-
-
-def _mebibytes(count: int | None) -> float | None:
-    return None if count is None else float(f"{count / 2**20:.3g}")
 
 
 def _draw(

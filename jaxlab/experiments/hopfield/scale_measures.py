@@ -1,7 +1,6 @@
 """What the scale experiment measures on one bank of memories."""
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
@@ -23,9 +22,7 @@ __all__ = [
     "Config",
     "exactness",
     "function_of",
-    "median_seconds",
     "sharded_differences",
-    "temporary_bytes",
 ]
 
 
@@ -78,23 +75,6 @@ def function_of(config: Config, call: Call) -> Callable[[Array, Array], Any]:
     return functools.partial(
         top_k_memories, similarity=squared_euclidean, k=config.k, block_size=call.block
     )
-
-
-def temporary_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """XLA's account of the temporary memory of one call; None where it keeps none."""
-    memory = compiled.memory_analysis()
-    return None if memory is None else int(memory.temp_size_in_bytes)
-
-
-def median_seconds(compiled: jax.stages.Compiled, query: Array, bank: Array, repeats: int) -> float:
-    """Median wall time of a call, after a warm-up."""
-    jax.block_until_ready(compiled(query, bank))
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(compiled(query, bank))
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
 
 
 def exactness(config: Config, bank: Array, query: Array) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import jaxlab.data
 from jaxlab import kcenter as kc
 from jaxlab.checks import require
+from jaxlab.experiments.components import principal_components
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.fashion_report import (
     CLAIMS,
@@ -66,7 +67,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     images, groups, names = load(config)
     least = CLASSES * config.per_class * config.min_size
     require(len(images) >= least, "min_size", config.min_size, f"{least} images or fewer to need")
-    points = principal_components(images.reshape(len(images), -1), config.dims)
+    points = jnp.asarray(principal_components(images.reshape(len(images), -1), config.dims))
     reporter.plan(len(METHODS))
     joint = functools.cache(functools.partial(joint_solution, config, points, groups))
 
@@ -87,19 +88,6 @@ def load(config: Config) -> tuple[np.ndarray, Any, list[str]]:
     data = jaxlab.data.load(config.data, SPLITS[config.data])
     names = data.arrays.get("label_names", np.arange(CLASSES))
     return data["images"], jnp.asarray(data["labels"]), [str(name) for name in names]
-
-
-def principal_components(features: np.ndarray, dims: int) -> Any:
-    """Features along the ``dims`` directions of the largest variance.
-
-    Example:
-        >>> line = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
-        >>> np.abs(principal_components(line, 1)).tolist()
-        [[2.23...], [0.0], [2.23...]]
-    """
-    centred = features - features.mean(axis=0, dtype=np.float64)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    return jnp.asarray(centred @ directions[:, ::-1][:, :dims], jnp.float32)
 
 
 def quota_of(config: Config) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
+from jaxlab.experiments.leverage.pixels import draw_chosen, picture_of
 
 __all__ = [
     "CLAIMS",
@@ -134,20 +135,12 @@ def draw_errors(
 def draw_pixels(config: Any, pair: Any, found: Found, reporter: Reporter) -> None:
     """The chosen pixels on the standard deviation of all."""
     c = _counts(found)[-1]
-    height, width = pair.picture
     figure, axes = plotting.new_figure(1, len(METHODS), panel=(2.3, 2.7))
-    picture = np.zeros(height * width)
-    picture[pair.columns] = pair.a.std(axis=0)
+    deviations = picture_of(pair.a.std(axis=0), pair.columns, pair.picture)
     for ax, (method, name) in zip(axes, METHODS.items(), strict=True):
         entry = found[method][str(c)]
-        row, column = np.divmod(pair.columns[entry["columns"]], width)
-        ax.imshow(picture.reshape(height, width), cmap="Greys", interpolation="nearest")
-        size = 900 / max(height, width)
-        ax.scatter(column, row, s=size, color=plotting.COLOURS[1], linewidths=0)
-        ax.set_title(f"{name}\nleaves {entry['pixels']:.2f}", fontsize=9)
-        ax.set(xticks=[], yticks=[])
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
+        chosen = {plotting.COLOURS[1]: pair.columns[entry["columns"]]}
+        draw_chosen(ax, deviations, chosen, f"{name}\nleaves {entry['pixels']:.2f}")
     reporter.figure(
         "pixels",
         figure,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.leverage.gcss_report import LABELS, groups_of, residual, vectors
+from jaxlab.experiments.leverage.pixels import draw_chosen, picture_of
 
 __all__ = ["draw_pixels", "draw_planted", "draw_real"]
 
@@ -104,20 +105,13 @@ def draw_pixels(
         figure, axes = plotting.new_figure(
             1, len(methods), panel=(2.3, 2.4 * max(0.6, height / width) + 0.3)
         )
-        picture = np.zeros(height * width)
-        picture[pair.columns] = pair.a.std(axis=0)
+        deviations = picture_of(pair.a.std(axis=0), pair.columns, pair.picture)
         for ax, method in zip(np.ravel(axes), methods, strict=True):
             c = max(found["counts"])
             chosen = [column for column in found["columns"][method] if column >= 0]
-            row, column = np.divmod(pair.columns[chosen], width)
-            ax.imshow(picture.reshape(height, width), cmap="Greys", interpolation="nearest")
-            size = 900 / max(height, width)
-            ax.scatter(column, row, s=size, color=plotting.COLOURS[1], linewidths=0)
-            left = residual(found, method, c)
-            ax.set_title(f"{LABELS[method]}\n{left:.3f} left", fontsize=9)
-            ax.set(xticks=[], yticks=[])
-            ax.grid(False)
-            ax.spines[:].set_visible(False)
+            marked = {plotting.COLOURS[1]: pair.columns[chosen]}
+            title = f"{LABELS[method]}\n{residual(found, method, c):.3f} left"
+            draw_chosen(ax, deviations, marked, title)
         figure.suptitle(f"{pair.title}: {max(found['counts'])} pixels", fontsize=11)
         reporter.figure(
             f"pixels-{name.replace('_', '-')}",

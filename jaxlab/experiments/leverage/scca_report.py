@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
+from jaxlab.experiments.leverage.pixels import draw_chosen, picture_of
 
 __all__ = ["CLAIMS", "LABELS", "draw_correlations", "draw_pixels", "judge", "tabulate"]
 
@@ -145,23 +146,23 @@ def draw_pixels(
         methods = [method for method in LABELS if method in found["methods"]]
         height, width = pair.picture
         figure, axes = plotting.new_figure(1, len(methods), panel=(2.1, 2.5))
-        half = np.zeros((2, height * width))
-        half[0, pair.columns] = pair.a.std(axis=0)
-        half[1, pair.targets] = pair.b.std(axis=0)
+        places = (pair.columns, height * width + pair.targets)
+        deviations = picture_of(
+            np.concatenate([pair.a.std(axis=0), pair.b.std(axis=0)]),
+            np.concatenate(places),
+            (2 * height, width),
+        )
         for ax, method in zip(np.ravel(axes), methods, strict=True):
             entry = found["methods"][method][str(c)]
-            ax.imshow(half.reshape(2 * height, width), cmap="Greys", interpolation="nearest")
-            ax.axhline(height - 0.5, color=plotting.INK, linewidth=0.8)
-            places = (pair.columns, pair.targets)
-            for view, (chosen, where) in enumerate(zip(entry["columns"], places, strict=True)):
-                row, column = np.divmod(where[chosen], width)
-                colour = plotting.COLOURS[view]
-                ax.scatter(column, row + view * height, s=26, color=colour, linewidths=0)
+            marked = {
+                colour: where[chosen]
+                for colour, chosen, where in zip(
+                    plotting.COLOURS[:2], entry["columns"], places, strict=True
+                )
+            }
             reached = entry.get("test", entry["train"])
-            ax.set_title(f"{LABELS[method]}\ncorrelation {reached:.3f}", fontsize=8)
-            ax.set(xticks=[], yticks=[])
-            ax.grid(False)
-            ax.spines[:].set_visible(False)
+            draw_chosen(ax, deviations, marked, f"{LABELS[method]}\ncorrelation {reached:.3f}")
+            ax.axhline(height - 0.5, color=plotting.INK, linewidth=0.8)
         reporter.figure(
             f"pixels-{name.replace('_', '-')}",
             figure,

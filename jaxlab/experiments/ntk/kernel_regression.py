@@ -31,7 +31,15 @@ from jaxlab.experiments.ntk.small_data import (
     kernels,
     train_network,
 )
-from jaxlab.ntk.predict import factorize, kernel_ridge
+from jaxlab.ntk.predict import (
+    INDEFINITE,
+    NOT_CONVERGED,
+    NOT_FINITE,
+    OK,
+    SINGULAR,
+    factorize,
+    kernel_ridge,
+)
 from jaxlab.ntk.spectrum import (
     ConditionNumber,
     condition_number,
@@ -43,7 +51,13 @@ from jaxlab.ntk.spectrum import (
 __all__ = ["CLAIMS", "Config", "run"]
 
 
-_STATUS = ("ok", "singular", "indefinite", "not converged", "not finite")
+_STATUS = {
+    OK: "ok",
+    SINGULAR: "singular",
+    INDEFINITE: "indefinite",
+    NOT_CONVERGED: "not converged",
+    NOT_FINITE: "not finite",
+}
 
 CLAIMS = (
     Claim(

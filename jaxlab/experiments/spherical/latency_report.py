@@ -58,8 +58,9 @@ def _bytes(measured: Measured, call: str) -> dict[str, float]:
 
 
 def _ratio(values: Mapping[str, float]) -> float:
+    """Equivariant over planar; NaN where the planar value was not measured, or is 0."""
     own, planar = _split(values)
-    return own / planar if planar else float("inf")
+    return own / planar if planar else math.nan
 
 
 def _digits(value: float) -> float:
@@ -140,7 +141,7 @@ def draw_cost(measured: Pairs, reporter: Reporter, text: str) -> None:
             _memory_ratio(of_pair) if call == "memory" else _ratio(of_pair.seconds[call])
             for of_pair in measured.values()
         ]
-        known = np.nan_to_num(ratios, nan=1.0, posinf=1.0)
+        known = np.nan_to_num(ratios, nan=1.0)
         colour = plotting.COLOURS[column]
         ax.barh(np.arange(len(labels)), known - 1, left=1, height=0.6, color=colour)
         for row, ratio in enumerate(ratios):
@@ -251,13 +252,15 @@ def _verdict(
     claim: str, ratios: Mapping[str, Sequence[float]], calls: Sequence[str], reporter: Reporter
 ) -> None:
     """Verdict on times of which every one should be the larger."""
+    # NumPy's: one NaN makes them NaN
+    least = {call: float(np.min(ratios[call])) for call in calls}
+    most = {call: float(np.max(ratios[call])) for call in calls}
     texts = [
-        f"{CALLS[call]}: "
-        + _range(at_least(min(ratios[call])), at_least(max(ratios[call])))
-        + " the planar time"
+        f"{CALLS[call]}: {_range(at_least(least[call]), at_least(most[call]))} the planar time"
         for call in calls
     ]
-    holds = all(min(ratios[call]) >= 1 for call in calls)
+    known = all(math.isfinite(ratio) for ratio in least.values())
+    holds = all(ratio >= 1 for ratio in least.values()) if known else None
     reporter.verdict(claim, ours="; ".join(texts), holds=holds)
 
 
