@@ -31,7 +31,6 @@ def cells(radius=1.1, solution=1.0, smallest=10, exact=True, multiple=50):
 def verdicts(**options):
     reporter = mock.Mock(spec=Reporter)
     coreset_report.judge(cells(**options), reporter)
-    assert all(call.kwargs["ours"] for call in reporter.verdict.call_args_list)
     return verdicts_of(reporter)
 
 

@@ -34,7 +34,7 @@ def test_a_config_that_cannot_run_is_refused(name, sets, message):
 @pytest.mark.parametrize(
     ("module", "name", "sets", "message"),
     [
-        (cur, "leverage-cur", "columns=[1000]", "columns: expected one of at most 61, got"),
+        (cur, "leverage-cur", "columns=[1000]", "columns: expected one of at most 58, got"),
         (
             heteroassociation,
             "hopfield-heteroassociation",

@@ -296,7 +296,8 @@ def _judge(config: Config, results: _Results, reporter: Reporter) -> None:
         for rule, law in results.laws.items()
         if rule.kind == "signed" and law.exponents is not None
     }
-    rises = all(low < high for low, high in itertools.pairwise(fitted.values()))
+    exponents = [fitted[power] for power in sorted(fitted)]
+    rises = all(low < high for low, high in itertools.pairwise(exponents))
     ours = ", ".join(f"power {power}: {value:.2f}" for power, value in fitted.items())
     reporter.verdict(
         "exponents-rise",

@@ -106,10 +106,13 @@ def _reliable(found: Mapping[str, Any], index: int) -> float:
 def judge(config: Any, results: Results, reporter: Reporter) -> None:
     """Verdicts."""
     deep = results.depths[-1]
-    ratios = []
+    ratios, ordered = [], False
     for activation in results.infinite:
         for index, slope in enumerate(results.slopes[activation]):
-            if slope > 0.9 or deep // 2 not in results.depths:
+            if slope > 0.9:
+                continue
+            ordered = True
+            if deep // 2 not in results.depths:
                 continue
             growth = results.closed(activation, deep, index) / results.closed(
                 activation, deep // 2, index
@@ -125,6 +128,8 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
         ours=f"from depth {deep // 2} to {deep} κ grows by {min(ratios):.2f} to {max(ratios):.2f} "
         f"times the law's factor, {len(ratios)} networks"
         if ratios
+        else f"depth {deep // 2}, half of {deep}, is not in the config"
+        if ordered
         else "no network of the config is in the ordered phase",
         holds=bool(min(ratios) >= 0.5 and max(ratios) <= 2) if long_enough else None,
     )

@@ -20,9 +20,9 @@ CLAIMS = (
         "more so the more outputs and examples.",
         source="Section 3, the table of costs for fully connected networks",
         paper="N²LO²W + NLOW² against N²LO²W²",
-        criterion="the ratio of counted operations is at least 1 everywhere, and at the largest "
-        "width it rises with the outputs and with the examples (at 4096 units, 10 layers, "
-        "N = 8 and O = 128: at least 300)",
+        criterion="the ratio of counted operations is at least 1 everywhere, at the largest width "
+        "it rises with the outputs and with the examples, two numbers of each or more, and at 4096 "
+        "units, 10 layers, N = 8 and O = 128 it is at least 300",
     ),
     Claim(
         id="products-gain-with-outputs",
@@ -100,7 +100,9 @@ def judge_operations(
         for line in (*at_widest, *zip(*at_widest, strict=True))
         for low, high in itertools.pairwise(line)
     )
-    named = gains.get((8, 128, 4096), 300.0) if depth == 10 else 300.0
+    named = gains.get((8, 128, 4096)) if depth == 10 else None
+    refuted = min(gains.values()) < 1 or not rises or (named is not None and named < 300)
+    decided = named is not None and len(batches) > 1 and len(outputs) > 1
     for n, o in itertools.product(batches, outputs):
         reporter.scalar(f"JC / SD, N = {n}, O = {o}, W = {widest}", round(gains[n, o, widest], 3))
     rows = [
@@ -111,7 +113,7 @@ def judge_operations(
         "structured-fewest-operations",
         ours=f"JC / SD at W = {widest}, O = {', '.join(map(str, outputs))}: {'; '.join(rows)}; "
         f"smallest of all {min(gains.values()):.3g}",
-        holds=min(gains.values()) >= 1 and rises and named >= 300,
+        holds=not refuted if refuted or decided else None,
     )
 
     products = {

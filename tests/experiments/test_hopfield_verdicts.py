@@ -1,0 +1,216 @@
+"""Hopfield: verdicts on made-up measurements, both ways."""
+
+import types
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments.hopfield import (
+    capacity_law,
+    energy,
+    error_threshold,
+    feature_space,
+    mask_robustness,
+    noise_robustness,
+    scale,
+    similarity_capacity,
+)
+from jaxlab.experiments.hopfield.energy_networks import Network
+from jaxlab.experiments.hopfield.recall_law import Law, Rule, count_grid
+from jaxlab.experiments.hopfield.scale_measures import Call
+from jaxlab.experiments.hopfield.study import Corruption, Measured, Panel
+from jaxlab.experiments.interface import Reporter
+from jaxlab.runner.request import resolve
+from tests.helpers import verdicts_of
+
+pytestmark = pytest.mark.usefixtures("bad_input")  # stand-ins take the place of studies
+
+
+def held(module, values):
+    """One value for all claims, or one for each."""
+    claims = [claim.id for claim in module.CLAIMS]
+    values = values if isinstance(values, tuple) else (values,) * len(claims)
+    return dict(zip(claims, values, strict=True))
+
+
+def study_of(config):
+    counts = getattr(config, "counts", None) or (config.count,)
+    return types.SimpleNamespace(counts=tuple(sorted(counts)), title="digits")
+
+
+def shares(config, values, *shape):
+    """``values`` by similarity, the others at 0.3, the same at every place of two repetitions."""
+    column = np.array([values.get(name, 0.3) for name in config.similarities])
+    return np.broadcast_to(column.reshape(-1, *[1] * len(shape)), (len(column), *shape)).copy()
+
+
+@pytest.mark.parametrize(
+    ("sets", "others", "holds"),
+    [
+        ([], {}, True),
+        ([], {"dot_product": 0.6, "kl_divergence": 0.5}, False),
+        (["sigma=[0.2]"], {}, None),
+        (["counts=[10,100]"], {}, None),
+        (["similarities=[manhattan,dot_product]"], {}, None),
+    ],
+)
+def test_similarity_capacity(sets, others, holds):
+    config = resolve("hopfield-similarity-capacity", sets=sets).config
+    values = {"manhattan": 0.8, "dot_product": 0.5} | others
+    shape = (len(config.sigma), 2, len(config.counts))
+    measured = Measured(shares(config, values, *shape, 1), shares(config, values, *shape))
+    reporter = mock.Mock(spec=Reporter)
+    similarity_capacity._verdicts(reporter, study_of(config), config, measured)
+    assert verdicts_of(reporter) == held(similarity_capacity, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "moderate", "strong", "holds"),
+    [
+        ([], 0.2, 0.6, True),
+        ([], 0.35, 0.45, False),
+        (["sigma=[0.3]"], 0.2, 0.6, (True, None)),
+        (["count=50"], 0.2, 0.6, None),
+    ],
+)
+def test_noise_robustness(sets, moderate, strong, holds):
+    """Euclidean and Manhattan recall 0.4 under moderate noise, 0.3 under strong noise."""
+    config = resolve("hopfield-noise-robustness", sets=sets).config
+    correct = shares(config, {}, 2, len(config.sigma))
+    dot = config.similarities.index("dot_product")
+    correct[:, :, config.sigma.index(0.3)] = 0.4
+    correct[dot] = strong
+    correct[dot, :, config.sigma.index(0.3)] = moderate
+    reporter = mock.Mock(spec=Reporter)
+    noise_robustness._verdicts(reporter, study_of(config), config, Panel(correct, correct))
+    assert verdicts_of(reporter) == held(noise_robustness, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "dot", "holds"),
+    [
+        ([], 0.4, True),
+        ([], 0.6, False),
+        (["fractions=[0.1]"], 0.4, None),
+        (["kinds=[pixels]"], 0.4, None),
+        (["counts=[50]"], 0.4, None),
+    ],
+)
+def test_mask_robustness(sets, dot, holds):
+    config = resolve("hopfield-mask-robustness", sets=sets).config
+    shape = (len(config.kinds) * len(config.fractions), 2, len(config.counts))
+    correct = shares(config, {"manhattan": 0.8, "dot_product": dot}, *shape)
+    reporter = mock.Mock(spec=Reporter)
+    measured = Measured(correct[..., None], correct)
+    mask_robustness._verdict(reporter, study_of(config), config, measured)
+    assert verdicts_of(reporter) == held(mask_robustness, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "dot", "last", "holds"),
+    [
+        ([], 0.7, 0.9, True),
+        ([], 0.81, 0.9, (False, True)),
+        ([], 0.7, 0.1, (True, False)),
+        (["similarities=[manhattan]"], 0.7, 0.9, (None, True)),
+    ],
+)
+def test_error_threshold(sets, dot, last, holds):
+    config = resolve("hopfield-error-threshold", sets=sets).config
+    corruptions = [Corruption("noise", 0.3), Corruption("rows", 0.5)]
+    correct = shares(config, {"manhattan": 0.8, "dot_product": dot}, 2, 2, 3)
+    correct[..., -1] = last
+    reporter = mock.Mock(spec=Reporter)
+    limits = [1.0, 10.0, 25.0]
+    error_threshold._verdicts(reporter, study_of(config), config, corruptions, limits, correct)
+    assert verdicts_of(reporter) == held(error_threshold, holds)
+
+
+def of_law(exponents, powers=(1, 5), rate=0.3, five=(0.99, 0.2), sets=()):
+    """Recall at d = 64 by power, and N½ of the exponential, ``exp(rate · d)`` or ``d ** -rate``."""
+    listed = f"powers=[{','.join(map(str, powers))}]"
+    sets = ["dims=[32,64]", listed, *sets]
+    config = resolve("hopfield-capacity-law", sets=sets).config
+    grid = np.array(count_grid(config.max_count))
+    recalls = {
+        Rule("signed", 1): np.where(grid < 32, 1.0, 0.1),
+        Rule("signed", 5): np.where(grid < 8192, *five),
+        Rule("exponential"): np.ones(len(grid)),
+    }
+    dims = (10, 20, 30)
+    growth = {d: float(np.exp(rate * d) if rate > 0 else d**-rate) for d in dims}
+    laws = {
+        Rule("signed", power): Law({}, [exponent, exponent])
+        for power, exponent in zip(powers, exponents, strict=True)
+    }
+    laws[Rule("exponential")] = Law({d: [value] * 2 for d, value in growth.items()}, None)
+    results = capacity_law._Results(
+        config, {(rule, 64): [recall.tolist()] * 2 for rule, recall in recalls.items()}, laws
+    )
+    reporter = mock.Mock(spec=Reporter)
+    capacity_law._judge(config, results, reporter)
+    return verdicts_of(reporter)
+
+
+def test_capacity_law():
+    assert of_law([0.9, 2.5]) == held(capacity_law, True)
+    bad = of_law([0.9, 0.8], five=(0.9, 0.2), rate=-3.0)
+    assert bad == held(capacity_law, False)
+    assert of_law([0.9, 2.5], five=(0.99, 0.6))["order-at-64"] is False
+    assert of_law([0.9, 2.5], sets=["max_count=4096"])["order-at-64"] is None
+    # the order of the config is not that of the powers
+    assert of_law([2.5, 0.9], powers=(5, 1))["exponents-rise"] is True
+    assert of_law([0.8, 0.9], powers=(5, 1))["exponents-rise"] is False
+
+
+def of_scale(used=100, blocked=1e-7, exact=1.0, output=1e-6, same=1.0, sizes=(100, 1000)):
+    calls = [Call(method, block) for method in ("softmax", "top-k") for block in (64, None)]
+    small, large = sizes
+    temporary = {(call, small): 100 for call in calls}
+    temporary |= {(call, large): 9999 if call.block is None else used for call in calls}
+    found = {"blocked_error": blocked, "dense_error": 1e-8, "exact": exact, "int8": 0.9}
+    sharded = {"devices": 8, "output_error": output, "same_indices": same}
+    reporter = mock.Mock(spec=Reporter)
+    every = dict.fromkeys(sizes, found)
+    scale._judge(None, calls, list(sizes), temporary, every, sharded, reporter)
+    return verdicts_of(reporter)
+
+
+def test_scale():
+    assert of_scale() == held(scale, True)
+    assert of_scale(used=120, blocked=2e-6, output=1e-4) == held(scale, False)
+    assert of_scale(used=80, exact=0.99, same=0.99) == held(scale, False)
+    assert of_scale(sizes=(100, 900)) == held(scale, (None, True, True))
+    assert of_scale(used=None) == held(scale, (None, True, True))
+
+
+@pytest.mark.parametrize(
+    ("corruption", "code", "holds"),
+    [
+        (Corruption("rows", 0.5), 0.6, True),
+        (Corruption("rows", 0.5), 0.55, False),
+        (Corruption("rows", 0.3), 0.6, None),
+    ],
+)
+def test_feature_space(corruption, code, holds):
+    values = {"autoencoder": code, "denoising": code}
+    recalled = np.array([[[values.get(name, 0.48)] * 2] for name in feature_space._LABELS])
+    reporter = mock.Mock(spec=Reporter)
+    feature_space._judge([corruption], recalled, recalled, reporter)
+    assert verdicts_of(reporter) == held(feature_space, holds)
+
+
+@pytest.mark.parametrize(
+    ("rise", "identity", "holds"),
+    [(1e-6, 1e-5, True), (2e-5, 2e-4, False), (1e-6, 2e-4, (True, False))],
+)
+def test_energy(rise, identity, holds):
+    config = resolve("hopfield-energy").config
+    measured = {
+        Network("dot_product", 10.0, "quadratic"): {"rise": 0.0, "identity": 0.0},
+        Network("dot_product", None, "quadratic"): {"rise": rise, "identity": identity},
+    }
+    reporter = mock.Mock(spec=Reporter)
+    energy._judge(config, measured, reporter)
+    assert verdicts_of(reporter) == held(energy, holds)
