@@ -4,8 +4,10 @@ from unittest import mock
 
 import numpy as np
 
+from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.leverage import scaling, scaling_report, scca_report
+from jaxlab.experiments.leverage.pixels import draw_chosen
 from jaxlab.experiments.leverage.scaling import decaying
 from jaxlab.experiments.leverage.scca import best_pair, first_correlation, split
 from jaxlab.runner.execute import run
@@ -27,6 +29,13 @@ def test_first_correlation_is_numpys_for_single_columns():
     np.testing.assert_allclose(best_pair(a, b, 1, 9), table.max())
     np.testing.assert_allclose(first_correlation(a, a[:, :2] @ np.ones((2, 1)) + 5), 1)
     assert best_pair(a, b, 1, 8) is None
+
+
+def test_chosen_pixels_are_marked_where_they_are():
+    _, ax = plotting.new_figure()
+    draw_chosen(ax, np.zeros((2, 3)), {"black": np.array([0, 5]), "red": np.array([4])}, "")
+    places = [marks.get_offsets().tolist() for marks in ax.collections]
+    assert places == [[[0, 0], [2, 1]], [[1, 1]]]
 
 
 def of_scca(wine=0.8646, test=0.95, pmd=0.8, kept=True, rows=178):
