@@ -37,10 +37,7 @@ def lp_lower_bound(adjacency: Any) -> float:
             not matter.
 
     Returns:
-        The value; 0 for fewer than two vertices.
-
-    Returns:
-        The value, at most that of an optimal clustering.
+        The value, at most that of an optimal clustering; 0 for fewer than two vertices.
 
     Raises:
         ValueError: no such matrix, or more than 40 vertices.
@@ -142,9 +139,6 @@ def brute_force_optimum(adjacency: Any) -> Optimum:
 
     Returns:
         The least cost, and the first clustering that has it.
-
-    Returns:
-        The least cost, and the clusters of one partition that attains it.
 
     Raises:
         ValueError: no such matrix, or more than 10 vertices.
