@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxlab.varying import vary_like
+
 __all__ = ["PADDING", "at_most_once", "compact", "for_windows", "window"]
 
 #: lists of edges end with so much padding, so that no window of them is cut off
@@ -23,8 +25,8 @@ def for_windows(
         position, carry = state
         return position + width, body(position, carry)
 
-    start = jnp.asarray(start, jnp.int32)
-    return jax.lax.while_loop(lambda state: state[0] < stop, step, (start, carry))[1]
+    state = vary_like((jnp.asarray(start, jnp.int32), carry), stop)
+    return jax.lax.while_loop(lambda state: state[0] < stop, step, state)[1]
 
 
 def window(array: Array, start: Array, width: int) -> Array:
@@ -40,9 +42,9 @@ def at_most_once(needed: Array, body: Callable[[Any], Any], carry: Any) -> Any:
     """
 
     def once(state: tuple[Array, Any]) -> tuple[Array, Any]:
-        return jnp.zeros_like(needed), body(state[1])
+        return vary_like((jnp.zeros_like(needed), body(state[1])), state)
 
-    return jax.lax.while_loop(lambda state: state[0], once, (needed, carry))[1]
+    return jax.lax.while_loop(lambda state: state[0], once, vary_like((needed, carry)))[1]
 
 
 def compact(mask: Array, size: int) -> tuple[Array, Array]:

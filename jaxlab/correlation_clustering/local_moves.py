@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Int, Int32, Key
 from jaxlab.checks import check_dtype, check_integer, check_number, check_shape
 from jaxlab.correlation_clustering.cost import check_countable, check_labels, disagreements
 from jaxlab.graphs import Graph
+from jaxlab.varying import vary_like
 
 __all__ = ["LocalMoves", "local_moves"]
 
@@ -112,7 +113,9 @@ def _moves(key: Array, graph: Graph, labels: Array, limit: Any, rounds: int) -> 
         cost = jnp.where(better, new_cost, cost)
         return (labels, moves, cost), cost
 
-    carry = (start, jnp.zeros(n, jnp.int32), disagreements(graph, start))
+    carry = vary_like(
+        (start, jnp.zeros(n, jnp.int32), disagreements(graph, start)), graph, key, limit
+    )
     (labels, moves, _), costs = jax.lax.scan(step, carry, jax.random.split(key, rounds))
     gain, _ = _best_moves(graph, labels)
     return LocalMoves(labels, costs, moves, ~jnp.any((gain > 0) & there & (moves < limit)))

@@ -14,6 +14,7 @@ from jaxlab.correlation_clustering._windows import PADDING
 from jaxlab.correlation_clustering.cost import check_countable
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio
 from jaxlab.correlation_clustering.types import RULES, ArrivalPlan, OnlineState, StepMetrics
+from jaxlab.varying import vary_like
 
 __all__ = ["run_online"]
 
@@ -162,4 +163,5 @@ def _arrivals(
         )
         return state, jax.tree.map(lambda all, one: all.at[newcomer].set(one), metrics, reported)
 
-    return jax.lax.fori_loop(span[0], span[1], step, (state, metrics))
+    start = vary_like((state, metrics), plan, beta, lam)
+    return jax.lax.fori_loop(span[0], span[1], step, start)

@@ -13,6 +13,7 @@ from jaxlab.correlation_clustering._windows import at_most_once, for_windows, wi
 from jaxlab.correlation_clustering.cost import check_countable
 from jaxlab.correlation_clustering.pivot import check_ranks, vertices_by_rank
 from jaxlab.correlation_clustering.types import ArrivalPlan
+from jaxlab.varying import vary_like
 
 __all__ = ["OnlinePivot", "run_online_pivot"]
 
@@ -139,7 +140,7 @@ def _run(plan: ArrivalPlan, ranks: Array, metrics_every: int) -> OnlinePivot:
 
         waiting = jnp.zeros(n, bool).at[newcomer].set(True)
         labels, _ = jax.lax.while_loop(
-            lambda carry: jnp.any(carry[1]), visit, (state.labels, waiting)
+            lambda carry: jnp.any(carry[1]), visit, vary_like((state.labels, waiting))
         )
 
         arrived = jnp.arange(n) <= newcomer
@@ -164,5 +165,6 @@ def _run(plan: ArrivalPlan, ranks: Array, metrics_every: int) -> OnlinePivot:
     start = _State(zeros, vertices, zeros, jnp.zeros((), dtype))
     if n == 0:
         return OnlinePivot(zeros, zeros, zeros.astype(dtype), zeros, zeros)
+    start = vary_like(start, plan, ranks)
     state, (cost, recourse, edges) = jax.lax.scan(arrive, start, vertices)
     return OnlinePivot(state.labels, state.changes, cost, recourse, edges)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Int, Int32
 from jaxlab.checks import check_dtype, check_shape, concrete, require
 from jaxlab.graphs import Graph
 from jaxlab.graphs.segments import at_least_int32
+from jaxlab.varying import vary_like
 
 __all__ = ["pivot_clustering", "pivot_sequential"]
 
@@ -108,7 +109,7 @@ def _parallel(graph: Graph, ranks: Array) -> Array:
         enters = undecided & (ranks < least(undecided))
         return undecided & ~enters & (least(enters) == n), pivots | enters
 
-    state = jnp.ones(n, bool), jnp.zeros(n, bool)
+    state = vary_like((jnp.ones(n, bool), jnp.zeros(n, bool)), graph, ranks)
     _, pivots = jax.lax.while_loop(lambda state: jnp.any(state[0]), enter, state)
     of_rank = vertices_by_rank(ranks)
     joined = of_rank.at[least(pivots)].get(mode="fill", fill_value=n)
@@ -129,5 +130,5 @@ def _sequential(graph: Graph, ranks: Array) -> Array:
         mine = take(mine, graph.receivers, graph.senders)
         return jnp.where(labels[vertex] == n, mine, labels), None
 
-    start = jnp.full(n, n, jnp.int32)
+    start = vary_like(jnp.full(n, n, jnp.int32), graph, ranks)
     return jax.lax.scan(scan, start, vertices_by_rank(ranks))[0]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_choice, check_dtype, check_number, check_shape
+from jaxlab.varying import vary_like
 
 __all__ = ["Recourse", "match_overlap", "recourse"]
 
@@ -150,7 +151,7 @@ def matched(old: Array, new: Array, there: Array) -> Array:
         used_new = jnp.zeros(n, bool).at[new_slot].max(mutual)
         return open_ & ~used_old[old_slot] & ~used_new[new_slot], taken | mutual
 
-    _, taken = jax.lax.while_loop(proposes, propose, (real, jnp.zeros(n, bool)))
+    _, taken = jax.lax.while_loop(proposes, propose, vary_like((real, jnp.zeros(n, bool))))
     return jnp.zeros(n, bool).at[vertex].set(taken[pair] & (missing == 0))
 
 

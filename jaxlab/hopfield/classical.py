@@ -101,8 +101,10 @@ def synchronous_recall(
     steps = jnp.zeros(state.shape[:-1], jnp.int32)
     first = hopfield_energy(state, weights)
     start = vary_like((state, steps, steps > 0), weights)
-    carry, later = jax.lax.scan(step, start, length=max_steps)
-    return Recall(*carry, jnp.moveaxis(jnp.concatenate([first[None], later]), 0, -1))
+    (state, steps, converged), later = jax.lax.scan(step, start, length=max_steps)
+    return Recall(
+        state, steps, converged, jnp.moveaxis(jnp.concatenate([first[None], later]), 0, -1)
+    )
 
 
 class AsynchronousRecall(NamedTuple):

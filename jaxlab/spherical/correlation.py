@@ -34,6 +34,7 @@ from jaxlab.spherical.spectral_rotation import all_orders, rotate_s2
 from jaxlab.spherical.tables import SO3Tables
 from jaxlab.spherical.transforms import EXACT, so3_synthesis
 from jaxlab.spherical.types import Grid
+from jaxlab.varying import vary_like
 
 __all__ = ["Alignment", "Refinement", "best_rotation", "correlate_s2", "refine_rotation"]
 
@@ -215,7 +216,7 @@ def _refine(
 
     turned = rotate_s2(G, start).coeffs
     state = (start, turned, _inner(F.coeffs, turned), jnp.zeros(batch, dtype))
-    matrix, _, value, length = jax.lax.fori_loop(0, steps, advance, state)
+    matrix, _, value, length = jax.lax.fori_loop(0, steps, advance, vary_like(state))
     converged = (length <= epsilon**0.5) & jnp.isfinite(value)
     return Refinement(euler_angles(matrix), matrix, value * size * other_size, length, converged)
 
