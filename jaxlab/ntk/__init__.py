@@ -45,6 +45,7 @@ from jaxlab.ntk import (
     predict,
     products,
     spectrum,
+    status,
     structured,
 )
 from jaxlab.ntk.batching import batched
@@ -82,6 +83,7 @@ __all__ = [
     "products",
     "register_site_rule",
     "spectrum",
+    "status",
     "structured",
     "taylor_expand",
     "unflatten_kernel",

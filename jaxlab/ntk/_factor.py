@@ -9,13 +9,9 @@ from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice, check_scalar, require
 from jaxlab.ntk._rows import as_matrix, check_square, matmul
+from jaxlab.ntk.status import INDEFINITE, NOT_FINITE, OK, SINGULAR
 
 __all__ = [
-    "INDEFINITE",
-    "NOT_CONVERGED",
-    "NOT_FINITE",
-    "OK",
-    "SINGULAR",
     "Factor",
     "decay",
     "factorize",
@@ -25,17 +21,6 @@ __all__ = [
     "solve",
     "whiten",
 ]
-
-OK = 0
-"""The result is what was asked for."""
-SINGULAR = 1
-"""The kernel has no inverse to working precision."""
-INDEFINITE = 2
-"""The kernel has an eigenvalue below zero by more than rounding, which was taken as zero."""
-NOT_CONVERGED = 3
-"""The integrator did not reach the time asked for."""
-NOT_FINITE = 4
-"""NaN or infinity among the inputs or in the result."""
 
 
 class Factor(NamedTuple):

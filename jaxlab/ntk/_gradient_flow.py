@@ -10,10 +10,10 @@ from jaxtyping import Array, Float, Shaped
 
 from jaxlab.checks import check_integer, check_scalar, require
 from jaxlab.ntk._dormand_prince import integrate
-from jaxlab.ntk._factor import NOT_CONVERGED, NOT_FINITE, OK
 from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._mse import Predictions, as_times
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
+from jaxlab.ntk.status import NOT_CONVERGED, NOT_FINITE, OK
 
 __all__ = ["gradient_descent"]
 

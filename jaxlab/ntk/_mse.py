@@ -10,9 +10,6 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from jaxlab.checks import check_integer, check_number, check_scalar, concrete, require
 from jaxlab.ntk._factor import (
-    NOT_FINITE,
-    OK,
-    SINGULAR,
     Factor,
     decay,
     forever,
@@ -22,6 +19,7 @@ from jaxlab.ntk._factor import (
 )
 from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
+from jaxlab.ntk.status import NOT_FINITE, OK, SINGULAR
 
 __all__ = [
     "Predictions",

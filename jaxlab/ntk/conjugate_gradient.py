@@ -10,36 +10,25 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from jaxlab.checks import check_dtype, check_integer, check_scalar, check_shape, require
 from jaxlab.ntk.operators import NTKOperator
+from jaxlab.ntk.status import INDEFINITE, NOT_CONVERGED, NOT_FINITE, OK, STALLED
 from jaxlab.varying import vary_together
 
 __all__ = [
-    "BREAKDOWN",
-    "CONVERGED",
-    "MAX_STEPS",
-    "STALLED",
     "Solution",
     "jacobi_preconditioner",
     "solve",
 ]
-
-CONVERGED = 0
-"""The residual, computed afresh at the end, is within the tolerance."""
-MAX_STEPS = 1
-"""The steps ran out before the tolerance was met."""
-BREAKDOWN = 2
-"""The operator or the preconditioner is not positive definite, or a number is not finite."""
-STALLED = 3
-"""By rounding, the recursion's residual met the tolerance, but the true one does not."""
 
 
 class Solution(NamedTuple):
     """What :func:`solve` returns.
 
     Attributes:
-        value: ``x`` with ``(Θ + λI) x ≈ b``; after a breakdown, the last iterate before it.
+        value: ``x`` with ``(Θ + λI) x ≈ b``; after a failure, the last iterate before it.
         residual_norm: ``‖b − (Θ + λI) x‖₂``, from a product of its own, in the units of ``b``.
         steps: products that the iteration took.
-        status: ``CONVERGED``, ``MAX_STEPS``, ``BREAKDOWN`` or ``STALLED``.
+        status: ``OK``, ``INDEFINITE``, ``NOT_CONVERGED``, ``NOT_FINITE`` or ``STALLED`` of
+            :mod:`jaxlab.ntk.status`.
     """
 
     value: Float[Array, "..."]
@@ -55,7 +44,7 @@ class _State(NamedTuple):
     descent: Array  # rᵀ M⁻¹ r
     norm: Array  # ‖r‖
     steps: Array
-    broken: Array
+    failure: Array
 
 
 def solve(
@@ -211,7 +200,7 @@ def _iterate(
     target = tol * operator.norm(unit)
 
     def going(state: _State) -> Array:
-        return (state.norm > target / 2) & ~state.broken & (state.steps < max_steps)
+        return (state.norm > target / 2) & (state.failure == OK) & (state.steps < max_steps)
 
     def step(state: _State) -> _State:
         image = product(state.direction)
@@ -230,14 +219,18 @@ def _iterate(
             descent=descent,
             norm=norm,
             steps=state.steps + 1,
-            broken=jnp.zeros_like(state.broken),
+            failure=state.failure,
         )
-        before = state._replace(steps=state.steps + 1, broken=jnp.ones_like(state.broken))
+        finite = jnp.isfinite(curvature) & jnp.isfinite(norm) & jnp.isfinite(descent)
+        failure = jnp.where(finite, INDEFINITE, NOT_FINITE).astype(jnp.int32)
+        before = state._replace(steps=state.steps + 1, failure=failure)
         return jax.tree.map(lambda new, old: jnp.where(sound, new, old), after, before)
 
     conditioned = preconditioner(unit)
     descent = dot(unit, conditioned)
     norm = operator.norm(unit)
+    finite = jnp.isfinite(norm) & jnp.isfinite(descent)
+    sound = finite & ((descent > 0) | (norm == 0))
     start = _State(
         value=jnp.zeros_like(b),
         residual=unit,
@@ -245,13 +238,14 @@ def _iterate(
         descent=descent,
         norm=norm,
         steps=jnp.zeros_like(norm, dtype=jnp.int32),
-        broken=~(jnp.isfinite(norm) & ((descent > 0) | (norm == 0))),
+        failure=jnp.where(sound, OK, jnp.where(finite, INDEFINITE, NOT_FINITE)).astype(jnp.int32),
     )
     end = jax.lax.while_loop(going, step, start)
     value = magnitude * end.value  # what overflows here shows in the residual
     true_norm = operator.norm((b - product(value)) / magnitude)
-    missed = jnp.where(end.steps < max_steps, STALLED, MAX_STEPS)
-    missed = jnp.where(end.broken | ~jnp.isfinite(true_norm), BREAKDOWN, missed)
-    met = ~end.broken & (true_norm <= target)
-    status = jnp.where(met, CONVERGED, missed).astype(jnp.int32)
+    missed = jnp.where(end.steps < max_steps, STALLED, NOT_CONVERGED)
+    missed = jnp.where(end.failure == OK, missed, end.failure)
+    missed = jnp.where(jnp.isfinite(true_norm), missed, NOT_FINITE)
+    met = (end.failure == OK) & (true_norm <= target)
+    status = jnp.where(met, OK, missed).astype(jnp.int32)
     return vary_together((value, (magnitude * true_norm, end.steps, status)))

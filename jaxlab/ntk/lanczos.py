@@ -10,28 +10,16 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from jaxlab.checks import check_integer, check_scalar, require
 from jaxlab.ntk.operators import NTKOperator
+from jaxlab.ntk.status import EXHAUSTED, NOT_CONVERGED, NOT_FINITE, OK
 from jaxlab.varying import vary_together
 
 __all__ = [
-    "CONVERGED",
-    "EXHAUSTED",
-    "MAX_STEPS",
-    "NOT_FINITE",
     "Eigenpairs",
     "Tridiagonal",
     "random_vector",
     "top_eigenpairs",
     "tridiagonalize",
 ]
-
-CONVERGED = 0
-"""All eigenvalues asked for have error bounds within the tolerance."""
-MAX_STEPS = 1
-"""The steps ran out before that."""
-EXHAUSTED = 2
-"""The Krylov space ended early, the operator has fewer distinct eigenvalues than asked for."""
-NOT_FINITE = 3
-"""A product was not finite."""
 
 
 class Eigenpairs(NamedTuple):
@@ -42,7 +30,8 @@ class Eigenpairs(NamedTuple):
         vectors: unit eigenvectors in the shape of the operator's vectors; 0 where there is none.
         error_bounds: ``‖Θ u − λ u‖₂`` in exact arithmetic; an eigenvalue lies within it of ``λ``.
         steps: products made, as far as the Krylov space reaches.
-        status: ``CONVERGED``, ``MAX_STEPS``, ``EXHAUSTED`` or ``NOT_FINITE``.
+        status: ``OK``, ``NOT_CONVERGED``, ``NOT_FINITE`` or ``EXHAUSTED`` of
+            :mod:`jaxlab.ntk.status`.
     """
 
     values: Float[Array, " k"]
@@ -106,7 +95,7 @@ def top_eigenpairs(
         steps: products to make; static; by default ``max(2k + 10, 20)``, never more than there are
             rows.
         tol: error bound, relative to the largest eigenvalue, up to which the status is
-            ``CONVERGED``; the number of steps does not depend on it.
+            ``OK``; the number of steps does not depend on it.
 
     Returns:
         Eigenpairs with error bounds and status.
@@ -154,7 +143,7 @@ def _top_eigenpairs(
     norms = jnp.where(there, norms, 1)
     vectors = vectors / norms.reshape(-1, *[1] * (vectors.ndim - 1))
     met = jnp.all(jnp.where(there, bounds, 0) <= tol * jnp.max(jnp.abs(values)))
-    status = jnp.where(met, CONVERGED, MAX_STEPS)
+    status = jnp.where(met, OK, NOT_CONVERGED)
     status = jnp.where(jnp.all(there), status, EXHAUSTED)
     status = jnp.where(krylov.finite, status, NOT_FINITE).astype(jnp.int32)
     valid = there & krylov.finite

@@ -10,12 +10,14 @@ decomposed once, by :func:`factorize`, and the factor serves every prediction ma
 :func:`gradient_descent` integrates any loss, with or without momentum, and
 :func:`max_learning_rate` bounds the rate. Kernels have the shape ``[N1, N2, o, o, ...]``; those
 that lack the axes ``trace_axes`` of the outputs stand for ``K ⊗ I`` there. Results carry a status:
-``OK``, ``SINGULAR``, ``INDEFINITE``, ``NOT_CONVERGED`` or ``NOT_FINITE``.
+``OK``, ``SINGULAR``, ``INDEFINITE``, ``NOT_CONVERGED`` or ``NOT_FINITE`` of
+:mod:`jaxlab.ntk.status`.
 
 Example:
     Two inputs that agree, with different targets: no training can tell them apart.
 
     >>> import jax.numpy as jnp
+    >>> from jaxlab.ntk.status import OK, SINGULAR
     >>> kernel = jnp.ones((2, 2))
     >>> y = jnp.array([[0.0], [4.0]])
     >>> factor = factorize(kernel)
@@ -27,11 +29,6 @@ Example:
 """
 
 from jaxlab.ntk._factor import (
-    INDEFINITE,
-    NOT_CONVERGED,
-    NOT_FINITE,
-    OK,
-    SINGULAR,
     Factor,
     factorize,
 )
@@ -46,11 +43,6 @@ from jaxlab.ntk._mse import (
 )
 
 __all__ = [
-    "INDEFINITE",
-    "NOT_CONVERGED",
-    "NOT_FINITE",
-    "OK",
-    "SINGULAR",
     "Factor",
     "Gaussian",
     "Predictions",

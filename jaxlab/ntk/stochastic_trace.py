@@ -10,15 +10,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 from jaxlab.checks import check_integer, check_scalar
 from jaxlab.ntk.lanczos import random_vector, tridiagonalize
 from jaxlab.ntk.operators import NTKOperator
+from jaxlab.ntk.status import INDEFINITE, NOT_FINITE, OK
 
-__all__ = ["INDEFINITE", "NOT_FINITE", "OK", "LogDeterminant", "Trace", "logdet", "trace"]
-
-OK = 0
-"""All numbers are finite and all Ritz values positive."""
-INDEFINITE = 1
-"""A Ritz value of ``Θ + λI`` is not positive beyond rounding (``ε`` times the largest)."""
-NOT_FINITE = 2
-"""A product was not finite."""
+__all__ = ["LogDeterminant", "Trace", "logdet", "trace"]
 
 
 class Trace(NamedTuple):
@@ -40,7 +34,8 @@ class LogDeterminant(NamedTuple):
         value: estimate of the natural logarithm; NaN unless the status is ``OK``.
         standard_error: of the estimate, from the scatter of the probes; it does not see the error
             of the quadrature.
-        status: ``OK``, ``INDEFINITE`` or ``NOT_FINITE``.
+        status: ``OK``, ``INDEFINITE`` (a Ritz value of ``Θ + λI`` is not positive beyond
+            rounding, ``ε`` times the largest) or ``NOT_FINITE``.
     """
 
     value: Float[Array, ""]

@@ -10,7 +10,7 @@ from scipy import integrate, linalg
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
-from jaxlab.ntk import predict
+from jaxlab.ntk import predict, status
 
 RNG = np.random.default_rng(17)
 TRAIN, TEST, OUTPUTS = 5, 3, 2
@@ -72,7 +72,7 @@ def test_reference_predictions(reference, form, trace_axes):
         for part in ("train", "test"):
             expected = reference[f"{name}/{part}"]
             np.testing.assert_allclose(getattr(found, part), expected, rtol=0, atol=tolerance)
-        assert jnp.all(found.status == predict.OK)
+        assert jnp.all(found.status == status.OK)
 
     for label, regularisation in REGULARISATION.items():
         factor = predict.factorize(kernel, **regularisation)
@@ -236,7 +236,7 @@ def test_any_loss_by_another_integrator():
     ours = np.concatenate([found.train.reshape(3, -1), found.test.reshape(3, -1)], 1)
     np.testing.assert_allclose(ours, expected, atol=1e-7)
     np.testing.assert_array_equal(found.train[1], F_TRAIN)
-    assert found.status.tolist() == [predict.OK] * 3
+    assert found.status.tolist() == [status.OK] * 3
 
 
 @pytest.mark.usefixtures("x64")
@@ -313,7 +313,7 @@ def test_singular_kernel_at_finite_and_infinite_time():
     factor = predict.factorize(kernel)
     times = jnp.array([0.0, 1.0, 1e4, 1e30, jnp.inf])
     found = predict.gradient_descent_mse(factor, y, times, k_test_train=kernel)
-    assert found.status.tolist() == [predict.OK] * 3 + [predict.SINGULAR] * 2
+    assert found.status.tolist() == [status.OK] * 3 + [status.SINGULAR] * 2
     # the two equal examples end at the mean of their targets
     for index in (2, 3, 4):
         np.testing.assert_allclose(found.train[index], [[2.0], [2.0], [2.0]], atol=1e-4)
@@ -321,30 +321,30 @@ def test_singular_kernel_at_finite_and_infinite_time():
         np.testing.assert_allclose(found.test[index], found.train[index], atol=1e-2)
     forever = predict.gradient_descent_mse(factor, y, k_test_train=kernel)
     np.testing.assert_array_equal(forever.test, found.test[4])
-    assert forever.status == predict.SINGULAR
+    assert forever.status == status.SINGULAR
     ridge = predict.kernel_ridge(factor, y)
-    assert ridge.status == predict.SINGULAR
+    assert ridge.status == status.SINGULAR
     np.testing.assert_allclose(ridge.train, [[2.0], [2.0], [2.0]], atol=1e-4)
-    assert predict.factorize(kernel, method="cholesky").status == predict.SINGULAR
+    assert predict.factorize(kernel, method="cholesky").status == status.SINGULAR
     for method in ("eigh", "cholesky"):
         regular = predict.factorize(kernel, diag_reg=1e-3, method=method)
         found = predict.gradient_descent_mse(regular, y, k_test_train=kernel)
-        assert found.status == predict.OK
+        assert found.status == status.OK
         np.testing.assert_allclose(found.test, [[2.0], [2.0], [2.0]], atol=1e-2)
 
 
 def test_status_of_bad_kernels_and_of_bad_outputs():
     y = jnp.ones((2, 1))
     indefinite = predict.factorize(jnp.diag(jnp.array([1.0, -0.5])))
-    assert indefinite.status == predict.INDEFINITE
-    assert predict.gradient_descent_mse(indefinite, y, 1.0).status == predict.INDEFINITE
+    assert indefinite.status == status.INDEFINITE
+    assert predict.gradient_descent_mse(indefinite, y, 1.0).status == status.INDEFINITE
     for method in ("eigh", "cholesky"):
         broken = predict.factorize(jnp.array([[1.0, jnp.nan], [jnp.nan, 1.0]]), method=method)
-        assert predict.kernel_ridge(broken, y).status == predict.NOT_FINITE
+        assert predict.kernel_ridge(broken, y).status == status.NOT_FINITE
     factor = predict.factorize(jnp.eye(2))
     test = jnp.array([[1.0, 0.5], [jnp.nan, 0.5]])
     found = predict.gradient_descent_mse(factor, y, 1.0, k_test_train=test)
-    assert found.status == predict.NOT_FINITE
+    assert found.status == status.NOT_FINITE
     assert jnp.isfinite(found.test[:, 0]).tolist() == [True, False]  # nor does NaN spread
 
 
@@ -383,25 +383,25 @@ def test_inputs_of_the_integrator_that_are_not_finite(name):
         return predict.gradient_descent(squared, t=1.0, max_steps=50, **spoilt).status
 
     found = jax.jit(jax.vmap(status))(jnp.array([0.5, jnp.nan, jnp.inf]))
-    assert found.tolist() == [predict.OK, predict.NOT_FINITE, predict.NOT_FINITE]
+    assert found.tolist() == [status.OK, status.NOT_FINITE, status.NOT_FINITE]
 
 
 def test_status_of_the_integrator():
     kernel, y = jnp.eye(2), jnp.ones((2, 1))
     short = predict.gradient_descent(squared, kernel, y, jnp.array([0.1, 1e5]), max_steps=40)
-    assert short.status.tolist() == [predict.OK, predict.NOT_CONVERGED]
+    assert short.status.tolist() == [status.OK, status.NOT_CONVERGED]
     assert jnp.all(jnp.isfinite(short.train))
     # df/dt = 4 f³ reaches infinity at t = 1/8
     away = predict.gradient_descent(
         lambda f, y: -jnp.sum(f**4), kernel, y, jnp.array([0.1, 1.0]), f_train_0=1.0, max_steps=200
     )
     np.testing.assert_allclose(away.train[0], (1 - 0.8) ** -0.5, rtol=1e-4)
-    assert away.status[0] == predict.OK
-    assert away.status[1] != predict.OK
+    assert away.status[0] == status.OK
+    assert away.status[1] != status.OK
     still = predict.gradient_descent(
         squared, jnp.zeros((2, 2)), y, jnp.array([1.0, 1e6]), f_train_0=0.5, max_steps=40
     )
-    assert still.status.tolist() == [predict.OK] * 2
+    assert still.status.tolist() == [status.OK] * 2
     np.testing.assert_array_equal(still.train, 0.5)
 
 

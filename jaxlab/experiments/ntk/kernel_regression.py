@@ -32,11 +32,6 @@ from jaxlab.experiments.ntk.small_data import (
     train_network,
 )
 from jaxlab.ntk.predict import (
-    INDEFINITE,
-    NOT_CONVERGED,
-    NOT_FINITE,
-    OK,
-    SINGULAR,
     factorize,
     kernel_ridge,
 )
@@ -47,6 +42,7 @@ from jaxlab.ntk.spectrum import (
     eigenvalues,
     target_alignment,
 )
+from jaxlab.ntk.status import INDEFINITE, NOT_CONVERGED, NOT_FINITE, OK, SINGULAR
 
 __all__ = ["CLAIMS", "Config", "run"]
 

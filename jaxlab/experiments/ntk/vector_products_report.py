@@ -11,16 +11,17 @@ import numpy as np
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
 from jaxlab.experiments.measure import mebibytes
-from jaxlab.ntk.conjugate_gradient import BREAKDOWN, CONVERGED, MAX_STEPS, STALLED
+from jaxlab.ntk.status import INDEFINITE, NOT_CONVERGED, NOT_FINITE, OK, STALLED
 
 __all__ = ["CLAIMS", "Case", "Results", "draw_cost", "draw_results", "judge", "report"]
 
 Case = tuple[int, int]  # outputs, images
 
 _STATUS = {
-    CONVERGED: "converged",
-    MAX_STEPS: "steps ran out",
-    BREAKDOWN: "broke down",
+    OK: "converged",
+    INDEFINITE: "indefinite",
+    NOT_CONVERGED: "steps ran out",
+    NOT_FINITE: "not finite",
     STALLED: "stalled by rounding",
 }
 _GROWTH = 2.2  # most time per doubling of n
