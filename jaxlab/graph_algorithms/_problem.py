@@ -10,14 +10,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
-from jaxlab.graph_algorithms._state import State, Work, far, tolerance
+from jaxlab.graph_algorithms._state import State, Work, far, proof_tolerance
 from jaxlab.graph_algorithms.cardinality import search
-from jaxlab.graph_algorithms.duals import largest, reduced_costs, tighten_duals
+from jaxlab.graph_algorithms.duals import largest, reduced_costs, tighten_duals, working_dtype
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
-__all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of", "working_dtype"]
+__all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of"]
 
 
 class Problem(NamedTuple):
@@ -38,12 +38,6 @@ class Problem(NamedTuple):
     low: Num[Array, ""]
     high: Num[Array, ""]
     valid: Array
-
-
-def working_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """int32 or float32 for the narrow dtypes, the dtype itself for the wide ones."""
-    kind = jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else jnp.int32
-    return jnp.promote_types(dtype, kind)
 
 
 def pose(
@@ -119,7 +113,7 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
         duals = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
     elif rounding != "c_transform":  # tightening is the c-transform
         duals = round_duals(cost, duals, method=rounding, mask=mask)
-    duals = tighten_duals(cost, duals, mask)
+    duals = tighten_duals(cost, duals, mask=mask)
     nobody = jnp.full_like(duals.row, -1, jnp.int32)
     return State(duals.row, duals.col, nobody, nobody)
 
@@ -134,17 +128,18 @@ def result_of(
     maximize: bool,
 ) -> AssignmentResult:
     """The answer to what was posed, and its status by the certificate."""
-    proved = problem.valid & _proved(problem, state)
-    status = jnp.where(proved, OK, jnp.where(work.limited, LIMIT, OVERFLOW)).astype(jnp.int32)
-    if problem.mask is not None:
-        hopeless = problem.valid & _hopeless(problem.mask, state)
-        status = jnp.where(~proved & hopeless, INFEASIBLE, status)
     rows, columns = min(shape), max(shape)
     col_for_row, u, v = state.col_for_row[:rows], state.u[:rows], state.v
     row_for_col = jnp.where(state.row_for_col < rows, state.row_for_col, -1)
     column = jnp.maximum(col_for_row, 0)
     paid = problem.cost[jnp.arange(rows), column]
     cost = jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=paid.dtype)
+    # a sum of floats that overflows is infinite
+    proved = problem.valid & _proved(problem, state) & jnp.isfinite(cost)
+    status = jnp.where(proved, OK, jnp.where(work.limited, LIMIT, OVERFLOW)).astype(jnp.int32)
+    if problem.mask is not None:
+        hopeless = problem.valid & _hopeless(problem.mask, state)
+        status = jnp.where(~proved & hopeless, INFEASIBLE, status)
     if rows < columns:  # columns without a row have the largest dual: the zero of the problem posed
         u, v = u + jnp.max(v), v - jnp.max(v)
     if shape[0] > shape[1]:
@@ -158,12 +153,13 @@ def result_of(
 def _proved(problem: Problem, state: State) -> Array:
     """Whether the duals are feasible, the matching perfect and tight, and nothing overflowed."""
     cost, size = problem.cost, problem.cost.shape[0]
-    reduced = reduced_costs(cost, Duals(state.u, state.v))
+    duals = Duals(state.u, state.v)
+    reduced = reduced_costs(cost, duals)
     column = jnp.maximum(state.col_for_row, 0)
     index = jnp.arange(size)
-    slack = size * tolerance(cost)
+    slack, rounding = proof_tolerance(cost, duals, state.col_for_row >= 0, column)
     feasible = reduced >= -slack
-    tight = jnp.abs(reduced[index, column]) <= slack
+    tight = jnp.abs(reduced[index, column]) <= rounding
     if problem.mask is not None:
         feasible |= ~problem.mask
         tight &= problem.mask[index, column]

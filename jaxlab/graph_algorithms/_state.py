@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int32, Num
+from jaxtyping import Array, Bool, Int32, Num
 
-__all__ = ["State", "Work", "at", "column_bits", "far", "put", "tolerance"]
+from jaxlab.graph_algorithms.types import Duals
+
+__all__ = ["State", "Work", "at", "column_bits", "far", "proof_tolerance", "put", "tolerance"]
 
 
 class State(NamedTuple):
@@ -40,12 +42,27 @@ def far(dtype: jnp.dtype) -> int | float:
     return 2 ** (jnp.iinfo(dtype).bits - 2)
 
 
-def tolerance(cost: Num[Array, "n m"]) -> Num[Array, ""] | int:
-    """Reduced costs up to this count as zero: rounding errors of floats, nothing for integers."""
+def tolerance(cost: Num[Array, "n m"], duals: Duals) -> Num[Array, "n m"] | int:
+    """Up to this a reduced cost counts as zero: rounding errors of floats, nothing for integers.
+
+    One for each edge: a large cost elsewhere must not hide what small ones differ by.
+    """
     if not jnp.issubdtype(cost.dtype, jnp.floating):
         return 0
-    sizes = jnp.where(jnp.isfinite(cost), jnp.abs(cost), 0)
-    return 16 * jnp.finfo(cost.dtype).eps * jnp.max(sizes, initial=0)
+    sizes = jnp.abs(cost) + jnp.abs(duals.row)[:, None] + jnp.abs(duals.col)
+    return 16 * jnp.finfo(cost.dtype).eps * sizes
+
+
+def proof_tolerance(
+    cost: Num[Array, "n m"], duals: Duals, matched: Bool[Array, " n"], column: Int32[Array, " n"]
+) -> tuple[Num[Array, "n m"] | int, Num[Array, ""] | int]:
+    """The same once paths have added up: for each edge, and for the worst of the matched ones."""
+    each = tolerance(cost, duals)
+    if isinstance(each, int):
+        return 0, 0
+    each = max(cost.shape) * each
+    worst = jnp.max(jnp.where(matched, each[jnp.arange(cost.shape[0]), column], 0))
+    return each + worst, worst
 
 
 def at(x: Array, index: Array) -> Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Num, Shaped
 
-from jaxlab.checks import check_choice, check_integer, concrete, require
+from jaxlab.checks import check_choice, check_integer, check_shape, concrete, require
 from jaxlab.graph_algorithms._auction import auction
 from jaxlab.graph_algorithms._phase import augment_in_phases
 from jaxlab.graph_algorithms._problem import (
@@ -17,13 +17,12 @@ from jaxlab.graph_algorithms._problem import (
     feasible_start,
     pose,
     result_of,
-    working_dtype,
 )
 from jaxlab.graph_algorithms._sap import shortest_augmenting_paths
 from jaxlab.graph_algorithms._start import greedy_matching, reduce_rows
-from jaxlab.graph_algorithms._state import State, Work, column_bits, tolerance
+from jaxlab.graph_algorithms._state import State, Work, column_bits, proof_tolerance, tolerance
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
-from jaxlab.graph_algorithms.duals import check_problem, reduced_costs
+from jaxlab.graph_algorithms.duals import check_problem, reduced_costs, working_dtype
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
 from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
@@ -32,7 +31,7 @@ __all__ = ["is_optimal_certificate", "linear_sum_assignment"]
 
 INITIALS = ("greedy", "maximum")
 METHODS = ("auto", "sap", "phase", "auction")
-KEYS = ("auto", "packed", "two_pass")
+COMPARISONS = ("auto", "packed", "two_pass")
 COUNTABLE = 2**31 - 1  # steps are counted in int32
 
 
@@ -58,7 +57,7 @@ def linear_sum_assignment(
     initial: str = "greedy",
     method: str = "auto",
     row_reduction_rounds: int = 0,
-    key: str = "auto",
+    comparison: str = "auto",
     max_steps: int | None = None,
 ) -> AssignmentResult:
     """Assignment of least cost, ``min Σ c_ij x_ij`` over matchings of ``min(n, m)`` edges.
@@ -70,12 +69,13 @@ def linear_sum_assignment(
 
     It can be called under ``jit`` and ``vmap`` (see
     :func:`~jaxlab.graph_algorithms.batch.linear_sum_assignment_batch`). Only outside of them can
-    it look at the numbers: there, bad values raise, and ``key="auto"`` solves again in two passes
-    what overflowed packed keys. Inside, both leave status 2.
+    it look at the numbers: there, bad values raise, and ``comparison="auto"`` solves again in two
+    passes what overflowed packed keys. Inside, both leave the status ``OVERFLOW``.
 
     Integers are exact, in int32, or int64 where that is given. Floats are solved in their own
-    dtype, to rounding errors; :func:`~jaxlab.graph_algorithms.quantization.quantize_costs` is
-    faster and has a bound.
+    dtype, to the rounding errors of costs and duals: a prediction that is far larger than the
+    costs that matter leaves fewer of their digits.
+    :func:`~jaxlab.graph_algorithms.quantization.quantize_costs` is faster and has a bound.
 
     Args:
         cost: of the edges; positive infinity forbids one (negative, where ``maximize``).
@@ -93,7 +93,7 @@ def linear_sum_assignment(
             integers with ``range · (n + 1) < 2^28`` (``n`` times less where edges are missing).
         row_reduction_rounds: rounds in which rows bid for columns before that; 8 to 16 halve the
             later work where reduced costs are cheap, on accelerators.
-        key: ``"packed"`` compares distance and index in one integer, which needs
+        comparison: ``"packed"`` compares distance and index in one integer, which needs
             ``range · 2^(⌈log2 n⌉ + 1) < 2^30``; ``"two_pass"`` one after the other.
         max_steps: most columns closed, phases, or rounds of bids before giving up; None for no
             limit.
@@ -103,9 +103,9 @@ def linear_sum_assignment(
 
     Raises:
         ValueError: the cost is not a matrix, or the shapes of duals or mask differ from it; an
-            unknown choice; ``key="packed"`` with floats, or too many columns for it; outside
+            unknown choice; ``comparison="packed"`` with floats, or too many columns for it; outside
             ``jit`` also for costs or duals that are NaN, infinite gains, and a range too wide for
-            ``key="packed"``.
+            ``comparison="packed"``.
 
     Cost:
         ``O(k² a)`` time with ``k = max(n, m)`` and ``a`` augmentations, after passes over the
@@ -127,17 +127,17 @@ def linear_sum_assignment(
     check_choice("rounding", rounding, ROUNDINGS)
     check_choice("initial", initial, INITIALS)
     check_choice("method", method, METHODS)
-    check_choice("key", key, KEYS)
+    check_choice("comparison", comparison, COMPARISONS)
     check_integer("row_reduction_rounds", row_reduction_rounds, minimum=0)
     if max_steps is not None:
         check_integer("max_steps", max_steps, minimum=0)
     check_values(cost, duals, mask, maximize)
     floats = jnp.issubdtype(cost.dtype, jnp.floating)
     require(not (floats and method == "auction"), "method", method, "another for costs of floats")
-    packed = choose_key(cost, mask, key)
+    packed = packs(cost, mask, comparison)
     options = Options(maximize, rounding, initial, method, row_reduction_rounds, packed, max_steps)
     result = solve(cost, duals, mask, options=options)
-    if packed and key == "auto":
+    if packed and comparison == "auto":
         status = concrete(result.status)
         if status is not None and np.any(status == OVERFLOW):
             result = solve(cost, duals, mask, options=options._replace(packed=False))
@@ -170,8 +170,8 @@ def solve(
 def is_optimal_certificate(
     cost: Num[Array, "n m"],
     result: AssignmentResult,
-    mask: Bool[Array, "n m"] | None = None,
     *,
+    mask: Bool[Array, "n m"] | None = None,
     maximize: bool = False,
 ) -> Bool[Array, ""]:
     """Whether a result's duals prove its matching optimal.
@@ -187,7 +187,7 @@ def is_optimal_certificate(
         maximize: whether the largest cost was looked for.
 
     Returns:
-        True for an optimum; for floats, up to rounding errors.
+        True for an optimum; for floats, up to the rounding errors of costs and duals.
 
     Raises:
         ValueError: shapes that do not fit the cost.
@@ -205,6 +205,8 @@ def is_optimal_certificate(
     """
     check_problem(cost, result.duals, mask)
     rows, columns = cost.shape
+    check_shape("result.col_for_row", result.col_for_row, (rows,))
+    check_shape("result.row_for_col", result.row_for_col, (columns,))
     cost = cost.astype(working_dtype(cost.dtype))
     if 0 in cost.shape:
         return jnp.all(result.col_for_row < 0) & jnp.all(result.row_for_col < 0)
@@ -212,25 +214,26 @@ def is_optimal_certificate(
     sign = -1 if maximize else 1
     u, v = sign * result.duals.row, sign * result.duals.col
     cost = jnp.where(there, sign * cost, 0)
-    slack = max(rows, columns) * tolerance(cost)
     column, row = jnp.maximum(result.col_for_row, 0), jnp.maximum(result.row_for_col, 0)
     matched, taken = result.col_for_row >= 0, result.row_for_col >= 0
     index = jnp.arange(rows)
     reduced = reduced_costs(cost, Duals(u, v))
-    tight = there[index, column] & (jnp.abs(reduced[index, column]) <= slack)
+    slack, rounding = proof_tolerance(cost, Duals(u, v), matched, column)
+    tight = there[index, column] & (jnp.abs(reduced[index, column]) <= rounding)
     proved = jnp.all((reduced >= -slack) | ~there) & jnp.all(tight | ~matched)
     proved &= jnp.all(~matched | (taken[column] & (result.row_for_col[column] == index)))
     proved &= jnp.all(~taken | (matched[row] & (result.col_for_row[row] == jnp.arange(columns))))
     proved &= jnp.sum(matched) == min(rows, columns)
     for longer, prices, used in ((rows > columns, u, matched), (columns > rows, v, taken)):
         if longer:
-            proved &= jnp.all(prices <= slack) & jnp.all(used | (jnp.abs(prices) <= slack))
+            proved &= jnp.all(prices <= rounding) & jnp.all(used | (jnp.abs(prices) <= rounding))
     return proved
 
 
 def match_tight(problem: Problem, state: State, *, maximum: bool) -> State:
     """A matching of tight edges: greedy, or of maximum cardinality."""
-    tight = reduced_costs(problem.cost, Duals(state.u, state.v)) <= tolerance(problem.cost)
+    duals = Duals(state.u, state.v)
+    tight = reduced_costs(problem.cost, duals) <= tolerance(problem.cost, duals)
     if problem.mask is not None:
         tight &= problem.mask
     state = greedy_matching(tight, state)
@@ -259,22 +262,23 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     return {"sap": sap, "phase": phase}[options.method](*arguments)
 
 
-def choose_key(cost: Array, mask: Array | None, key: str) -> bool:
+def packs(cost: Array, mask: Array | None, comparison: str) -> bool:
     """Whether keys are packed."""
     dtype = working_dtype(cost.dtype)
     integral = not jnp.issubdtype(dtype, jnp.floating)
-    if key != "packed":
-        return key == "auto" and integral and _spare_bits(cost) > 8
-    require(integral, "key", key, "'auto' or 'two_pass' for costs that are floats")
+    if comparison != "packed":
+        return comparison == "auto" and integral and _spare_bits(cost) > 8
+    require(integral, "comparison", comparison, "'auto' or 'two_pass' for costs that are floats")
     columns = f"too many columns for a packed {dtype} key"
-    require(_spare_bits(cost) > 0, "key", key, f"'auto' or 'two_pass': {columns}")
+    require(_spare_bits(cost) > 0, "comparison", comparison, f"'auto' or 'two_pass': {columns}")
     values = concrete(cost)
     if values is not None and values.size:
         there = None if mask is None else concrete(mask)
         values = values if there is None else values[there]
         spread = int(values.max()) - int(values.min()) if values.size else 0
         fits = spread < 2 ** _spare_bits(cost)
-        require(fits, "key", key, f"'auto' or 'two_pass' for costs that range over {spread}")
+        expected = f"'auto' or 'two_pass' for costs that range over {spread}"
+        require(fits, "comparison", comparison, expected)
     return True
 
 

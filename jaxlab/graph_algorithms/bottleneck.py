@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
-from jaxlab.graph_algorithms._problem import empty_result, working_dtype
+from jaxlab.graph_algorithms._problem import empty_result
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
-from jaxlab.graph_algorithms.duals import check_problem
-from jaxlab.graph_algorithms.status import INFEASIBLE, OK
+from jaxlab.graph_algorithms.duals import check_problem, working_dtype
+from jaxlab.graph_algorithms.status import INFEASIBLE, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 
 __all__ = ["bottleneck_assignment"]
@@ -28,7 +28,7 @@ class Bisection(NamedTuple):
 
 @jax.jit
 def bottleneck_assignment(
-    cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None = None
+    cost: Num[Array, "n m"], *, mask: Bool[Array, "n m"] | None = None
 ) -> AssignmentResult:
     """Assignment of ``min(n, m)`` edges whose largest cost is least, ``min max c_ij``.
 
@@ -41,8 +41,9 @@ def bottleneck_assignment(
 
     Returns:
         The matching; ``cost`` is that of its dearest edge. There are no duals of this problem:
-        those fields are zeros. Status 0 or, where no assignment exists, 1; ``stats.phases`` counts
-        searches, ``stats.rounds`` the thresholds.
+        those fields are zeros. The status is ``OK``, ``INFEASIBLE`` where no assignment exists, or
+        ``OVERFLOW`` where a cost is NaN; ``stats.phases`` counts searches, ``stats.rounds`` the
+        thresholds.
 
     Raises:
         ValueError: the cost is not a matrix; the mask has another shape.
@@ -61,8 +62,10 @@ def bottleneck_assignment(
         return empty_result(cost)
     cost = cost.astype(working_dtype(cost.dtype))
     there = jnp.ones(cost.shape, bool) if mask is None else mask
+    valid = jnp.bool_(True)
     if jnp.issubdtype(cost.dtype, jnp.floating):
-        there = there & (cost < jnp.inf)  # neither is NaN
+        valid = ~jnp.any(there & jnp.isnan(cost))
+        there = there & (cost < jnp.inf)
     thresholds = jnp.sort(cost.ravel())
     many = thresholds.shape[0]
 
@@ -90,7 +93,8 @@ def bottleneck_assignment(
     )
     rounds = many.bit_length() + 1
     end = jax.lax.fori_loop(0, rounds, narrow, start)
-    return _result(cost, thresholds, end, rounds)
+    result = _result(cost, thresholds, end, rounds)
+    return result._replace(status=jnp.where(valid, result.status, OVERFLOW).astype(jnp.int32))
 
 
 def _result(cost: Array, thresholds: Array, end: Bisection, rounds: int) -> AssignmentResult:

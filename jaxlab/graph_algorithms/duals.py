@@ -36,7 +36,7 @@ def dual_objective(duals: Duals) -> Num[Array, "*s"]:
 
 @jax.jit
 def feasibility_violation(
-    cost: Num[Array, "n m"], duals: Duals, mask: Bool[Array, "n m"] | None = None
+    cost: Num[Array, "n m"], duals: Duals, *, mask: Bool[Array, "n m"] | None = None
 ) -> Num[Array, ""]:
     """By how much duals are infeasible, ``max(0, max_ij u_i + v_j − c_ij)``.
 
@@ -60,6 +60,7 @@ def feasibility_violation(
         Array(2, dtype=int32)
     """
     check_problem(cost, duals, mask)
+    cost, duals = widened(cost, duals)
     excess = -reduced_costs(cost, duals)
     if mask is not None:
         excess = jnp.where(mask, excess, 0)
@@ -68,7 +69,7 @@ def feasibility_violation(
 
 @jax.jit
 def tighten_duals(
-    cost: Num[Array, "n m"], duals: Duals, mask: Bool[Array, "n m"] | None = None
+    cost: Num[Array, "n m"], duals: Duals, *, mask: Bool[Array, "n m"] | None = None
 ) -> Duals:
     """Raise feasible duals until each row and each column has a tight edge.
 
@@ -99,11 +100,24 @@ def tighten_duals(
         Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
     """
     check_problem(cost, duals, mask)
+    cost, duals = widened(cost, duals)
     if 0 in cost.shape:
         return duals
     row = smallest(cost - duals.col[None], mask, axis=1, otherwise=duals.row)
     col = smallest(cost - row[:, None], mask, axis=0, otherwise=duals.col)
     return Duals(row, col)
+
+
+def working_dtype(dtype: jnp.dtype) -> jnp.dtype:
+    """int32 or float32 for the narrow dtypes, the dtype itself for the wide ones."""
+    kind = jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else jnp.int32
+    return jnp.promote_types(dtype, kind)
+
+
+def widened(cost: Array, duals: Duals) -> tuple[Array, Duals]:
+    """Costs and duals in dtypes whose sums of a few do not wrap."""
+    cost, row, col = (jnp.asarray(x).astype(working_dtype(x.dtype)) for x in (cost, *duals))
+    return cost, Duals(row, col)
 
 
 def reduced_costs(cost: Num[Array, "n m"], duals: Duals) -> Num[Array, "n m"]:

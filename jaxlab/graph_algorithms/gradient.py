@@ -29,7 +29,7 @@ def assignment_cost(
         **options: those of :func:`~jaxlab.graph_algorithms.assignment.linear_sum_assignment`.
 
     Returns:
-        The cost; NaN unless an optimum was found.
+        The cost; NaN unless an optimum was found, and then its gradient is NaN too.
 
     Raises:
         ValueError: costs that are not floats; what that function refuses.
@@ -56,16 +56,17 @@ def _cost(
 
 def _forward(
     options: tuple[tuple[str, Any], ...], cost: Array, duals: Duals | None, mask: Array | None
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Array, tuple[Array, Array, Array]]:
     result = linear_sum_assignment(cost, duals, mask=mask, **dict(options))
     value = jnp.where(result.status == OK, result.cost, jnp.nan)
-    return value.astype(cost.dtype), (result.col_for_row, cost)
+    return value.astype(cost.dtype), (result.col_for_row, cost, value)
 
 
 def _backward(
-    options: tuple[tuple[str, Any], ...], kept: tuple[Array, Array], cotangent: Array
+    options: tuple[tuple[str, Any], ...], kept: tuple[Array, Array, Array], cotangent: Array
 ) -> tuple[Array, None, None]:
-    col_for_row, cost = kept
+    col_for_row, cost, value = kept
+    cotangent = jnp.where(jnp.isnan(value), jnp.nan, cotangent)
     columns = jnp.arange(cost.shape[1], dtype=col_for_row.dtype)
     return cotangent * (columns == col_for_row[:, None]).astype(cost.dtype), None, None
 

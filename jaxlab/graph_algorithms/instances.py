@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32, Key, Num
 
-from jaxlab.checks import check_integer, check_scalar, check_shape, concrete, require
+from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, concrete, require
 
 __all__ = ["block_means", "geometric_instances", "planted_matching", "type_model"]
 
@@ -63,7 +63,8 @@ def type_model(
         Costs.
 
     Raises:
-        ValueError: ``n`` is not an integer >= 0; ``variance`` is negative; ``means`` is not square.
+        ValueError: ``n`` is not an integer >= 0; ``variance`` is negative; ``means`` is not square,
+            or has entries that are not positive.
 
     Cost:
         ``n²`` binomial draws.
@@ -80,6 +81,7 @@ def type_model(
     check_scalar("variance", variance, minimum=0)
     groups = means.shape[0]
     check_shape("means", means, (groups, groups))
+    check_number("means", means, above=0)
     group = jnp.arange(n) * groups // max(n, 1)
     mean = means[group[:, None], group].astype(jnp.float32)
     center = mean + variance

@@ -43,7 +43,7 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
         Shifted duals, in the same dtype.
 
     Raises:
-        ValueError: an unknown gauge.
+        ValueError: an unknown gauge; any but ``"none"`` for duals of a problem that is not square.
 
     Cost:
         O(n).
@@ -54,7 +54,10 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
     """
     check_choice("gauge", gauge, GAUGES)
     row, col = jnp.asarray(duals.row), jnp.asarray(duals.col)
-    if gauge == "none" or col.shape[-1] == 0:
+    if gauge == "none":
+        return Duals(row, col)
+    check_shape("duals.col", col, row.shape)
+    if col.shape[-1] == 0:
         return Duals(row, col)
     if gauge == "max":
         shift = jnp.max(col, axis=-1, keepdims=True)
@@ -84,7 +87,8 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
         One pair of duals; integers for integer samples under ``"l1"`` and ``"l0"``, else floats.
 
     Raises:
-        ValueError: an unknown loss or gauge; no samples; stacks of different lengths.
+        ValueError: an unknown loss or gauge; no samples; stacks of different lengths; as
+            :func:`canonicalize`.
 
     Cost:
         A sort of ``S`` samples for each coordinate; ``O(steps S n log n)`` for ``"linf"``.

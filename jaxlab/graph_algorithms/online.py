@@ -42,7 +42,7 @@ def online_learner(
         radius: ``C``.
 
     Returns:
-        The learner; its state is its prediction, in floats.
+        The learner; its state is its prediction, in float32, as which samples are read.
 
     Raises:
         ValueError: another loss, or numbers that are not positive.
@@ -70,7 +70,7 @@ def online_learner(
         return Duals(*(jnp.asarray(part, jnp.float32) for part in duals))
 
     def update(sample: Duals, state: Duals) -> tuple[Duals, Duals]:
-        apart = jax.tree.map(lambda y, s: y - s, state, sample)
+        apart = jax.tree.map(lambda y, s: y - jnp.asarray(s, y.dtype), state, sample)
         if loss == "l1":
             slope = jax.tree.map(jnp.sign, apart)
         elif loss == "l2":
@@ -111,7 +111,7 @@ def median_learner(horizon: int) -> OnlineLearner:
         horizon: samples to remember; later ones take the place of the oldest.
 
     Returns:
-        The learner. Samples should be in one gauge, see
+        The learner, which works in float32. Samples should be in one gauge, see
         :func:`~jaxlab.graph_algorithms.learning.canonicalize`.
 
     Raises:
@@ -139,7 +139,10 @@ def median_learner(horizon: int) -> OnlineLearner:
 
     def update(sample: Duals, state: MedianState) -> tuple[Duals, MedianState]:
         place = state.seen % horizon
-        row, col = state.row.at[place].set(sample.row), state.col.at[place].set(sample.col)
+        row, col = (
+            part.at[place].set(jnp.asarray(new, part.dtype))
+            for part, new in ((state.row, sample.row), (state.col, sample.col))
+        )
         seen = state.seen + 1
         middle = (jnp.minimum(seen, horizon) - 1) // 2
         guess = Duals(*(jnp.sort(part, axis=0)[middle] for part in (row, col)))

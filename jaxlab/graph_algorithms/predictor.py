@@ -6,8 +6,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from jaxlab.checks import check_integer, require
-from jaxlab.graph_algorithms.duals import tighten_duals
+from jaxlab.checks import check_finite, check_integer, require
+from jaxlab.graph_algorithms._labels import as_prediction
+from jaxlab.graph_algorithms.duals import tighten_duals, working_dtype
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["DualPredictor", "column_features", "predict_duals"]
@@ -20,14 +21,14 @@ def column_features(cost: Num[Array, "n m"], *, smallest: int = 8) -> Float[Arra
     to all costs nor their unit.
 
     Args:
-        cost: of the edges.
+        cost: of the edges, all of them there and finite.
         smallest: how many of the smallest entries.
 
     Returns:
         ``smallest + 1`` numbers for each column.
 
     Raises:
-        ValueError: ``smallest`` is not from 1 to ``n``.
+        ValueError: ``smallest`` is not from 1 to ``n``; outside ``jit``, costs that are not finite.
 
     Cost:
         A sort of each column.
@@ -39,6 +40,7 @@ def column_features(cost: Num[Array, "n m"], *, smallest: int = 8) -> Float[Arra
     require(jnp.ndim(cost) == 2, "cost", cost, "a matrix")
     check_integer("smallest", smallest, minimum=1)
     require(smallest <= cost.shape[0], "smallest", smallest, f"at most {cost.shape[0]} rows")
+    check_finite("cost", cost)
     center, scale = _moments(cost)
     ordered = jnp.sort((cost - center) / scale, axis=0)
     mean = jnp.mean(ordered, axis=0, keepdims=True)
@@ -49,6 +51,7 @@ class DualPredictor(nn.Module):
     """Column duals by one multilayer perceptron for all columns, applied to each on its own.
 
     It commutes with permutations of columns, ignores those of rows, and applies to any size.
+    Problems with missing edges are none for it: all costs have to be finite.
 
     Attributes:
         hidden: widths of the hidden layers.
@@ -73,13 +76,14 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
 
     Args:
         cost: of the edges.
-        col: predicted, such as a :class:`DualPredictor` gives; rounded where costs are integers.
+        col: predicted, such as a :class:`DualPredictor` gives; where costs are integers it is
+            rounded, and clipped to what their sums have room for.
 
     Returns:
-        Duals in the dtype of the cost, feasible by construction.
+        Duals in the dtype of the cost, or that of 32 bits, feasible by construction.
 
     Raises:
-        ValueError: ``col`` has another length than the cost has columns.
+        ValueError: ``col`` has another length than the cost has columns, or is NaN.
 
     Cost:
         O(n m).
@@ -88,10 +92,9 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
         >>> predict_duals(jnp.array([[3, 5], [4, 1]]), jnp.array([0.2, -0.3]))
         Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
     """
-    if not jnp.issubdtype(cost.dtype, jnp.floating):
-        col = jnp.round(col)
-    col = col.astype(cost.dtype)
-    return tighten_duals(cost, Duals(jnp.zeros_like(cost[:, 0]), col))
+    dtype = working_dtype(cost.dtype)
+    col = as_prediction("col", col, dtype)
+    return tighten_duals(cost, Duals(jnp.zeros_like(cost[:, 0], dtype), col))
 
 
 def _moments(cost: Array) -> tuple[Array, Array]:

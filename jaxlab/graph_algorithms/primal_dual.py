@@ -25,7 +25,7 @@ def primal_dual_matching(
     mask: Bool[Array, "n m"] | None = None,
     maximize: bool = False,
     rounding: str = "greedy",
-    max_iterations: int | None = None,
+    max_rounds: int | None = None,
 ) -> AssignmentResult:
     """Assignment of least cost by the primal-dual method of the paper on learned duals.
 
@@ -40,7 +40,7 @@ def primal_dual_matching(
         mask: which edges are there; None for all.
         maximize: look for the largest cost.
         rounding: how the prediction is made feasible.
-        max_iterations: most rounds before giving up; None for no limit.
+        max_rounds: most rounds before giving up; None for no limit.
 
     Returns:
         The matching, its cost, optimal duals and a status; ``stats.phases`` counts the rounds,
@@ -66,15 +66,13 @@ def primal_dual_matching(
     """
     check_problem(cost, duals, mask)
     check_choice("rounding", rounding, ROUNDINGS)
-    if max_iterations is not None:
-        check_integer("max_iterations", max_iterations, minimum=0)
+    if max_rounds is not None:
+        check_integer("max_rounds", max_rounds, minimum=0)
     check_values(cost, duals, mask, maximize)
-    return _solve(
-        cost, duals, mask, maximize=maximize, rounding=rounding, max_iterations=max_iterations
-    )
+    return _solve(cost, duals, mask, maximize=maximize, rounding=rounding, max_rounds=max_rounds)
 
 
-@functools.partial(jax.jit, static_argnames=("maximize", "rounding", "max_iterations"))
+@functools.partial(jax.jit, static_argnames=("maximize", "rounding", "max_rounds"))
 def _solve(
     cost: Array,
     duals: Duals | None,
@@ -82,7 +80,7 @@ def _solve(
     *,
     maximize: bool,
     rounding: str,
-    max_iterations: int | None,
+    max_rounds: int | None,
 ) -> AssignmentResult:
     shape = cost.shape
     if 0 in shape:
@@ -90,20 +88,23 @@ def _solve(
     problem = pose(cost, duals, mask, maximize=maximize)
     state = match_tight(problem, feasible_start(problem, rounding=rounding), maximum=True)
     cost, mask = problem.cost, problem.mask
-    size, never, slack = cost.shape[0], far(cost.dtype), tolerance(cost)
+    size, never = cost.shape[0], far(cost.dtype)
     # a change of the duals reaches another column, and n columns reach a free one
-    most = size * size + 1 if max_iterations is None else max_iterations
+    most = size * size + 1 if max_rounds is None else max_rounds
+
+    def tight(u: Array, v: Array) -> Array:
+        duals = Duals(u, v)
+        edges = reduced_costs(cost, duals) <= tolerance(cost, duals)
+        return edges if mask is None else edges & mask
 
     def advance(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
         state, count, _ = carry
         reduced = reduced_costs(cost, Duals(state.u, state.v))
-        tight = reduced <= slack
-        if mask is not None:
-            tight &= mask
         free = state.col_for_row < 0
         limit = jnp.full_like(count, size)
+        edges = tight(state.u, state.v)
         _, level = search(
-            tight, free, state.col_for_row, state.row_for_col, limit=limit, layered=False
+            edges, free, state.col_for_row, state.row_for_col, limit=limit, layered=False
         )
         cols = level > 0
         rows = free | ((state.col_for_row >= 0) & cols[jnp.maximum(state.col_for_row, 0)])
@@ -114,10 +115,7 @@ def _solve(
         found = gap < never
         step = jnp.where(found, gap, 0)
         u, v = state.u + jnp.where(rows, step, 0), state.v - jnp.where(cols, step, 0)
-        tight = reduced_costs(cost, Duals(u, v)) <= slack
-        if mask is not None:
-            tight &= mask
-        col_for_row, row_for_col, _ = maximum_cardinality_matching(tight, state.col_for_row)
+        col_for_row, row_for_col, _ = maximum_cardinality_matching(tight(u, v), state.col_for_row)
         return State(u, v, col_for_row, row_for_col), count + 1, found
 
     free_rows = jnp.sum(state.col_for_row < 0, dtype=jnp.int32)

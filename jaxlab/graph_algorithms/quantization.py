@@ -59,7 +59,9 @@ def quantize_costs(cost: Float[Array, "*s n m"], bits: int = 20) -> QuantizedCos
     high = jnp.max(jnp.where(finite, cost, -jnp.inf), initial=-jnp.inf)
     steps = 2**bits - 1
     some = high > low
-    scale = jnp.where(some, (high - low) / steps, 1)
+    # halves, since the difference of large costs is infinite
+    half = jnp.maximum((high / 2 - low / 2) / steps, jnp.finfo(cost.dtype).tiny)
+    half = jnp.where(some, half, 0.5)
     offset = jnp.where(jnp.isfinite(low), low, 0)
-    levels = jnp.where(finite, jnp.round((cost - offset) / scale), steps)
-    return QuantizedCosts(jnp.clip(levels, 0, steps).astype(jnp.int32), scale, offset)
+    levels = jnp.where(finite, jnp.round((cost / 2 - offset / 2) / half), steps)
+    return QuantizedCosts(jnp.clip(levels, 0, steps).astype(jnp.int32), 2 * half, offset)

@@ -26,6 +26,7 @@ from jaxlab.graph_algorithms.duals import (
     reduced_costs,
     smallest,
     tighten_duals,
+    widened,
 )
 from jaxlab.graph_algorithms.types import Duals
 
@@ -75,10 +76,11 @@ def round_duals(
     """
     check_choice("method", method, ROUNDINGS)
     check_problem(cost, duals, mask)
+    cost, duals = widened(cost, duals)
     if 0 in cost.shape:
         return duals
     if method == "c_transform":
-        return tighten_duals(cost, duals, mask)
+        return tighten_duals(cost, duals, mask=mask)
     return (_cover if method == "cover" else _greedy)(cost, duals, mask)
 
 

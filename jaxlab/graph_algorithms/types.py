@@ -45,9 +45,10 @@ class AssignmentResult(NamedTuple):
         row_for_col: row of each column, ``[m]`` int32; −1 for a column without one.
         cost: sum of the chosen entries, in the dtype the solver works in.
         duals: optimal duals of the problem that was posed.
-        status: 0 optimal, and proved so by the duals; 1 infeasible, since every assignment needs
-            an edge that is not there; 2 the numbers overflow the keys or the dtype, or are NaN;
-            3 the limit on steps was met. Unless it is 0 the matching may be partial.
+        status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` optimal, and proved so by the
+            duals; ``INFEASIBLE``, since every assignment needs an edge that is not there;
+            ``OVERFLOW``, the numbers overflow the keys or the dtype, or are NaN; ``LIMIT``, that on
+            steps was met. Unless it is ``OK`` the matching may be partial.
         stats: work that was done.
     """
 

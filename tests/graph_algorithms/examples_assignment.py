@@ -18,14 +18,14 @@ EXAMPLES = {
     f"{ROOM}.gradient.assignment_cost": Example((COST.astype(jnp.float32),)),
     f"{ROOM}.primal_dual.primal_dual_matching": Example((COST, DUALS), {"mask": MASK}),
     f"{ROOM}.quantization.quantize_costs": Example((COST.astype(jnp.float32),), {"bits": 12}),
-    f"{ROOM}.bottleneck.bottleneck_assignment": Example((COST, MASK)),
+    f"{ROOM}.bottleneck.bottleneck_assignment": Example((COST,), {"mask": MASK}),
     f"{ROOM}.cardinality.maximum_cardinality_matching": Example((MASK,), {"layered": True}),
     f"{ROOM}.sparse_cardinality.maximum_cardinality_matching_sparse": Example(
         jnp.nonzero(MASK), {"rows": 3, "columns": 3}
     ),
     f"{ROOM}.duals.dual_objective": Example((DUALS,)),
-    f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS, MASK)),
-    f"{ROOM}.duals.tighten_duals": Example((COST, DUALS, MASK)),
+    f"{ROOM}.duals.feasibility_violation": Example((COST, DUALS), {"mask": MASK}),
+    f"{ROOM}.duals.tighten_duals": Example((COST, DUALS), {"mask": MASK}),
     f"{ROOM}.rounding.round_duals": Example((COST, DUALS), {"method": "cover", "mask": MASK}),
 }
 

@@ -9,8 +9,10 @@ import pytest
 
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
+from jaxlab.graph_algorithms.status import LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import (
+    assert_matchings,
     assert_solved,
     brute_force,
     garbage,
@@ -60,12 +62,13 @@ def embedded(costs):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("rounding", "key"), [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")]
+    ("rounding", "comparison"),
+    [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")],
 )
-def test_any_prediction_gives_scipys_optimum(method, rounding, key):
+def test_any_prediction_gives_scipys_optimum(method, rounding, comparison):
     costs = random_costs(RNG, SQUARE, COUNT)
     guesses = garbage(RNG, SQUARE, COUNT)
-    results = solve_all(costs, guesses, method=method, rounding=rounding, key=key)
+    results = solve_all(costs, guesses, method=method, rounding=rounding, comparison=comparison)
     assert assert_solved(results, costs) == 0
 
 
@@ -105,12 +108,13 @@ def test_rectangular_problems(method, shape, maximize):
     options = {"method": method, "maximize": maximize}
     results = solve_all(costs, garbage(RNG, shape, COUNT), masks, **options)
     assert 5 < assert_solved(results, costs, masks, maximize) < COUNT / 2
-    certify = jax.jit(jax.vmap(functools.partial(is_optimal_certificate, maximize=maximize)))
+    proof = functools.partial(is_optimal_certificate, maximize=maximize)
+    certify = jax.jit(jax.vmap(lambda cost, result, mask: proof(cost, result, mask=mask)))
     certified = certify(to_device(costs), results, to_device(masks))
-    np.testing.assert_array_equal(certified, results.status == 0)
+    np.testing.assert_array_equal(certified, results.status == OK)
     again = solve_all(costs, jax.tree.map(jnp.asarray, results.duals), masks, **options)
     assert_solved(again, costs, masks, maximize)
-    solved = results.status == 0  # their own duals leave less to do
+    solved = results.status == OK  # their own duals leave less to do
     assert again.stats.augmentations[solved].sum() < results.stats.augmentations[solved].sum() / 2
 
 
@@ -157,8 +161,8 @@ def test_auctions():
     assert (warm.stats.rounds == 0).all()
     huge = (costs.astype(np.int64) * 1000 + RNG.integers(0, 1000, costs.shape)).astype(np.int32)
     told = auction(huge, guesses, everywhere).status
-    assert set(told) <= {0, 2}
-    assert (told == 2).any()
+    assert set(told) <= {OK, OVERFLOW}
+    assert (told == OVERFLOW).any()
     masks = (RNG.random(costs.shape) < 0.2) | np.eye(SIZE, dtype=bool)
     masks[::10, 3] = False
     costs = np.clip(costs, -100, 100)
@@ -166,7 +170,7 @@ def test_auctions():
     assert assert_solved(results, costs, masks) == count // 10
     rounds = auction(costs, guesses, max_steps=2)
     assert (rounds.stats.rounds <= 2).all()
-    assert ((rounds.status == 3) | (rounds.stats.rounds < 2) | (rounds.status == 0)).all()
+    assert ((rounds.status == LIMIT) | (rounds.stats.rounds < 2) | (rounds.status == OK)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -189,7 +193,7 @@ def test_invariances(method):
     order = RNG.permutation(SIZE)
     variants = [cost, cost + row[:, None] + col, cost[order], cost[:, order]]
     costs = np.stack(variants * (COUNT // 4)).astype(np.int32)
-    results = solve_all(costs, method=method, rounding="c_transform", key="two_pass")
+    results = solve_all(costs, method=method, rounding="c_transform", comparison="two_pass")
     plain, shifted, rows, columns = results.col_for_row[:4]
     np.testing.assert_array_equal(plain, shifted)
     assert results.cost[1] == results.cost[0] + row.sum() + col.sum()
@@ -210,7 +214,40 @@ def test_floats_infinities_and_what_is_not_a_number(method):
     assert infeasible >= 1
     broken = np.where(np.isfinite(costs), costs, 1)
     broken[:50, 3, 4], broken[50:, 7, 2] = np.nan, -np.inf
-    assert (solve_all(broken, guesses, method=method).status == 2).all()
+    assert (solve_all(broken, guesses, method=method).status == OVERFLOW).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_floats_of_very_different_sizes(method):
+    costs = RNG.random((COUNT, *SQUARE))
+    costs[::4][RNG.random(costs[::4].shape) < 0.1] = 1e6
+    costs[1::4, 7, 9] = 1e7
+    costs[2::4] = np.exp(4 * RNG.standard_normal(costs[2::4].shape))
+    costs[3::4][RNG.random(costs[3::4].shape) < 0.97] = 1e6  # some of them are needed
+    costs = costs.astype(np.float32)
+    guesses = Duals(*(to_device(RNG.normal(size=(COUNT, SIZE)), np.float32) for _ in range(2)))
+    results = solve_all(costs, guesses, method=method)
+    assert (results.status == OK).all()
+    assert_matchings(results, costs)
+    expected = [scipy_cost(cost) for cost in costs]
+    np.testing.assert_allclose(results.cost, expected, rtol=1e-4)
+
+
+def test_certificate_of_floats_is_not_blinded_by_one_large_cost():
+    cost = np.full((6, 6), 2, np.float32)
+    np.fill_diagonal(cost, 1)
+    good = linear_sum_assignment(to_device(cost))
+    cost[0, 5] = 1e8
+    assert is_optimal_certificate(to_device(cost), good)
+    turned = good._replace(
+        col_for_row=jnp.roll(good.col_for_row, -1), row_for_col=jnp.roll(good.row_for_col, 1)
+    )
+    assert not is_optimal_certificate(to_device(cost), turned)
+
+
+def test_a_sum_of_floats_that_overflows_is_no_optimum():
+    result = linear_sum_assignment(jnp.full((4, 4), -3e38))
+    assert result.status == OVERFLOW
 
 
 def test_known_optima_and_calls_outside_jit():
@@ -219,10 +256,10 @@ def test_known_optima_and_calls_outside_jit():
     assert linear_sum_assignment(cost).cost == 265
     assert linear_sum_assignment(cost.astype(jnp.int16).T).cost == 265
     one = linear_sum_assignment(jnp.array([[7]]))
-    assert (one.cost, one.col_for_row[0], one.status) == (7, 0, 0)
+    assert (one.cost, one.col_for_row[0], one.status) == (7, 0, OK)
     for shape in [(0, 0), (0, 3), (3, 0)]:
         nothing = linear_sum_assignment(jnp.zeros(shape, jnp.int32))
-        assert nothing.cost == nothing.status == 0
+        assert nothing.cost == nothing.status == OK
         assert [len(part) for part in nothing.duals] == list(shape)
         assert (nothing.row_for_col == -1).all()
         assert is_optimal_certificate(jnp.zeros(shape, jnp.int32), nothing)
@@ -232,19 +269,19 @@ def test_known_optima_and_calls_outside_jit():
 def test_keys_that_overflow_are_told_under_jit(method):
     wide = RNG.integers(-(2**27), 2**27, (COUNT, *SQUARE)).astype(np.int32)
     options = {"method": method, "rounding": "c_transform"}
-    assert (solve_all(wide, key="packed", **options).status == 2).all()
-    assert_solved(solve_all(wide // 4, key="two_pass", **options), wide // 4)
+    assert (solve_all(wide, comparison="packed", **options).status == OVERFLOW).all()
+    assert_solved(solve_all(wide // 4, comparison="two_pass", **options), wide // 4)
     huge = RNG.integers(-(2**31), 2**31, (COUNT, *SQUARE)).astype(np.int32)
     huge[::2] = 2**30  # here the sum is what overflows
-    for key in ("packed", "two_pass"):
-        assert (solve_all(huge, key=key, **options).status == 2).all()
+    for comparison in ("packed", "two_pass"):
+        assert (solve_all(huge, comparison=comparison, **options).status == OVERFLOW).all()
 
 
 def test_keys_that_overflow_are_mended_outside_jit():
     cost = to_device(RNG.integers(-(2**25), 2**25, SQUARE), np.int32)
-    assert jax.jit(linear_sum_assignment)(cost).status == 2
+    assert jax.jit(linear_sum_assignment)(cost).status == OVERFLOW
     result = linear_sum_assignment(cost)
-    assert (result.status, result.cost) == (0, scipy_cost(cost))
+    assert (result.status, result.cost) == (OK, scipy_cost(cost))
 
 
 @pytest.mark.usefixtures("x64")
@@ -252,7 +289,7 @@ def test_int64():
     cost = to_device(RNG.integers(-(2**45), 2**45, (20, 20)))
     result = linear_sum_assignment(cost, method="sap")
     assert result.cost.dtype == jnp.int64
-    assert result.status == 0
+    assert result.status == OK
     assert result.cost == scipy_cost(cost)  # sums below 2**53 are exact in scipy's floats
     assert is_optimal_certificate(cost, result)
 
@@ -261,7 +298,7 @@ def test_int64():
 def test_limits(method):
     costs = RNG.integers(0, 1000, (COUNT, *SQUARE)).astype(np.int32)
     results = solve_all(costs, method=method, max_steps=1)
-    assert (results.status == 3).all()
+    assert (results.status == LIMIT).all()
     assert (results.stats.steps + results.stats.phases == 1).all()
 
 
@@ -299,12 +336,24 @@ def test_refusals():
         ((cost,), {"method": "simplex"}, "method: expected one of 'auto', 'sap'"),
         ((cost,), {"rounding": "up"}, "rounding: expected one of 'c_transform'"),
         ((cost,), {"initial": "none"}, "initial: expected one of 'greedy', 'maximum'"),
-        ((cost,), {"key": "wide"}, "key: expected one of 'auto', 'packed', 'two_pass'"),
+        (
+            (cost,),
+            {"comparison": "wide"},
+            "comparison: expected one of 'auto', 'packed', 'two_pass'",
+        ),
         ((cost,), {"row_reduction_rounds": -1}, "row_reduction_rounds: expected an integer >= 0"),
         ((cost,), {"max_steps": 0.5}, "max_steps: expected an integer"),
-        ((cost * 1.0,), {"key": "packed"}, "key: expected 'auto' or 'two_pass' for costs that are"),
+        (
+            (cost * 1.0,),
+            {"comparison": "packed"},
+            "comparison: expected 'auto' or 'two_pass' for costs",
+        ),
         ((cost * 1.0,), {"method": "auction"}, "method: expected another for costs of floats"),
-        ((cost.at[0, 0].set(2**29),), {"key": "packed"}, "for costs that range over 536870911"),
+        (
+            (cost.at[0, 0].set(2**29),),
+            {"comparison": "packed"},
+            "for costs that range over 536870911",
+        ),
         ((cost * jnp.nan,), {}, "cost: expected no NaN"),
         ((cost * -jnp.inf,), {}, "cost: expected no NaN, and no infinity but"),
         ((cost * jnp.inf,), {"maximize": True}, "cost: expected no NaN, and no infinity but"),
@@ -312,9 +361,12 @@ def test_refusals():
     ]:
         with pytest.raises(ValueError, match=message):
             linear_sum_assignment(*arguments, **options)
+    result = linear_sum_assignment(cost)
+    with pytest.raises(ValueError, match=r"result.col_for_row: expected shape \[2\]"):
+        is_optimal_certificate(cost, result._replace(col_for_row=result.row_for_col))
     wide = jax.ShapeDtypeStruct((1, 2**29), jnp.int32)
     with pytest.raises(ValueError, match="too many columns for a packed int32 key"):
-        jax.eval_shape(lambda c: linear_sum_assignment(c, key="packed"), wide)
+        jax.eval_shape(lambda c: linear_sum_assignment(c, comparison="packed"), wide)
 
 
 @pytest.mark.parametrize(("method", "n"), [("auction", 5_000), ("sap", 50_000)])

@@ -27,7 +27,9 @@ def least_threshold(cost, there):
 def test_dearest_edge_is_cheapest(shape):
     costs = random_costs(RNG, shape, COUNT)
     masks = RNG.random(costs.shape) < np.array([1.1, 0.3, 0.15])[np.arange(COUNT) % 3, None, None]
-    results = jax.jit(jax.vmap(bottleneck_assignment))(to_device(costs), to_device(masks))
+    results = jax.jit(jax.vmap(lambda cost, mask: bottleneck_assignment(cost, mask=mask)))(
+        to_device(costs), to_device(masks)
+    )
     answers = [least_threshold(*problem) for problem in zip(costs, masks, strict=True)]
     assert 0 < sum(answer is None for answer in answers) < COUNT
     for k, answer in enumerate(answers):

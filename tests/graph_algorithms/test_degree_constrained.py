@@ -59,7 +59,7 @@ def solve(senders, receivers, cost, left, right, mask, duals):
 def mapped(senders, receivers, cost, left, right, mask, duals):
     reduction = dcs_reduction(senders, receivers, cost, left, right, mask=mask)
     image = reduction.map_prediction(duals)
-    violation = feasibility_violation(reduction.instance.cost, image, reduction.instance.mask)
+    violation = feasibility_violation(reduction.instance.cost, image, mask=reduction.instance.mask)
     return violation, dual_objective(image), reduction.map_duals(image), image, reduction.lipschitz
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from jaxlab.graph_algorithms import duals as du
+from jaxlab.graph_algorithms.predictor import predict_duals
+from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import to_device
 
@@ -25,24 +27,24 @@ def test_violation_and_tightening(masked):
         mask = mask if masked else None
         reduced = np.asarray(cost) - np.asarray(duals.row)[:, None] - np.asarray(duals.col)
         expected = max(0, -reduced[there].min())
-        assert du.feasibility_violation(cost, duals, mask) == expected
-        tight = du.tighten_duals(cost, duals, mask)
-        assert du.feasibility_violation(cost, tight, mask) == 0
+        assert du.feasibility_violation(cost, duals, mask=mask) == expected
+        tight = du.tighten_duals(cost, duals, mask=mask)
+        assert du.feasibility_violation(cost, tight, mask=mask) == 0
         slack = np.asarray(du.reduced_costs(cost, tight))
         slack = np.where(there, slack, 99)
         assert (slack.min(axis=1)[there.any(axis=1)] == 0).all()
         assert (slack.min(axis=0)[there.any(axis=0)] == 0).all()
-        again = du.tighten_duals(cost, tight, mask)
+        again = du.tighten_duals(cost, tight, mask=mask)
         assert du.dual_objective(again) == du.dual_objective(tight)  # nothing is left to raise
         feasible = Duals(duals.row - expected, duals.col)
-        raised = du.tighten_duals(cost, feasible, mask)
+        raised = du.tighten_duals(cost, feasible, mask=mask)
         assert (raised.row >= feasible.row).all()
         assert (raised.col >= feasible.col).all()
 
 
 def test_rows_and_columns_without_edges_keep_their_duals():
     cost, duals, _ = random_problem(2, 2)
-    tight = du.tighten_duals(cost, duals, jnp.array([[True, False], [False, False]]))
+    tight = du.tighten_duals(cost, duals, mask=jnp.array([[True, False], [False, False]]))
     assert tight.row[1] == duals.row[1]
     assert tight.col[1] == duals.col[1]
     assert tight.row[0] + tight.col[0] == cost[0, 0]
@@ -63,10 +65,22 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"duals.col: expected shape \[3\]"):
         du.feasibility_violation(cost, Duals(duals.row, duals.row))
     with pytest.raises(ValueError, match=r"mask: expected shape \[2, 3\]"):
-        du.tighten_duals(cost, duals, mask.T)
+        du.tighten_duals(cost, duals, mask=mask.T)
     with pytest.raises(ValueError, match="mask: expected dtype bool"):
-        du.tighten_duals(cost, duals, cost)
+        du.tighten_duals(cost, duals, mask=cost)
     with pytest.raises(ValueError, match="cost: expected numbers"):
         du.tighten_duals(mask, duals)
     with pytest.raises(ValueError, match="cost: expected signed integers, or narrower ones"):
         du.tighten_duals(jnp.full((2, 3), 2**31, jnp.uint32), duals)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_narrow_integers_do_not_wrap():
+    cost, none = jnp.array([[3, 5], [10, 1]], jnp.uint8), jnp.zeros(2, jnp.uint8)
+    assert du.feasibility_violation(cost, Duals(none, none)) == 0
+    cost = jnp.array([[100, -100], [-100, 100]], jnp.int8)
+    guess = Duals(jnp.array([100, -100], jnp.int8), jnp.array([-100, 100], jnp.int8))
+    for duals in (du.tighten_duals(cost, guess), round_duals(cost, guess, method="greedy")):
+        assert du.feasibility_violation(cost, duals) == 0
+    duals = predict_duals(cost, jnp.array([1e12, -1e12]))
+    assert du.feasibility_violation(cost, duals) == 0

@@ -70,6 +70,10 @@ def test_refusals():
         (lambda: block_means(key, groups=2, mean=0.5), "mean: expected a finite number >= 1"),
         (lambda: type_model(key, means, n=4, variance=-1), "variance: expected a finite number"),
         (lambda: type_model(key, means[:1], n=4, variance=1), r"means: expected shape \[1, 1\]"),
+        (
+            lambda: type_model(key, means - 1, n=4, variance=1),
+            "means: expected a finite number > 0",
+        ),
         (lambda: planted_matching(key, n=3, chance=0), "chance: expected a finite number > 0"),
         (lambda: geometric_instances(key, points, labels, one, one), "labels: expected a point"),
         (lambda: geometric_instances(key, points, labels[:2], one, one), "labels: expected shape"),

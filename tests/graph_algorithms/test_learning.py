@@ -115,6 +115,8 @@ def test_refusals():
     one = Duals(duals.row[0], duals.col[0])
     for call, message in [
         (lambda: canonicalize(duals, "median"), "gauge: expected one of 'mean'"),
+        (lambda: canonicalize(Duals(one.row, one.col[1:])), "duals.col: expected shape"),
+        (lambda: fit_duals(Duals(duals.row, duals.col[:, 1:])), "duals.col: expected shape"),
         (lambda: fit_duals(duals, "l3"), "loss: expected one of 'l0'"),
         (lambda: fit_duals(one), "samples.row: expected at least one sample"),
         (lambda: fit_duals(Duals(duals.row, duals.col[:2])), r"samples.col: expected shape \[3"),

@@ -94,6 +94,16 @@ def test_regret_of_the_best_is_zero_and_of_others_is_not():
     assert regret(constant, constant, "l1") == 0
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("learner", [online_learner("l2"), median_learner(2)])
+def test_wide_samples_within_a_scan(learner):
+    samples = Duals(jnp.ones((3, 2)), jnp.ones((3, 2)))
+    assert samples.row.dtype == jnp.float64
+    start = learner.init(jax.tree.map(lambda part: part[0], samples))
+    _, guesses = jax.lax.scan(lambda state, s: learner.update(s, state)[::-1], start, samples)
+    assert guesses.row.tolist() == np.ones((3, 2)).tolist()
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     samples = stream()

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from jaxlab.graph_algorithms.primal_dual import primal_dual_matching
+from jaxlab.graph_algorithms.status import LIMIT, OK
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import (
     assert_solved,
@@ -96,8 +97,11 @@ def test_every_round_is_one_of_the_method():
 
 def test_limit_and_outside_jit():
     cost = to_device(RNG.integers(0, 100, (SIZE, SIZE)), np.int32)
-    assert primal_dual_matching(cost, max_iterations=2).status == 3
+    assert primal_dual_matching(cost, max_rounds=2).status == LIMIT
     assert primal_dual_matching(cost.astype(jnp.float32)).cost == scipy_cost(cost)
+    tailed = cost.astype(jnp.float32).at[3, 5].set(1e10)
+    found = primal_dual_matching(tailed)
+    assert (found.status, found.cost) == (OK, scipy_cost(tailed))
     assert primal_dual_matching(jnp.zeros((0, 2), jnp.int32)).cost == 0
 
 
@@ -107,5 +111,5 @@ def test_refusals():
         primal_dual_matching(jnp.zeros(2))
     with pytest.raises(ValueError, match="rounding: expected one of"):
         primal_dual_matching(jnp.zeros((2, 2)), rounding="up")
-    with pytest.raises(ValueError, match="max_iterations: expected an integer >= 0"):
-        primal_dual_matching(jnp.zeros((2, 2)), max_iterations=-1)
+    with pytest.raises(ValueError, match="max_rounds: expected an integer >= 0"):
+        primal_dual_matching(jnp.zeros((2, 2)), max_rounds=-1)

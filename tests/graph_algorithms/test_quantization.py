@@ -46,3 +46,11 @@ def test_refusals():
     ]:
         with pytest.raises(ValueError, match=message):
             quantize_costs(*arguments)
+
+
+@pytest.mark.parametrize("cost", [[0, 1e-35], [-3e38, 3e38], [1e-45, 3e-38]])
+def test_extreme_costs(cost):
+    quantized = quantize_costs(jnp.array([cost], jnp.float32))
+    assert 0 < quantized.scale < np.inf
+    apart = np.float64(quantized.cost[0, 1]) * np.float64(quantized.scale)
+    np.testing.assert_allclose(apart, np.diff(np.float32(cost).astype(np.float64))[0], rtol=1e-2)

@@ -67,7 +67,7 @@ def test_optimal_duals_stay_and_masked_or_rectangular_ones_become_feasible(metho
         mask = to_device(RNG.random(shape) < 0.4)
         guess = Duals(*(to_device(RNG.integers(-99, 99, k), np.int32) for k in shape))
         rounded = round_duals(cost, guess, method=method, mask=mask)
-        assert feasibility_violation(cost, rounded, mask) == 0
+        assert feasibility_violation(cost, rounded, mask=mask) == 0
 
 
 def test_cover_takes_any_value_where_every_column_is_in_the_cover():

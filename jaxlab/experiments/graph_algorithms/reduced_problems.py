@@ -145,7 +145,7 @@ def _carry(ends: Any, wanted: Any, cost: Any, prediction: Any, room: Room) -> Im
     if first is not None:
         l1, linf = l1 * first.lipschitz.l1, linf * first.lipschitz.linf
     target = last.instance
-    violation = ga.feasibility_violation(target.cost, duals, target.mask)
+    violation = ga.feasibility_violation(target.cost, duals, mask=target.mask)
     return Image(jnp.concatenate(duals), violation, ga.dual_objective(duals), l1, linf)
 
 
