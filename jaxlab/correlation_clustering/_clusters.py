@@ -100,7 +100,7 @@ def _components(
     heavy_senders = is_heavy(state.degree[senders], state.agreeing[senders], lam)
     heavy_receivers = is_heavy(state.degree[receivers], state.agreeing[receivers], lam)
     kept = there & (heavy_senders | heavy_receivers)
-    labels = connected_components(senders, receivers, kept, n)
+    labels = connected_components(senders, receivers, n, mask=kept)
     ends = jnp.where(kept, jnp.stack([senders, receivers]), n)
     clustered = jnp.zeros(n, bool).at[ends].set(True, mode="drop")
     heavy_labels = labels

@@ -176,4 +176,4 @@ def _clusters(
     agree = _agreement_mask(graph, common, beta, strict)
     heavy = _heavy_mask(graph, agree, lam)
     kept = agree & (heavy[graph.senders] | heavy[graph.receivers])
-    return connected_components(graph.senders, graph.receivers, kept, graph.node_capacity)
+    return connected_components(graph.senders, graph.receivers, graph.node_capacity, mask=kept)

@@ -92,6 +92,6 @@ def sharded_agreement_clustering(
     heavy = is_heavy(degree, at_ends(agree), lam) & (vertices < graph.n_node)
     kept = agree & (heavy[graph.senders] | heavy[graph.receivers])
     # a vertex and the least one that a device joins it to are joined in the whole
-    mine = connected_components(graph.senders, graph.receivers, kept, n)
+    mine = connected_components(graph.senders, graph.receivers, n, mask=kept)
     links = jax.lax.all_gather(mine, axis_name)
-    return connected_components(jnp.tile(vertices, devices), links.reshape(-1), None, n)
+    return connected_components(jnp.tile(vertices, devices), links.reshape(-1), n)

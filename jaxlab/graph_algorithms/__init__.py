@@ -40,6 +40,7 @@ Example:
     ([0, 4, 5], 1)
 """
 
+from jaxlab.graph_algorithms import status
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import b_matching_reduction
 from jaxlab.graph_algorithms.batch import linear_sum_assignment_batch
@@ -148,6 +149,7 @@ __all__ = [
     "round_duals",
     "sample_complexity",
     "shortest_paths",
+    "status",
     "tighten_duals",
     "tree_from_potentials",
     "type_model",

@@ -15,21 +15,24 @@ from jaxtyping import Array
 
 from jaxlab.checks import check_shape, concrete, require
 from jaxlab.graphs.layouts import InArcs, in_arcs
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = [
     "Incoming",
     "absent",
     "arcs_from",
-    "at_arcs",
     "incoming",
     "infinity",
+    "labels_from",
     "lay",
+    "no_parents",
     "relax",
     "table_of",
 ]
 
 SKEW = 8  # largest over mean in-degree from which on the table would be mostly empty
 UNROLLED = 16
+ROUNDING = 8  # units in the last place that sums of floats may be off by
 
 
 class Incoming(NamedTuple):
@@ -53,7 +56,7 @@ class Incoming(NamedTuple):
 
 def infinity(dtype: Any) -> Any:
     """The label of a vertex that no walk reaches: labels and lengths stay below it."""
-    if np.issubdtype(dtype, np.floating):
+    if jnp.issubdtype(dtype, jnp.floating):
         return np.inf
     return 2 ** (np.iinfo(dtype).bits - 3)
 
@@ -61,13 +64,6 @@ def infinity(dtype: Any) -> Any:
 def absent(dtype: Any) -> Any:
     """A length for arcs that are not there: no label plus it is below infinity."""
     return infinity(dtype) * 2
-
-
-def at_arcs(values: Array, arcs: Array, fill: Any) -> Array:
-    """``values[arcs]``, ``fill`` where ``arcs`` is their number, which stands for none."""
-    if values.shape[0] == 0:  # XLA gathers nothing from an empty array, not even its fill
-        return jnp.full(arcs.shape, fill, values.dtype)
-    return values.at[arcs].get(mode="fill", fill_value=fill)
 
 
 def table_of(graph: Any, arcs: InArcs | None = None) -> Array | None:
@@ -95,7 +91,7 @@ def incoming(graph: Any, table: Any) -> Incoming:
     receivers = jnp.where(graph.mask, graph.receivers, graph.node_capacity).astype(jnp.int32)
     if table is None:
         return Incoming(senders, receivers, None, None, graph.node_capacity)
-    tails = at_arcs(senders, table, 0)
+    tails = take_or_fill(senders, table, 0)
     return Incoming(senders, receivers, table, tails, graph.node_capacity)
 
 
@@ -103,7 +99,19 @@ def lay(arcs: Incoming, lengths: Array) -> Array:
     """Lengths ``[arcs]`` in the order in which :func:`relax` reads them."""
     if arcs.table is None:
         return lengths
-    return at_arcs(lengths, arcs.table, absent(lengths.dtype))
+    return take_or_fill(lengths, arcs.table, absent(lengths.dtype))
+
+
+def no_parents(arcs: Incoming) -> Array:
+    """A parent arc for each vertex: none."""
+    # made of the arcs, so that under shard_map it varies over the same mesh axes
+    return jnp.full_like(arcs.senders, arcs.senders.shape[0], shape=(arcs.nodes,))
+
+
+def labels_from(arcs: Incoming, source: Array, dtype: Any) -> Array:
+    """0 at the source, infinity elsewhere."""
+    infinite = jnp.full_like(arcs.senders, infinity(dtype), dtype, shape=(arcs.nodes,))
+    return jnp.where(jnp.arange(arcs.nodes) == source, 0, infinite)
 
 
 def relax(
@@ -112,7 +120,9 @@ def relax(
     """Labels and parent arcs after one round in which all arcs are relaxed at once.
 
     A parent changes only where the label strictly falls: parents then form no cycle but a negative
-    one, whatever the zero cycles. ``offers`` stands for the labels of tails where it is given.
+    one, whatever the zero cycles. Floats have to fall by more than the rounding errors of a few
+    sums, which would otherwise make negative cycles of those of length 0. ``offers`` stands for the
+    labels of tails where it is given.
     """
     infinite = infinity(labels.dtype)
     offers = labels if offers is None else offers
@@ -120,14 +130,19 @@ def relax(
         tail = offers[arcs.senders]
         reached = jnp.where(tail < infinite, tail + laid, infinite)
         best, arc = _least(arcs, reached, labels.shape[0])
-        better = best < labels
-        return jnp.where(better, best, labels), jnp.where(better, arc, parents)
+    else:
 
-    def reach(tails: Array, length: Array) -> Array:
-        tail = offers[tails]
-        return jnp.where(tail < infinite, tail + length, infinite)
+        def reach(tails: Array, length: Array) -> Array:
+            tail = offers[tails]
+            return jnp.where(tail < infinite, tail + length, infinite)
 
-    return _fold(arcs, laid, reach, labels, parents)
+        best, arc = _fold(arcs, laid, reach, labels, parents)
+    fallen = best
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        tail = take_or_fill(offers, take_or_fill(arcs.senders, arc, arcs.nodes), 0)
+        fallen = best + ROUNDING * jnp.finfo(labels.dtype).eps * (jnp.abs(tail) + jnp.abs(best))
+    better = fallen < labels
+    return jnp.where(better, best, labels), jnp.where(better, arc, parents)
 
 
 def arcs_from(arcs: Incoming, laid: Array, tails: Array) -> Array:
@@ -142,8 +157,8 @@ def arcs_from(arcs: Incoming, laid: Array, tails: Array) -> Array:
     def reach(tail: Array, length: Array) -> Array:
         return jnp.where(tail == tails, length, longest)
 
-    none = jnp.full(n, m, jnp.int32)
-    return _fold(arcs, laid, reach, jnp.full(n, longest, laid.dtype), none)[1]
+    start = jnp.full_like(laid, longest, shape=(n,))
+    return _fold(arcs, laid, reach, start, no_parents(arcs))[1]
 
 
 def _least(arcs: Incoming, values: Array, n: int) -> tuple[Array, Array]:

@@ -12,15 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import check_shape, concrete, require
-from jaxlab.graph_algorithms._incoming import Incoming, absent, at_arcs, infinity, relax
-from jaxlab.graph_algorithms.path_types import (
-    LIMIT,
-    NEGATIVE_CYCLE,
-    OK,
-    OVERFLOW,
-    ShortestPaths,
-)
+from jaxlab.checks import check_dtype, check_shape, concrete, require
+from jaxlab.graph_algorithms._incoming import Incoming, absent, infinity, relax
+from jaxlab.graph_algorithms.path_types import ShortestPaths
+from jaxlab.graph_algorithms.status import LIMIT, NEGATIVE_CYCLE, NO_SOURCE, OK, OVERFLOW
+from jaxlab.graphs.containers import check_directed
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = [
     "Fixpoint",
@@ -102,7 +99,7 @@ def ancestors(senders: Array, parents: Array, active: Array) -> Array:
     What is not ``n`` lies on a cycle of parents.
     """
     n, m = parents.shape[0], senders.shape[0]
-    above = at_arcs(senders, parents, n)
+    above = take_or_fill(senders, parents, n)
     above = jnp.append(jnp.where(parents < m, above, n), jnp.int32(n))
 
     def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -132,8 +129,8 @@ def walk_lengths(
     n, infinite = parents.shape[0], infinity(lengths.dtype)
     vertices = jnp.arange(n, dtype=jnp.int32)
     stays = roots | (parents >= senders.shape[0])
-    above = jnp.where(stays, vertices, at_arcs(senders, parents, 0))
-    length = jnp.where(stays, 0, at_arcs(lengths, parents, 0))
+    above = jnp.where(stays, vertices, take_or_fill(senders, parents, 0))
+    length = jnp.where(stays, 0, take_or_fill(lengths, parents, 0))
 
     def double(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         above, length, steps, _ = state
@@ -151,12 +148,9 @@ def walk_lengths(
 
 def lengths_of(graph: Any) -> Array:
     """Lengths of the arcs ``[arcs]``: ones where the graph has none, absent where masked."""
-    weights = graph.weights
-    if weights is None:
-        weights = jnp.ones(graph.edge_capacity, jnp.int32)
-    elif jnp.issubdtype(weights.dtype, jnp.integer) and jnp.iinfo(weights.dtype).bits < 32:
-        weights = weights.astype(jnp.int32)
-    return jnp.where(graph.mask, weights, absent(weights.dtype))
+    dtype = lengths_type(graph.weights)
+    weights = 1 if graph.weights is None else graph.weights.astype(dtype)
+    return jnp.where(graph.mask, weights, jnp.asarray(absent(dtype), dtype))
 
 
 def reduced_lengths(graph: Any, potentials: Array) -> Array:
@@ -170,15 +164,20 @@ def reduced_lengths(graph: Any, potentials: Array) -> Array:
 def as_potentials(graph: Any, potentials: Any) -> Array:
     """Predicted potentials in the type of the labels, so small that sums with them stay there."""
     dtype = lengths_type(graph.weights)
+    zeros = jnp.zeros_like(graph.senders, dtype, shape=(graph.node_capacity,))
     if potentials is None:
-        return jnp.zeros(graph.node_capacity, dtype)
+        return zeros
     check_shape("potentials", potentials, (graph.node_capacity,))
-    return as_prediction("potentials", potentials, dtype)
+    # under shard_map the sum varies over the graph's mesh axes, even if the prediction does not
+    return zeros + as_prediction("potentials", potentials, dtype)
 
 
 def lengths_type(weights: Any) -> Any:
-    """Type of the labels for lengths or costs of this type; None stands for ones."""
-    return jnp.result_type(jnp.int32, jnp.int32 if weights is None else weights.dtype)
+    """Type of the labels, of 32 bits at least, for such lengths or costs; None stands for ones."""
+    if weights is None:
+        return jnp.dtype(jnp.int32)
+    floating = jnp.issubdtype(weights.dtype, jnp.floating)
+    return jnp.promote_types(weights.dtype, jnp.float32 if floating else jnp.int32)
 
 
 def as_prediction(name: str, values: Any, dtype: Any) -> Array:
@@ -187,7 +186,7 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
     NaN is refused where concrete and counts as 0 where not.
     """
     numbers = concrete(values)
-    if numbers is not None and np.issubdtype(numbers.dtype, np.floating):
+    if numbers is not None and jnp.issubdtype(numbers.dtype, jnp.floating):
         require(not np.isnan(numbers).any(), name, values, "numbers that are not NaN")
     values = jnp.asarray(values)
     if jnp.issubdtype(dtype, jnp.floating):
@@ -199,6 +198,8 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
         most = int(np.nextafter(np.asarray(most, values.dtype), 0))
     elif jnp.iinfo(values.dtype).max < most:
         values = values.astype(dtype)
+    elif jnp.issubdtype(values.dtype, jnp.unsignedinteger):
+        values = jnp.minimum(values, most).astype(dtype)
     return jnp.clip(values, -most, most).astype(dtype)
 
 
@@ -213,20 +214,24 @@ def fits(lengths: Array, mask: Array, n_node: Array) -> Array:
 
 
 def check_lengths(graph: Any) -> None:
-    """Refuse concrete lengths that are not numbers, or that can overflow int32 labels."""
-    check_shape("graph.mask", graph.mask, ("arcs",))
+    """Refuse what is not one digraph with lengths that are numbers, and cannot overflow labels."""
+    check_directed(graph)
     if graph.weights is None:
         return
     check_shape("graph.weights", graph.weights, ("arcs",))
+    dtype = graph.weights.dtype
+    real = jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
+    real = real and dtype not in (jnp.uint32, jnp.uint64)
+    require(real, "graph.weights", graph.weights, "signed integers, or narrower ones, or floats")
     weights, mask, n_node = (concrete(x) for x in (graph.weights, graph.mask, graph.n_node))
     if weights is None or mask is None or n_node is None:
         return
     weights = weights[mask]
-    if np.issubdtype(weights.dtype, np.floating):
+    if jnp.issubdtype(weights.dtype, jnp.floating):
         bad = np.isnan(weights) | (weights == -np.inf)
         require(not bad.any(), "graph.weights", weights[bad][:1], "numbers above -inf")
         return
-    dtype = np.dtype(f"int{max(32, weights.dtype.itemsize * 8)}")
+    dtype = lengths_type(weights)
     room = (infinity(dtype) - 1) // max(int(n_node), 1)
     # numpy's abs of the smallest integer is itself
     large = weights[(weights > room) | (weights < -room)][:1]
@@ -237,20 +242,24 @@ def check_lengths(graph: Any) -> None:
 def check_source(graph: Any, source: Any) -> Array:
     """The source as int32, refused where it is concrete and not a vertex."""
     check_shape("source", source, ())
+    check_dtype("source", source, "integer")
     vertex, n_node = concrete(source), concrete(graph.n_node)
     if vertex is not None:
-        require(np.issubdtype(vertex.dtype, np.integer), "source", source, "an integer")
         most = graph.node_capacity if n_node is None else int(n_node)
         there = 0 <= int(vertex) < most
         require(there, "source", source, f"a vertex, from 0 to n_node - 1 = {most - 1}")
     return jnp.asarray(source, jnp.int32)
 
 
-def paths(arcs: Incoming, found: Fixpoint, source: Array, fitting: Array) -> ShortestPaths:
+def paths(
+    graph: Any, arcs: Incoming, found: Fixpoint, source: Array, fitting: Array
+) -> ShortestPaths:
     """Labels and parent arcs as the result of a solver."""
     m = arcs.senders.shape[0]
-    parent = at_arcs(arcs.senders, found.parents, -1)
+    parent = take_or_fill(arcs.senders, found.parents, -1)
     vertices = jnp.arange(parent.shape[0], dtype=jnp.int32)
     root = (vertices == source) & (found.parents >= m)
-    status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
+    status = jnp.where(fitting, found.status, OVERFLOW)
+    there = (source >= 0) & (source < graph.n_node)
+    status = jnp.where(there, status, NO_SOURCE).astype(jnp.int32)
     return ShortestPaths(found.labels, jnp.where(root, source, parent), status, found.rounds)

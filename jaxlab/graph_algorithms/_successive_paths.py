@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.graph_algorithms._incoming import absent, at_arcs, incoming, infinity, lay
+from jaxlab.graph_algorithms._incoming import absent, incoming, infinity, lay, no_parents
 from jaxlab.graph_algorithms._labels import fits, lengths_of, reduced_lengths, settle
-from jaxlab.graph_algorithms.path_types import INFEASIBLE, OK, OVERFLOW
+from jaxlab.graph_algorithms.status import INFEASIBLE, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentStats
+from jaxlab.graphs.components import roots
 from jaxlab.graphs.containers import Digraph
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["Routed", "both_ways", "route"]
 
@@ -66,7 +68,6 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
         # no more than optimal ones need, or the costs would drown in rounding errors
         most = graph.n_node * jnp.max(jnp.where(graph.mask, jnp.abs(cost), 0), initial=0)
         potentials = jnp.clip(potentials - potentials[0], -most, most).astype(dtype)
-    none = jnp.full(n, 2 * m, jnp.int32)
     vertices = jnp.arange(n, dtype=jnp.int32)
 
     def phase(state: _State) -> _State:
@@ -76,16 +77,16 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
         backward = jnp.where(state.flow, jnp.maximum(-reduced, 0), absent(dtype))
         laid = lay(arcs, jnp.concatenate([forward, backward]))
         start = jnp.where(state.excess > 0, 0, infinite).astype(dtype)
-        forest = settle(arcs, laid, start, none, go=state.go, n_node=graph.n_node)
+        forest = settle(arcs, laid, start, no_parents(arcs), go=state.go, n_node=graph.n_node)
         labels, parents = forest.labels, forest.parents
 
-        above = jnp.where(parents < 2 * m, at_arcs(arcs.senders, parents, 0), vertices)
-        roots = _roots(above)
+        above = jnp.where(parents < 2 * m, take_or_fill(arcs.senders, parents, 0), vertices)
+        root = roots(above)
         end = (state.excess < 0) & (labels < infinite) & state.go
-        tree = jnp.where(end, roots, n)
+        tree = jnp.where(end, root, n)
         nearest = jnp.full(n, infinite, dtype).at[tree].min(labels, mode="drop")
-        end &= labels == nearest[roots]
-        tree = jnp.where(end, roots, n)
+        end &= labels == nearest[root]
+        tree = jnp.where(end, root, n)
         target = jnp.full(n, n, jnp.int32).at[tree].min(vertices, mode="drop")
 
         found = target < n
@@ -120,18 +121,6 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
     return Routed(end.flow, end.potentials, status, stats)
 
 
-def _roots(above: Array) -> Array:
-    """The root of each vertex's tree, by pointer doubling."""
-
-    def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
-        return state[1], state[1][state[1]]
-
-    def moving(state: tuple[Array, Array]) -> Array:
-        return jnp.any(state[0] != state[1])
-
-    return jax.lax.while_loop(moving, double, (above, above[above]))[0]
-
-
 def _walks(senders: Array, parents: Array, target: Array) -> Array:
     """Which arcs lie on the walks from the targets up to their roots, all followed at once."""
     n, arcs = parents.shape[0], senders.shape[0]
@@ -139,10 +128,10 @@ def _walks(senders: Array, parents: Array, target: Array) -> Array:
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
         used, at = state
         arc = parents.at[at].get(mode="fill", fill_value=arcs)
-        above = at_arcs(senders, arc, n)
+        above = take_or_fill(senders, arc, n)
         return used.at[arc].set(True, mode="drop"), jnp.where(arc < arcs, above, n)
 
     def below(state: tuple[Array, Array]) -> Array:
         return jnp.any(state[1] < n)
 
-    return jax.lax.while_loop(below, step, (jnp.zeros(arcs, bool), target))[0]
+    return jax.lax.while_loop(below, step, (jnp.zeros_like(senders, bool), target))[0]

@@ -10,8 +10,8 @@ from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import copies
-from jaxlab.graph_algorithms.path_types import INFEASIBLE
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
+from jaxlab.graph_algorithms.status import INFEASIBLE
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 from jaxlab.graphs.segments import at_least_int32
 
@@ -26,7 +26,8 @@ class SubgraphResult(NamedTuple):
         cost: their sum.
         duals: optimal duals of left (``row``) and right (``col``) vertices; the dual of edge ``e``
             from ``u`` to ``v`` is ``min(0, c_e − y_u − y_v)``.
-        status: 0 optimal, 1 no subgraph has these degrees, otherwise that of the assignment.
+        status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` optimal, ``INFEASIBLE`` no
+            subgraph has these degrees, otherwise that of the assignment.
         stats: work of the assignment solver.
     """
 

@@ -11,7 +11,7 @@ from jaxlab.graph_algorithms._labels import as_potentials, check_lengths, length
 from jaxlab.graph_algorithms._successive_paths import both_ways, route
 from jaxlab.graph_algorithms.degree_constrained import degree_constrained_subgraph
 from jaxlab.graph_algorithms.flow_reduction import check_supply, flow_reduction
-from jaxlab.graph_algorithms.path_types import INFEASIBLE
+from jaxlab.graph_algorithms.status import INFEASIBLE
 from jaxlab.graph_algorithms.types import AssignmentStats
 from jaxlab.graphs.containers import Digraph
 
@@ -22,12 +22,12 @@ class FlowResult(NamedTuple):
     """What :func:`min_cost_flow_01` returns.
 
     Attributes:
-        flow: which arcs carry a unit; part of a flow where ``status`` is not 0.
+        flow: which arcs carry a unit; part of a flow where ``status`` is not ``OK``.
         cost: their sum.
         potentials: ``π``, with reduced costs ``c + π_u − π_v`` that are nonnegative on empty and
             nonpositive on full arcs: the proof of optimality.
-        status: 0 optimal, 1 no flow meets the supplies, 2 costs overflow, or that of the
-            assignment.
+        status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` optimal, ``INFEASIBLE`` no flow
+            meets the supplies, ``OVERFLOW`` of costs, or that of the assignment.
         stats: work. For "ssp" ``free_rows`` are the units that the start leaves unrouted,
             ``augmentations`` paths, ``phases`` forests and ``rounds`` rounds over all arcs; for
             "reduction" that of the assignment solver.

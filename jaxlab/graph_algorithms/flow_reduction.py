@@ -12,7 +12,7 @@ from jaxlab.graph_algorithms.b_matching import copies
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.reduction import Lipschitz, Reduction, SubgraphProblem
 from jaxlab.graph_algorithms.types import Duals
-from jaxlab.graphs.containers import Digraph
+from jaxlab.graphs.containers import Digraph, check_directed
 from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["difference_constraints", "flow_reduction"]
@@ -66,6 +66,7 @@ def flow_reduction(
         >>> problem.degree_left.tolist(), problem.degree_right.tolist()
         ([2, 1], [1, 2])
     """
+    check_directed(graph)
     check_supply(graph, supply)
     n, m = graph.node_capacity, graph.edge_capacity
     supply = jnp.asarray(supply, jnp.int32)

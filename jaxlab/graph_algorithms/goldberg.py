@@ -15,10 +15,10 @@ from jaxlab.checks import check_dtype
 from jaxlab.graph_algorithms._incoming import (
     Incoming,
     absent,
-    at_arcs,
     incoming,
     infinity,
     lay,
+    no_parents,
     table_of,
 )
 from jaxlab.graph_algorithms._labels import (
@@ -30,9 +30,11 @@ from jaxlab.graph_algorithms._labels import (
     reduced_lengths,
     settle,
 )
-from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, OK, OVERFLOW, PotentialResult
+from jaxlab.graph_algorithms.path_types import PotentialResult
+from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OK, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["goldberg_potentials"]
 
@@ -78,9 +80,9 @@ def goldberg_potentials(
         >>> result.potentials.tolist(), int(result.scales), int(result.phases)
         ([7, 2, 5], 1, 0)
     """
+    check_lengths(graph)
     if graph.weights is not None:
         check_dtype("graph.weights", graph.weights, "integer")
-    check_lengths(graph)
     start = as_potentials(graph, potentials)
     if graph.node_capacity == 0:
         nothing = jnp.int32(0)
@@ -131,7 +133,7 @@ def goldberg(graph: Digraph, table: Array | None, potentials: Array) -> Potentia
             (busy | ~last) & (status == OK),
         )
 
-    zero = jnp.int32(0)
+    zero = jnp.zeros_like(beta)
     status = jnp.where(fitting, OK, OVERFLOW).astype(jnp.int32)
     start = _State(jnp.zeros_like(potentials), beta, zero, zero, status, fitting)
     end = jax.lax.while_loop(lambda state: state.go, step, start)
@@ -144,9 +146,8 @@ def _phase(
     arcs: Incoming, graph: Digraph, current: Array, negative: Array, busy: Array
 ) -> tuple[Array, Array, Array]:
     """Change of the potentials in one phase, its status and rounds; no change where not busy."""
-    n, m = graph.node_capacity, graph.edge_capacity
-    missing = absent(current.dtype)
-    start, none = jnp.zeros(n, current.dtype), jnp.full(n, m, jnp.int32)
+    n, missing = graph.node_capacity, absent(current.dtype)
+    start, none = jnp.zeros_like(current, shape=(n,)), no_parents(arcs)
 
     downhill = lay(arcs, jnp.where(current <= 0, current, missing))
     deep = settle(arcs, downhill, start, none, go=busy, n_node=graph.n_node)
@@ -184,7 +185,7 @@ def _chain(arcs: Incoming, deep: Fixpoint, layer: Array) -> Array:
     def walk(state: tuple[Array, Array]) -> tuple[Array, Array]:
         chain, vertex = state
         arc = deep.parents.at[vertex].get(mode="fill", fill_value=m)
-        above = at_arcs(arcs.senders, arc, n)
+        above = take_or_fill(arcs.senders, arc, n)
         return chain.at[vertex].set(True, mode="drop"), jnp.where(arc < m, above, n)
 
     def below(state: tuple[Array, Array]) -> Array:
@@ -192,4 +193,4 @@ def _chain(arcs: Incoming, deep: Fixpoint, layer: Array) -> Array:
 
     # a cycle of parents has no end, but then the chain is not wanted
     start = jnp.where((deep.status == OK) & (last > 0), first, n)
-    return jax.lax.while_loop(below, walk, (jnp.zeros(n, bool), start))[0]
+    return jax.lax.while_loop(below, walk, (jnp.zeros_like(layer, bool), start))[0]

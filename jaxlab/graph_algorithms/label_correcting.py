@@ -8,7 +8,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from jaxlab.checks import check_integer, check_shape
-from jaxlab.graph_algorithms._incoming import arcs_from, incoming, infinity, lay, table_of
+from jaxlab.graph_algorithms._incoming import (
+    arcs_from,
+    incoming,
+    infinity,
+    labels_from,
+    lay,
+    no_parents,
+    table_of,
+)
 from jaxlab.graph_algorithms._labels import (
     check_lengths,
     check_source,
@@ -36,7 +44,9 @@ def bellman_ford(
 
     Rounds of ``d_v ← min(d_v, min_u d_u + ℓ(u, v))`` over all arcs at once, until no label falls.
     A reachable negative cycle is found from the cycle it makes among parents, which is looked for
-    every 64 rounds, or else after as many rounds as there are vertices.
+    every 64 rounds, or else after as many rounds as there are vertices. Labels that are floats fall
+    only by more than a few rounding errors: a cycle of length 0 is none that is negative, and
+    neither is one that is negative by less than those.
 
     Args:
         graph: lengths are its weights, or all 1.
@@ -91,8 +101,7 @@ def _bellman_ford(
     laid = lay(arcs, lengths)
     infinite = infinity(lengths.dtype)
     root = jnp.arange(n) == source
-    labels = jnp.where(root, 0, infinite).astype(lengths.dtype)
-    parents = jnp.full(n, m, jnp.int32)
+    labels, parents = labels_from(arcs, source, lengths.dtype), no_parents(arcs)
     if init is not None:
         dist = jnp.where(root, 0, init.dist.astype(lengths.dtype))
         tree = arcs_from(arcs, laid, init.parent)
@@ -103,4 +112,4 @@ def _bellman_ford(
     found = settle(
         arcs, laid, labels, parents, go=fitting, n_node=graph.n_node, max_rounds=max_rounds
     )
-    return paths(arcs, found, source, fitting)
+    return paths(graph, arcs, found, source, fitting)

@@ -10,7 +10,9 @@ from jaxlab.graph_algorithms._incoming import (
     absent,
     incoming,
     infinity,
+    labels_from,
     lay,
+    no_parents,
     relax,
     table_of,
 )
@@ -22,7 +24,8 @@ from jaxlab.graph_algorithms._labels import (
     lengths_of,
     paths,
 )
-from jaxlab.graph_algorithms.path_types import NEGATIVE_ARC, OK, ShortestPaths
+from jaxlab.graph_algorithms.path_types import ShortestPaths
+from jaxlab.graph_algorithms.status import NEGATIVE_ARC, OK
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
 
@@ -47,7 +50,8 @@ def dijkstra(
 
     Raises:
         ValueError: a length is negative or NaN, the source is not a vertex, or n·max|ℓ| could
-            overflow the labels. Inside ``jit`` a negative length gives status 4.
+            overflow the labels. Inside ``jit`` a negative length gives the status
+            ``NEGATIVE_ARC``, a source that is not there ``NO_SOURCE``.
 
     Cost:
         O(arcs) per round; rounds are between the depth of the tree and the number of vertices.
@@ -78,15 +82,16 @@ def _dijkstra(graph: Digraph, table: Array | None, source: Array) -> ShortestPat
     legal = ~jnp.any(graph.mask & (lengths < 0))
     found = settle_by_distance(arcs, lengths, source, go=fitting & legal)
     found = found._replace(status=jnp.where(legal, OK, NEGATIVE_ARC))
-    return paths(arcs, found, source, fitting)
+    return paths(graph, arcs, found, source, fitting)
 
 
 def settle_by_distance(arcs: Incoming, lengths: Array, source: Array, *, go: Array) -> Fixpoint:
     """Labels and parents by rounds of Dijkstra's algorithm."""
-    n, m, infinite = arcs.nodes, arcs.senders.shape[0], infinity(lengths.dtype)
+    n, infinite = arcs.nodes, infinity(lengths.dtype)
     laid = lay(arcs, lengths)
     tails = jnp.where(arcs.receivers < n, arcs.senders, n)
-    shortest = jnp.full(n, absent(lengths.dtype), lengths.dtype).at[tails].min(lengths, mode="drop")
+    none = jnp.full_like(lengths, absent(lengths.dtype), shape=(n,))
+    shortest = none.at[tails].min(lengths, mode="drop")
 
     def round_(state: tuple[Array, ...]) -> tuple[Array, ...]:
         labels, parents, settled, _, rounds = state
@@ -99,7 +104,7 @@ def settle_by_distance(arcs: Incoming, lengths: Array, source: Array, *, go: Arr
         settled = settled | now
         return labels, parents, settled, jnp.any(~settled & (labels < infinite)), rounds + 1
 
-    labels = jnp.where(jnp.arange(n) == source, 0, infinite).astype(lengths.dtype)
-    start: tuple[Array, ...] = (labels, jnp.full(n, m, jnp.int32), labels < 0, go, jnp.int32(0))
+    labels, zero = labels_from(arcs, source, lengths.dtype), jnp.zeros_like(go, jnp.int32)
+    start: tuple[Array, ...] = (labels, no_parents(arcs), labels < 0, go, zero)
     labels, parents, _, _, rounds = jax.lax.while_loop(lambda state: state[3], round_, start)
     return Fixpoint(labels, parents, jnp.int32(OK), rounds)

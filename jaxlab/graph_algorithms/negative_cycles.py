@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Num
 
-from jaxlab.graph_algorithms._incoming import at_arcs, incoming, lay, table_of
+from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
 from jaxlab.graph_algorithms._labels import ancestors, check_lengths, fits, lengths_of, settle
-from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, OVERFLOW
+from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["NegativeCycle", "find_negative_cycle"]
 
@@ -21,7 +22,8 @@ class NegativeCycle(NamedTuple):
     Attributes:
         vertices: of the cycle in the direction of its arcs, padded with −1; only −1 for none.
         length: sum of its lengths, below 0; 0 for none.
-        status: 0 there is none, 1 this is one, 2 lengths overflow.
+        status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` there is none, ``NEGATIVE_CYCLE``
+            this is one, ``OVERFLOW`` of lengths.
         rounds: rounds over all arcs.
     """
 
@@ -67,11 +69,13 @@ def find_negative_cycle(graph: Digraph, *, in_arcs: InArcs | None = None) -> Neg
 
 @jax.jit
 def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
-    n, m = graph.node_capacity, graph.edge_capacity
+    n = graph.node_capacity
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     fitting = fits(lengths, graph.mask, graph.n_node)
-    start, none = jnp.zeros(n, lengths.dtype), jnp.full(n, m, jnp.int32)
-    found = settle(arcs, lay(arcs, lengths), start, none, go=fitting, n_node=graph.n_node)
+    start = jnp.zeros_like(lengths, shape=(n,))
+    found = settle(
+        arcs, lay(arcs, lengths), start, no_parents(arcs), go=fitting, n_node=graph.n_node
+    )
 
     cyclic = found.status == NEGATIVE_CYCLE
     first = jnp.min(ancestors(arcs.senders, found.parents, cyclic), initial=n)
@@ -80,18 +84,18 @@ def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
     def walk(state: tuple[Array, ...]) -> tuple[Array, ...]:
         met, vertex, count, length, _ = state
         arc = found.parents[vertex]
-        above = at_arcs(arcs.senders, arc, n)
+        above = take_or_fill(arcs.senders, arc, n)
         # the walk goes against the arcs
         return (
             met.at[n - 1 - count].set(vertex),
             above,
             count + 1,
-            length + at_arcs(lengths, arc, 0),
+            length + take_or_fill(lengths, arc, 0),
             above != first,
         )
 
-    met, none_yet = jnp.full(n, -1, jnp.int32), jnp.int32(0)
-    state: tuple[Array, ...] = (met, first, none_yet, jnp.zeros((), lengths.dtype), first < n)
+    met, length = jnp.full_like(found.parents, -1), jnp.zeros_like(lengths, shape=())
+    state: tuple[Array, ...] = (met, first, jnp.zeros_like(first), length, first < n)
     met, _, count, length, _ = jax.lax.while_loop(lambda state: state[4], walk, state)
     status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
     return NegativeCycle(jnp.roll(met, count), length, status, found.rounds)

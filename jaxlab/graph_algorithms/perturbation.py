@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
 from jaxlab.checks import check_scalar, check_shape, require
-from jaxlab.graphs.containers import Digraph
+from jaxlab.graphs.containers import Digraph, check_directed
 
 __all__ = ["hiding_potentials", "perturbed_potential_graph"]
 
@@ -16,18 +16,20 @@ def hiding_potentials(
     """Random potentials ``π`` that make a share of the lengths ``ℓ(u, v) + π_u − π_v`` negative.
 
     ``π = round(s z)`` with standard normal ``z``. An arc turns negative once
-    ``s > ℓ / (z_v − z_u)``, so that ``s`` is the quantile of these.
+    ``s > ℓ / (z_v − z_u)``, so that ``s`` is the quantile of these; ``−z`` stands for a ``z`` that
+    rises along too few arcs.
 
     Args:
         key: PRNG key.
         base_graph: nonnegative lengths are its weights.
-        negative: share of the arcs that is to become negative, below 1/2.
+        negative: share of the arcs that is to become negative, at most 1/2. Where the potentials
+            turn no more arcs than that, the last of them gets length 0.
 
     Returns:
         One number a vertex in the type of the weights; 0 for padding.
 
     Raises:
-        ValueError: a graph without weights, or a share outside of 0 to 0.5.
+        ValueError: an undirected graph, or one without weights; a share outside of 0 to 1/2.
 
     Cost:
         O(arcs log arcs).
@@ -38,6 +40,7 @@ def hiding_potentials(
         >>> hiding_potentials(jax.random.key(0), graph, negative=0.0).tolist()
         [0, 0, 0]
     """
+    check_directed(base_graph, "base_graph")
     require(base_graph.weights is not None, "base_graph.weights", None, "one length an arc")
     check_scalar("negative", negative, minimum=0, maximum=0.5)
     mask, weights = base_graph.mask, base_graph.weights
@@ -45,13 +48,16 @@ def hiding_potentials(
     z = jnp.where(there, jax.random.normal(key, (base_graph.node_capacity,)), 0)
     tail = z.at[base_graph.senders].get(mode="fill", fill_value=0)
     head = z.at[base_graph.receivers].get(mode="fill", fill_value=0)
-    turns = jnp.where(head > tail, weights / (head - tail), jnp.inf)
-    turns = jnp.sort(jnp.where(mask, turns, jnp.inf))
     wanted = jnp.floor(negative * jnp.sum(mask)).astype(jnp.int32)
+    rising, falling = jnp.sum(mask & (head > tail)), jnp.sum(mask & (head < tail))
+    sign = jnp.where((rising <= wanted) & (falling > rising), -1, 1)
+    z, slope = sign * z, sign * (head - tail)
+    turns = jnp.where(slope > 0, weights / slope, jnp.inf)
+    turns = jnp.sort(jnp.where(mask, turns, jnp.inf))
     if turns.size == 0:
         return jnp.zeros(base_graph.node_capacity, weights.dtype)
-    scale = jnp.where(wanted > 0, turns[jnp.minimum(wanted, turns.size - 1)], 0)
-    potentials = jnp.where(jnp.isfinite(scale), scale, 0) * z
+    last = jnp.clip(jnp.minimum(wanted, jnp.maximum(rising, falling) - 1), 0)
+    potentials = jnp.where(jnp.isfinite(turns[last]) & (wanted > 0), turns[last], 0) * z
     if jnp.issubdtype(weights.dtype, jnp.integer):
         potentials = jnp.round(potentials)
     return potentials.astype(weights.dtype)
@@ -79,7 +85,8 @@ def perturbed_potential_graph(
         The graph with that day's weights, in the type of the base's; there is no negative cycle.
 
     Raises:
-        ValueError: a graph without weights, potentials of another size, or a negative ``sigma``.
+        ValueError: an undirected graph, or one without weights, potentials of another size, or a
+            negative ``sigma``.
 
     Cost:
         O(arcs).
@@ -91,6 +98,7 @@ def perturbed_potential_graph(
         >>> perturbed_potential_graph(jax.random.key(0), graph, 0.0, potentials=pi).weights.tolist()
         [-400, 530]
     """
+    check_directed(base_graph, "base_graph")
     require(base_graph.weights is not None, "base_graph.weights", None, "one length an arc")
     check_scalar("sigma", sigma, minimum=0)
     weights = base_graph.weights

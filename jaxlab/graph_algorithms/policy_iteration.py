@@ -17,7 +17,9 @@ from jaxlab.graph_algorithms._incoming import (
     arcs_from,
     incoming,
     infinity,
+    labels_from,
     lay,
+    no_parents,
     relax,
     table_of,
 )
@@ -32,7 +34,8 @@ from jaxlab.graph_algorithms._labels import (
     settle,
     walk_lengths,
 )
-from jaxlab.graph_algorithms.path_types import NEGATIVE_CYCLE, ShortestPaths
+from jaxlab.graph_algorithms.path_types import ShortestPaths
+from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE
 from jaxlab.graph_algorithms.trees import evaluated, implied
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
@@ -119,12 +122,13 @@ def _policy(
         _, _, falling, cyclic, rounds = state
         return falling & ~cyclic & (rounds < limit)
 
-    start: tuple[Array, ...] = (labels, parents, fitting, ~fitting & fitting, jnp.int32(0))
+    zero = jnp.zeros_like(fitting, jnp.int32)
+    start: tuple[Array, ...] = (labels, parents, fitting, ~fitting & fitting, zero)
     labels, parents, falling, cyclic, rounds = jax.lax.while_loop(open_, round_, start)
     rest = settle(arcs, laid, labels, parents, go=falling & ~cyclic, n_node=graph.n_node)
     status = jnp.where(cyclic, NEGATIVE_CYCLE, rest.status)
     found = Fixpoint(rest.labels, rest.parents, status, rounds + rest.rounds)
-    return paths(arcs, found, source, fitting)
+    return paths(graph, arcs, found, source, fitting)
 
 
 def predicted(
@@ -136,10 +140,8 @@ def predicted(
     active: Array,
 ) -> tuple[Array, Array]:
     """Labels and parent arcs of the shorter of the walks that predictions name."""
-    n, m = arcs.nodes, arcs.senders.shape[0]
-    laid, infinite = lay(arcs, lengths), infinity(lengths.dtype)
-    labels = jnp.where(jnp.arange(n) == source, 0, infinite).astype(lengths.dtype)
-    parents = jnp.full(n, m, jnp.int32)
+    laid = lay(arcs, lengths)
+    labels, parents = labels_from(arcs, source, lengths.dtype), no_parents(arcs)
     if potentials is not None:
         policy_ = implied(arcs, laid, potentials)
         labels, parents = evaluated(arcs, lengths, policy_, source, active)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Num
 
 from jaxlab.checks import check_choice, check_shape
-from jaxlab.graph_algorithms._incoming import incoming, lay, table_of
+from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
 from jaxlab.graph_algorithms._labels import (
     as_potentials,
     check_lengths,
@@ -15,8 +15,9 @@ from jaxlab.graph_algorithms._labels import (
     settle,
 )
 from jaxlab.graph_algorithms.goldberg import goldberg_potentials
-from jaxlab.graph_algorithms.path_types import OVERFLOW, PotentialResult
-from jaxlab.graphs.containers import Digraph
+from jaxlab.graph_algorithms.path_types import PotentialResult
+from jaxlab.graph_algorithms.status import OVERFLOW
+from jaxlab.graphs.containers import Digraph, check_directed
 from jaxlab.graphs.layouts import InArcs
 
 __all__ = ["feasible_potentials", "reduced_weights"]
@@ -36,7 +37,7 @@ def reduced_weights(graph: Digraph, potentials: Num[Array, " n"]) -> Num[Array, 
         One number an arc; 0 for arcs that are masked out.
 
     Raises:
-        ValueError: potentials are of another size.
+        ValueError: an undirected graph, or a stack; potentials are of another size.
 
     Cost:
         O(arcs).
@@ -47,6 +48,7 @@ def reduced_weights(graph: Digraph, potentials: Num[Array, " n"]) -> Num[Array, 
         >>> reduced_weights(graph, jnp.array([0, 2, 4])).tolist()
         [3, 0, 0]
     """
+    check_directed(graph)
     check_shape("potentials", potentials, (graph.node_capacity,))
     return jnp.where(graph.mask, reduced_lengths(graph, potentials), 0)
 
@@ -100,9 +102,8 @@ def _feasible_potentials(graph: Digraph, table: Array | None, potentials: Array)
     arcs = incoming(graph, table)
     fitting = fits(lengths_of(graph), graph.mask, graph.n_node)
     laid = lay(arcs, reduced_lengths(graph, potentials))
-    none = jnp.full(graph.node_capacity, graph.edge_capacity, jnp.int32)
     start = jnp.zeros_like(potentials)
-    found = settle(arcs, laid, start, none, go=fitting, n_node=graph.n_node)
+    found = settle(arcs, laid, start, no_parents(arcs), go=fitting, n_node=graph.n_node)
     status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)
     zero = jnp.int32(0)
     return PotentialResult(potentials + found.labels, status, zero, zero, found.rounds)

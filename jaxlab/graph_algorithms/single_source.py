@@ -5,7 +5,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, Num
 
 from jaxlab.checks import check_choice, check_dtype, check_shape
-from jaxlab.graph_algorithms._incoming import incoming, infinity, lay, table_of
+from jaxlab.graph_algorithms._incoming import (
+    incoming,
+    infinity,
+    labels_from,
+    lay,
+    no_parents,
+    table_of,
+)
 from jaxlab.graph_algorithms._labels import (
     Fixpoint,
     as_potentials,
@@ -19,8 +26,9 @@ from jaxlab.graph_algorithms._labels import (
 )
 from jaxlab.graph_algorithms.goldberg import goldberg
 from jaxlab.graph_algorithms.label_setting import settle_by_distance
-from jaxlab.graph_algorithms.path_types import OK, OVERFLOW, ShortestPaths
+from jaxlab.graph_algorithms.path_types import ShortestPaths
 from jaxlab.graph_algorithms.policy_iteration import policy, predicted
+from jaxlab.graph_algorithms.status import OK, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
 
@@ -107,22 +115,20 @@ def _warm_bellman_ford(
     fitting = fits(lengths, graph.mask, graph.n_node)
     start = predicted(arcs, lengths, source, potentials, tree, fitting)
     found = settle(arcs, lay(arcs, lengths), *start, go=fitting, n_node=graph.n_node)
-    return paths(arcs, found, source, fitting)
+    return paths(graph, arcs, found, source, fitting)
 
 
 @jax.jit
 def _goldberg_dijkstra(
     graph: Digraph, table: Array | None, source: Array, potentials: Array
 ) -> ShortestPaths:
-    n, m = graph.node_capacity, graph.edge_capacity
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     infinite = infinity(lengths.dtype)
     fitting = fits(lengths, graph.mask, graph.n_node)
     # a negative cycle elsewhere is none of the source's business
     steps = lay(arcs, jnp.where(graph.mask, jnp.zeros_like(lengths), lengths))
-    start = jnp.where(jnp.arange(n) == source, 0, infinite).astype(lengths.dtype)
-    none = jnp.full(n, m, jnp.int32)
-    reach = settle(arcs, steps, start, none, go=fitting, n_node=graph.n_node)
+    start = labels_from(arcs, source, lengths.dtype)
+    reach = settle(arcs, steps, start, no_parents(arcs), go=fitting, n_node=graph.n_node)
     reached = reach.labels < infinite
     mask = graph.mask & reached.at[graph.senders].get(mode="fill", fill_value=False)
     near = graph.replace(mask=mask)  # type: ignore[attr-defined]
@@ -136,4 +142,4 @@ def _goldberg_dijkstra(
     missed = jnp.any(reached & (found.labels >= infinite))
     status = jnp.where(go & missed, OVERFLOW, feasible.status)
     rounds = reach.rounds + feasible.rounds + found.rounds
-    return paths(arcs, Fixpoint(dist, found.parents, status, rounds), source, fitting)
+    return paths(graph, arcs, Fixpoint(dist, found.parents, status, rounds), source, fitting)

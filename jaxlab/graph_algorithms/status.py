@@ -9,9 +9,10 @@
 * 3, ``LIMIT``: more rounds or steps than were allowed; labels are upper bounds, a matching may be
   partial.
 * 4, ``NEGATIVE_ARC``: Dijkstra's algorithm was given a negative length; nothing was done.
+* 5, ``NO_SOURCE``: paths were asked for from what is not a vertex; none was found.
 """
 
-__all__ = ["INFEASIBLE", "LIMIT", "NEGATIVE_ARC", "NEGATIVE_CYCLE", "OK", "OVERFLOW"]
+__all__ = ["INFEASIBLE", "LIMIT", "NEGATIVE_ARC", "NEGATIVE_CYCLE", "NO_SOURCE", "OK", "OVERFLOW"]
 
 OK = 0
 NEGATIVE_CYCLE = 1
@@ -19,3 +20,4 @@ INFEASIBLE = 1
 OVERFLOW = 2
 LIMIT = 3
 NEGATIVE_ARC = 4
+NO_SOURCE = 5

@@ -8,10 +8,10 @@ from jaxlab.checks import check_dtype, check_shape
 from jaxlab.graph_algorithms._incoming import (
     Incoming,
     arcs_from,
-    at_arcs,
     incoming,
     infinity,
     lay,
+    no_parents,
     relax,
     table_of,
 )
@@ -25,9 +25,11 @@ from jaxlab.graph_algorithms._labels import (
     paths,
     walk_lengths,
 )
-from jaxlab.graph_algorithms.path_types import OK, ShortestPaths
+from jaxlab.graph_algorithms.path_types import ShortestPaths
+from jaxlab.graph_algorithms.status import OK
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["evaluate_tree", "tree_from_potentials"]
 
@@ -84,8 +86,7 @@ def tree_from_potentials(
     """Parents that predicted distances imply, ``parent(v) = argmin_u y_u + ℓ(u, v)``.
 
     Where ``y`` are the distances, these are shortest paths, up to cycles of length 0; of a poor
-    prediction they may form any cycles, which
-    :func:`evaluate_tree` notices.
+    prediction they may form any cycles, which :func:`evaluate_tree` notices.
 
     Args:
         graph: lengths are its weights, or all 1.
@@ -123,7 +124,7 @@ def _evaluate_tree(
     parents = arcs_from(arcs, lay(arcs, lengths), parent)
     labels, parents = evaluated(arcs, lengths, parents, source, fitting)
     nothing = jnp.int32(0)
-    return paths(arcs, Fixpoint(labels, parents, jnp.int32(OK), nothing), source, fitting)
+    return paths(graph, arcs, Fixpoint(labels, parents, jnp.int32(OK), nothing), source, fitting)
 
 
 @jax.jit
@@ -132,15 +133,14 @@ def _tree_from_potentials(
 ) -> Array:
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     parents = implied(arcs, lay(arcs, lengths), potentials)
-    parent = at_arcs(arcs.senders, parents, -1)
+    parent = take_or_fill(arcs.senders, parents, -1)
     return jnp.where(jnp.arange(graph.node_capacity) == source, source, parent)
 
 
 def implied(arcs: Incoming, laid: Array, potentials: Array) -> Array:
     """Arc by which the least ``y_u + ℓ(u, v)`` reaches each vertex; ``arcs`` for none."""
-    none = jnp.full(potentials.shape, arcs.senders.shape[0], jnp.int32)
-    unreached = jnp.full(potentials.shape, infinity(laid.dtype), laid.dtype)
-    return relax(arcs, laid, unreached, none, potentials)[1]
+    unreached = jnp.full_like(potentials, infinity(laid.dtype), laid.dtype)
+    return relax(arcs, laid, unreached, no_parents(arcs), potentials)[1]
 
 
 def evaluated(

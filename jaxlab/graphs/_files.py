@@ -1,6 +1,7 @@
 """What the readers of graph files share: the result, errors that name the line, simple graphs."""
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def read_text(path: str | Path) -> str:
         if Path(path).suffix == ".gz":
             data = gzip.decompress(data)
         return data.decode()
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path}: expected text, or compressed text in .gz: {error}") from error
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_dtype, check_integer, check_shape
-from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.segments import at_least_int32
 
 __all__ = ["Components", "connected_components", "graph_components", "largest_component"]
@@ -32,16 +32,17 @@ class Components(NamedTuple):
 def connected_components(
     senders: Int[Array, " e"],
     receivers: Int[Array, " e"],
-    mask: Bool[Array, " e"] | None,
     n: int,
+    *,
+    mask: Bool[Array, " e"] | None = None,
 ) -> Int32[Array, " n"]:
     """Least vertex of each vertex's connected component; directions do not matter.
 
     Args:
         senders: one end of each edge, in any order.
         receivers: its other end. Edges with an end outside of 0 to ``n - 1`` are padding.
-        mask: which edges are there; None for all that are not padding.
         n: number of vertices; static.
+        mask: which edges are there; None for all that are not padding.
 
     Returns:
         Labels; a vertex without edges labels itself.
@@ -59,7 +60,7 @@ def connected_components(
 
     Example:
         >>> senders, receivers = jnp.array([0, 3, 5]), jnp.array([2, 4, 5])
-        >>> connected_components(senders, receivers, None, 5).tolist()  # 5 is padding
+        >>> connected_components(senders, receivers, 5).tolist()  # 5 is padding
         [0, 1, 0, 3, 3]
     """
     check_integer("n", n, minimum=0)
@@ -77,7 +78,7 @@ def connected_components(
     receivers = jnp.where(there, receivers, n).astype(jnp.int32)
     # With few edges only their ends are worth touching in each round.
     few = 4 * senders.size < n
-    flatten = _flatten_at if few else _flatten
+    flatten = _flatten_at if few else _flatten_all
 
     def merge(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         parents, left, right = state
@@ -108,6 +109,9 @@ def graph_components(graph: Graph | Digraph) -> Components:
     Returns:
         Label of each vertex, sizes and number of components.
 
+    Raises:
+        ValueError: a stack.
+
     Cost:
         That of :func:`connected_components`.
 
@@ -117,8 +121,9 @@ def graph_components(graph: Graph | Digraph) -> Components:
         >>> found.labels.tolist(), found.sizes.tolist(), int(found.number)
         ([0, 1, 1], [1, 2, 0], 2)
     """
+    check_single(graph)
     n = graph.node_capacity
-    labels = connected_components(graph.senders, graph.receivers, graph.mask, n)
+    labels = connected_components(graph.senders, graph.receivers, n, mask=graph.mask)
     there = (jnp.arange(n) < graph.n_node).astype(jnp.int32)
     sizes = jnp.zeros(n, jnp.int32).at[labels].add(there)
     return Components(labels, sizes, jnp.sum(sizes > 0, dtype=jnp.int32))
@@ -133,6 +138,9 @@ def largest_component(graph: Graph | Digraph) -> Bool[Array, " n"]:
 
     Returns:
         A mask; all False for a graph without vertices.
+
+    Raises:
+        ValueError: a stack.
 
     Cost:
         That of :func:`connected_components`.
@@ -150,14 +158,19 @@ def largest_component(graph: Graph | Digraph) -> Bool[Array, " n"]:
     return (labels == first) & (vertices < graph.n_node)
 
 
-def _flatten(parents: Array, _: Array) -> Array:
-    """Every vertex's root, by pointer doubling."""
+def roots(parents: Int32[Array, " n"]) -> Int32[Array, " n"]:
+    """The root of each vertex's tree, by pointer doubling; a root is its own parent."""
 
     def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
         return state[1], state[1][state[1]]
 
     state = parents, parents[parents]
     return jax.lax.while_loop(lambda state: jnp.any(state[0] != state[1]), double, state)[0]
+
+
+def _flatten_all(parents: Array, _: Array) -> Array:
+    """Every vertex's root."""
+    return roots(parents)
 
 
 def _flatten_at(parents: Array, vertices: Array) -> Array:

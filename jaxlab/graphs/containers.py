@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = [
     "AnyGraph",
@@ -118,7 +119,8 @@ def graph_from_edges(
 
     Raises:
         ValueError: for a vertex that is not there, a loop, an edge given twice (either way round),
-            weights of another length, or a capacity that is too small.
+            weights of another length or that are no real numbers of at most the width jax works
+            in, or a capacity that is too small.
 
     Cost:
         O(m log m) on the host.
@@ -160,8 +162,8 @@ def digraph_from_arcs(
         The graph, its arcs in the order given.
 
     Raises:
-        ValueError: for a vertex that is not there, weights of another length, or a capacity that
-            is too small.
+        ValueError: for a vertex that is not there, weights of another length or that are no real
+            numbers of at most the width jax works in, or a capacity that is too small.
 
     Cost:
         O(m) on the host.
@@ -188,7 +190,7 @@ def pad_graph(graph: AnyGraph, *, node_capacity: int, edge_capacity: int) -> Any
         The graph; results for it are those for ``graph``, padded.
 
     Raises:
-        ValueError: for a capacity below that of ``graph``.
+        ValueError: for a capacity below that of ``graph``, or a stack.
 
     Cost:
         O(edge_capacity).
@@ -198,6 +200,7 @@ def pad_graph(graph: AnyGraph, *, node_capacity: int, edge_capacity: int) -> Any
         >>> pad_graph(edge, node_capacity=4, edge_capacity=3).receivers.tolist()
         [1, 4, 4]
     """
+    check_single(graph)
     before = graph.node_capacity, graph.edge_capacity
     check_integer("node_capacity", node_capacity, minimum=before[0])
     check_integer("edge_capacity", edge_capacity, minimum=before[1])
@@ -229,7 +232,7 @@ def compact_graph(graph: AnyGraph, *, edge_capacity: int | None = None) -> AnyGr
         The graph, its edges in the order they had.
 
     Raises:
-        ValueError: less room than there are edges, or, inside ``jit``, than there may be.
+        ValueError: less room than there are edges, or, inside ``jit``, than there may be; a stack.
 
     Cost:
         O(edges); one program for each pair of capacities.
@@ -240,6 +243,7 @@ def compact_graph(graph: AnyGraph, *, edge_capacity: int | None = None) -> AnyGr
         >>> compact_graph(path).senders.tolist()
         [1]
     """
+    check_single(graph)
     mask = concrete(graph.mask)
     if edge_capacity is None:
         require(mask is not None, "edge_capacity", None, "a number, for a graph inside jit")
@@ -253,15 +257,29 @@ def compact_graph(graph: AnyGraph, *, edge_capacity: int | None = None) -> AnyGr
 def _compact(graph: AnyGraph, edge_capacity: int) -> AnyGraph:
     taken = jnp.nonzero(graph.mask, size=edge_capacity, fill_value=graph.edge_capacity)[0]
 
-    def take(values: Any, fill: Any) -> Any:
-        return values.at[taken].get(mode="fill", fill_value=fill)
-
     return graph.replace(  # type: ignore[attr-defined]
-        senders=take(graph.senders, graph.node_capacity),
-        receivers=take(graph.receivers, graph.node_capacity),
-        mask=take(graph.mask, False),
-        weights=None if graph.weights is None else take(graph.weights, 0),
+        senders=take_or_fill(graph.senders, taken, graph.node_capacity),
+        receivers=take_or_fill(graph.receivers, taken, graph.node_capacity),
+        mask=take_or_fill(graph.mask, taken, False),
+        weights=None if graph.weights is None else take_or_fill(graph.weights, taken, 0),
     )
+
+
+def check_single(graph: Any) -> None:
+    """Refuse a stack of graphs, which functions of one graph take under ``jax.vmap``."""
+    require(jnp.ndim(graph.mask) == 1, "graph", graph.mask, "one graph; for a stack use jax.vmap")
+
+
+def check_undirected(graph: Any) -> None:
+    """Refuse what is not one undirected graph."""
+    require(isinstance(graph, Graph), "graph", type(graph).__name__, "a Graph, undirected")
+    check_single(graph)
+
+
+def check_directed(graph: Any, name: str = "graph") -> None:
+    """Refuse what is not one directed graph."""
+    require(isinstance(graph, Digraph), name, type(graph).__name__, "a Digraph: see to_digraph")
+    check_single(graph)
 
 
 def _ends(name: str, pairs: Any, n_node: int) -> np.ndarray:
@@ -288,6 +306,21 @@ def _capacities(
     return node_capacity, edge_capacity
 
 
+def _numbers(weights: np.ndarray) -> np.ndarray:
+    """Weights in the type that jax gives them, refused where that is none or too narrow."""
+    real = jnp.issubdtype(weights.dtype, jnp.integer) or jnp.issubdtype(weights.dtype, jnp.floating)
+    require(real, "weights", weights, "real numbers")
+    dtype = jax.dtypes.canonicalize_dtype(weights.dtype)
+    with np.errstate(over="ignore"):
+        kept = weights.astype(dtype)
+    if jnp.issubdtype(dtype, jnp.integer):
+        lost = kept != weights
+    else:
+        lost = np.isfinite(weights) & ~np.isfinite(kept)
+    require(not lost.any(), "weights", weights[lost][:1].tolist(), f"numbers that fit {dtype}")
+    return kept
+
+
 def _fields(
     pairs: np.ndarray, n_node: int, weights: Any, node_capacity: int, edge_capacity: int
 ) -> dict[str, Any]:
@@ -296,7 +329,7 @@ def _fields(
     if weights is not None:
         weights = np.asarray(weights)
         check_shape("weights", weights, (len(pairs),))
-        weights = jnp.asarray(np.pad(weights, (0, edge_capacity - len(pairs))))
+        weights = jnp.asarray(np.pad(_numbers(weights), (0, edge_capacity - len(pairs))))
     return {
         "senders": jnp.asarray(padded[:, 0]),
         "receivers": jnp.asarray(padded[:, 1]),

@@ -130,6 +130,8 @@ def to_scipy(graph: Graph | Digraph) -> scipy.sparse.csr_array:
     """
     arcs, values, n = listed(graph)
     values = np.ones(len(arcs), np.int32) if values is None else values
+    if values.dtype.itemsize == 2 and not np.issubdtype(values.dtype, np.integer):
+        values = values.astype(np.float32)  # SciPy has no floats of 16 bits
     if isinstance(graph, Graph):
         arcs, values = np.concatenate([arcs, arcs[:, ::-1]]), np.tile(values, 2)
     return scipy.sparse.coo_array((values, (arcs[:, 0], arcs[:, 1])), shape=(n, n)).tocsr()

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Num
 
 from jaxlab.checks import require
-from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.containers import Digraph, Graph, check_directed, check_undirected
 
 __all__ = ["degrees", "in_degrees", "out_degrees"]
 
@@ -25,7 +25,7 @@ def degrees(graph: Graph, *, weighted: bool = False) -> Num[Array, " n"]:
         int32, or the weights' dtype; 0 for padding.
 
     Raises:
-        ValueError: ``weighted`` is asked of a graph without weights.
+        ValueError: a directed graph, or a stack; ``weighted`` is asked of a graph without weights.
 
     Cost:
         One scatter of two entries an edge.
@@ -36,6 +36,7 @@ def degrees(graph: Graph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> degrees(path).tolist(), degrees(path, weighted=True).tolist()
         ([1, 2, 1], [2.0, 5.0, 3.0])
     """
+    check_undirected(graph)
     return _count(graph, weighted, graph.senders, graph.receivers)
 
 
@@ -51,7 +52,8 @@ def out_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         int32, or the weights' dtype; 0 for padding.
 
     Raises:
-        ValueError: ``weighted`` is asked of a graph without weights.
+        ValueError: an undirected graph, or a stack; ``weighted`` is asked of a graph without
+            weights.
 
     Cost:
         One scatter of an entry an arc.
@@ -61,6 +63,7 @@ def out_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> out_degrees(digraph_from_arcs([[0, 1], [0, 2]], 3)).tolist()
         [2, 0, 0]
     """
+    check_directed(graph)
     return _count(graph, weighted, graph.senders)
 
 
@@ -76,7 +79,8 @@ def in_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         int32, or the weights' dtype; 0 for padding.
 
     Raises:
-        ValueError: ``weighted`` is asked of a graph without weights.
+        ValueError: an undirected graph, or a stack; ``weighted`` is asked of a graph without
+            weights.
 
     Cost:
         One scatter of an entry an arc.
@@ -86,6 +90,7 @@ def in_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> in_degrees(digraph_from_arcs([[0, 1], [0, 2]], 3)).tolist()
         [0, 1, 1]
     """
+    check_directed(graph)
     return _count(graph, weighted, graph.receivers)
 
 

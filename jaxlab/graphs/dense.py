@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int, Shaped
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
-from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.containers import Digraph, Graph, check_single, check_undirected
 
 __all__ = ["graph_from_dense", "to_dense", "to_digraph"]
 
@@ -80,6 +80,9 @@ def to_dense(graph: Graph | Digraph) -> Shaped[Array, "n n"]:
         ``A_ij``, the weight of edge or arc ``ij``, parallel arcs added; True and False where there
         are no weights. Symmetric for an undirected graph. Padding is 0.
 
+    Raises:
+        ValueError: a stack.
+
     Cost:
         ``O(n² + m)``.
 
@@ -88,6 +91,7 @@ def to_dense(graph: Graph | Digraph) -> Shaped[Array, "n n"]:
         >>> to_dense(graph_from_edges([[0, 2]], 3, weights=[4])).tolist()
         [[0, 0, 4], [0, 0, 0], [4, 0, 0]]
     """
+    check_single(graph)
     n = graph.node_capacity
     if graph.weights is None:
         matrix = jnp.zeros((n, n), bool)
@@ -109,6 +113,9 @@ def to_digraph(graph: Graph) -> Digraph:
     Returns:
         Arcs from smaller to larger vertex, then those the other way, with the edges' weights.
 
+    Raises:
+        ValueError: a directed graph, or a stack.
+
     Cost:
         ``O(m)``.
 
@@ -118,6 +125,7 @@ def to_digraph(graph: Graph) -> Digraph:
         >>> arcs.senders.tolist(), arcs.receivers.tolist()
         ([0, 1, 1, 2], [1, 2, 0, 1])
     """
+    check_undirected(graph)
     return Digraph(
         senders=jnp.concatenate([graph.senders, graph.receivers]),
         receivers=jnp.concatenate([graph.receivers, graph.senders]),

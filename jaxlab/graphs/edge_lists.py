@@ -124,7 +124,13 @@ def _parsed(
     path: str | Path, numbers: np.ndarray, rows: list[list[str]], dtype: Any, expected: str
 ) -> np.ndarray:
     """Rows of numbers as an array, or an error for the first that is none."""
-    width, convert = (2, int) if dtype is np.int64 else (1, float)
+    width, python = (2, int) if dtype is np.int64 else (1, float)
+
+    def convert(token: str) -> Any:
+        if "_" in token:  # a number for Python
+            raise ValueError(token)
+        return python(token)
+
     try:
         # flat lists of Python numbers: NumPy takes several times as long for lists of strings
         columns = [np.array([convert(row[k]) for row in rows], dtype) for k in range(width)]

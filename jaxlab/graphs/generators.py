@@ -1,8 +1,7 @@
 """Random graphs, which a key decides about.
 
-Those that decide about each
-pair of vertices have room for all pairs, ``n (n − 1)/2``, and mask those that are not there:
-:func:`jaxlab.graphs.compact_graph` makes them as small as they are.
+Those that decide about each pair of vertices have room for all pairs, ``n (n − 1)/2``, and mask
+those that are not there: :func:`jaxlab.graphs.compact_graph` makes them as small as they are.
 """
 
 import functools
@@ -14,7 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
-from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, concrete, require
+from jaxlab.checks import (
+    check_dtype,
+    check_integer,
+    check_number,
+    check_scalar,
+    check_shape,
+    concrete,
+    require,
+)
 from jaxlab.graphs.containers import Digraph, Graph
 
 __all__ = [
@@ -183,7 +190,6 @@ def planted_partition(
     return _stochastic_block(key, probabilities.astype(jnp.float32), sizes=sizes)
 
 
-@functools.partial(jax.jit, static_argnames=("n", "num_arcs"))
 def random_digraph(
     key: Key[Array, ""],
     n: int,
@@ -205,7 +211,8 @@ def random_digraph(
         Arcs with independent uniform ends and int32 weights.
 
     Raises:
-        ValueError: a negative number, or arcs among fewer than two vertices.
+        ValueError: a negative number of vertices or arcs, arcs among fewer than two vertices, or
+            concrete weights that no integer lies between, or that int32 has no room for.
 
     Cost:
         ``O(num_arcs)``.
@@ -218,6 +225,17 @@ def random_digraph(
     check_integer("n", n, minimum=0)
     check_integer("num_arcs", num_arcs, minimum=0)
     require(n >= 2 or num_arcs == 0, "n", n, "at least two vertices")
+    for name, bound in (("minimum", minimum), ("maximum", maximum)):
+        check_dtype(name, bound, "integer")
+        check_scalar(name, bound, minimum=-(2**31), maximum=2**31 - 2)
+    least, most = concrete(minimum), concrete(maximum)
+    ordered = least is None or most is None or bool(least <= most)
+    require(ordered, "maximum", maximum, f"a number of at least {minimum}")
+    return _random_digraph(key, minimum, maximum, n=n, num_arcs=num_arcs)
+
+
+@functools.partial(jax.jit, static_argnames=("n", "num_arcs"))
+def _random_digraph(key: Any, minimum: Any, maximum: Any, *, n: int, num_arcs: int) -> Digraph:
     tail_key, head_key, weight_key = jax.random.split(key, 3)
     tails = jax.random.randint(tail_key, (num_arcs,), 0, max(n, 1), jnp.int32)
     heads = (tails + jax.random.randint(head_key, (num_arcs,), 1, max(n, 2), jnp.int32)) % max(n, 1)

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32
 
 from jaxlab.checks import check_choice, check_integer, concrete, require
-from jaxlab.graphs.containers import Digraph, Graph
+from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.degree import degrees, in_degrees
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["Csr", "InArcs", "csr", "in_arcs"]
 
@@ -64,7 +65,7 @@ def csr(graph: Graph | Digraph, *, by: str = "senders") -> Csr:
         Rows of ``k`` entries in all: the edge capacity, twice that for an undirected graph.
 
     Raises:
-        ValueError: for another ``by``.
+        ValueError: for another ``by``, or a stack.
 
     Cost:
         One sort of ``k`` entries.
@@ -76,6 +77,7 @@ def csr(graph: Graph | Digraph, *, by: str = "senders") -> Csr:
         ([0, 2, 3, 4], [1, 2, 0, 0], [1, 0, 1, 0])
     """
     check_choice("by", by, ("senders", "receivers"))
+    check_single(graph)
     n, count = graph.node_capacity, graph.edge_capacity
     number = jnp.arange(count, dtype=jnp.int32)
     rows, columns = graph.senders, graph.receivers
@@ -132,11 +134,10 @@ def _table(graph: Graph | Digraph, width: int) -> InArcs:
     first, last = rows.indptr[:-1, None], rows.indptr[1:, None]
     entry = first + jnp.arange(width, dtype=jnp.int32)
     mask = entry < last
-    index = rows.indices.at[entry].get(mode="clip")
-    arc = rows.edges.at[entry].get(mode="clip")
+    entry = jnp.where(mask, entry, rows.indices.shape[0])
     return InArcs(
-        jnp.where(mask, index, graph.node_capacity),
-        jnp.where(mask, arc, graph.edge_capacity),
+        take_or_fill(rows.indices, entry, graph.node_capacity),
+        take_or_fill(rows.edges, entry, graph.edge_capacity),
         mask,
         jnp.sum(jnp.maximum(last - first - width, 0), dtype=jnp.int32),
     )

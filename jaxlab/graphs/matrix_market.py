@@ -1,5 +1,6 @@
 """Graphs in the Matrix Market format: the entries of a sparse matrix."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def read_matrix_market(
     try:
         _, _, _, layout, field, _ = scipy.io.mminfo(path)
         matrix = scipy.io.mmread(path, spmatrix=False)
-    except (ValueError, OverflowError, EOFError, OSError) as error:
+    except (ValueError, OverflowError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: expected a Matrix Market file: {error}") from error
     if layout != "coordinate":
         refuse_line(path, None, layout, "a sparse matrix: layout coordinate")

@@ -54,7 +54,7 @@ def segment_sum(
         mask: which entries are there; None for all.
 
     Returns:
-        Sums in the values' dtype; 0 for a segment without entries.
+        Sums, added up in the values' dtype; 0 for a segment without entries.
 
     Raises:
         ValueError: segments or mask do not fit the values.
@@ -168,7 +168,7 @@ def segment_argmin(
     ids = _identifiers(values, segments, num_segments, mask)
     least = jax.ops.segment_min(values, ids, num_segments)
     count = values.shape[0]
-    attains = values == least.at[ids].get(mode="clip")
+    attains = values == take_or_fill(least, ids, 0)
     index = jnp.where(attains, jnp.arange(count, dtype=jnp.int32), count)
     first = jnp.full(num_segments, count, jnp.int32).at[ids].min(index, mode="drop")
     return jnp.where(first == count, -1, first)
@@ -191,7 +191,7 @@ def segment_mean(
         mask: which entries are there; None for all.
 
     Returns:
-        Means; 0 for a segment without entries.
+        Means, added up in float32 at least; 0 for a segment without entries.
 
     Raises:
         ValueError: segments or mask do not fit the values; values that are not floating.
@@ -205,10 +205,11 @@ def segment_mean(
     """
     check_dtype("values", values, "floating")
     ids = _identifiers(values, segments, num_segments, mask)
+    wide = values.astype(jnp.promote_types(values.dtype, jnp.float32))
     count = jnp.zeros(num_segments, jnp.int32).at[ids].add(1, mode="drop")
-    count = jnp.maximum(count, 1).astype(values.dtype)
-    total = jax.ops.segment_sum(values, ids, num_segments)
-    return total / jnp.expand_dims(count, tuple(range(1, values.ndim)))
+    count = jnp.maximum(count, 1).astype(wide.dtype)
+    total = jax.ops.segment_sum(wide, ids, num_segments)
+    return (total / jnp.expand_dims(count, tuple(range(1, values.ndim)))).astype(values.dtype)
 
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
@@ -228,7 +229,8 @@ def segment_softmax(
         mask: which entries are there; None for all.
 
     Returns:
-        Weights that sum to 1 in every segment; 0 for padding, and in a segment that is all −∞.
+        Weights that sum to 1 in every segment, added up in float32 at least; 0 for padding, and in
+        a segment that is all −∞.
 
     Raises:
         ValueError: segments or mask do not fit the values; values that are not floating.
@@ -243,12 +245,13 @@ def segment_softmax(
     check_dtype("values", values, "floating")
     ids = _identifiers(values, segments, num_segments, mask)
     there = (ids < num_segments).reshape(-1, *[1] * (values.ndim - 1))
-    largest = jax.lax.stop_gradient(jax.ops.segment_max(values, ids, num_segments))
-    largest = jnp.where(jnp.isfinite(largest), largest, 0).at[ids].get(mode="fill", fill_value=0)
-    weights = jnp.exp(jnp.where(there, values - largest, -jnp.inf))
+    wide = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+    largest = jax.lax.stop_gradient(jax.ops.segment_max(wide, ids, num_segments))
+    largest = take_or_fill(jnp.where(jnp.isfinite(largest), largest, 0), ids, 0)
+    weights = jnp.exp(jnp.where(there, wide - largest, -jnp.inf))
     total = jax.ops.segment_sum(weights, ids, num_segments)
-    total = jnp.where(total == 0, 1, total).at[ids].get(mode="fill", fill_value=1)
-    return weights / total
+    total = take_or_fill(jnp.where(total == 0, 1, total), ids, 1)
+    return (weights / total).astype(values.dtype)
 
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
@@ -268,10 +271,11 @@ def segment_mode(
         mask: which entries are there; None for all.
 
     Returns:
-        Value and how often it occurs.
+        Value, in int32 at least, and how often it occurs.
 
     Raises:
-        ValueError: segments or mask do not fit the values; values that are not integers.
+        ValueError: segments or mask do not fit the values; values that are not integers, or
+            unsigned ones of 32 bits or more, which leave no room for −1.
 
     Cost:
         One sort and two scatters of ``e`` entries.
@@ -281,6 +285,9 @@ def segment_mode(
         Mode(value=Array([ 5,  3, -1], dtype=int32), frequency=Array([2, 1, 0], dtype=int32))
     """
     check_dtype("values", values, "integer")
+    wide = values.dtype in (jnp.uint32, jnp.uint64)
+    require(not wide, "values", values, "signed integers, or narrower ones")
+    values = at_least_int32(values)
     ids = _identifiers(values, segments, num_segments, mask)
     ids, values = jax.lax.sort((ids, values), num_keys=2)
     position = jnp.arange(values.shape[0], dtype=jnp.int32)
@@ -290,7 +297,7 @@ def segment_mode(
     length = position - start + 1  # of the run so far: only its end can reach the maximum
     count = jax.ops.segment_max(length, ids, num_segments, indices_are_sorted=True)
     count = jnp.maximum(count, 0)
-    longest = length == count.at[ids].get(mode="clip")
+    longest = length == take_or_fill(count, ids, 0)
     most = jnp.where(longest, values, jnp.iinfo(values.dtype).max)
     value = jax.ops.segment_min(most, ids, num_segments, indices_are_sorted=True)
     return Mode(jnp.where(count > 0, value, -1), count)
@@ -299,6 +306,15 @@ def segment_mode(
 def at_least_int32(ids: Integer[Array, "*s"]) -> Integer[Array, "*s"]:
     """Ids in a dtype that holds the number that stands for padding, where narrow ones wrap."""
     return ids if jnp.iinfo(ids.dtype).bits >= 32 else ids.astype(jnp.int32)
+
+
+def take_or_fill(
+    values: Shaped[Array, "n *d"], index: Integer[Array, "*s"], fill: Any
+) -> Shaped[Array, "..."]:
+    """``values[index]``, ``fill`` where ``index`` is ``n`` or more."""
+    if values.shape[0] == 0:  # XLA gathers nothing from an empty array, not even its fill
+        return jnp.full((*index.shape, *values.shape[1:]), fill, values.dtype)
+    return values.at[index].get(mode="fill", fill_value=fill)
 
 
 def _identifiers(values: Shaped[Array, "..."], segments: Any, num_segments: int, mask: Any) -> Any:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, require
-from jaxlab.graphs.containers import Digraph, Graph
-from jaxlab.graphs.segments import at_least_int32
+from jaxlab.graphs.containers import Digraph, Graph, check_single
+from jaxlab.graphs.segments import at_least_int32, take_or_fill
 
 __all__ = ["BreadthFirst", "breadth_first_search"]
 
@@ -44,7 +44,7 @@ def breadth_first_search(
         Distances, parents and number of levels.
 
     Raises:
-        ValueError: sources that are neither booleans ``[n]`` nor a list of integers.
+        ValueError: a stack; sources that are neither booleans ``[n]`` nor a list of integers.
 
     Cost:
         A gather and a scatter of all edges for each level.
@@ -55,6 +55,7 @@ def breadth_first_search(
         >>> found.distances.tolist(), found.parents.tolist(), int(found.levels)
         ([0, 1, 2, -1], [-1, 0, 1, -1], 3)
     """
+    check_single(graph)
     n = graph.node_capacity
     vertices = jnp.arange(n, dtype=jnp.int32)
     sources = jnp.asarray(sources)
@@ -65,7 +66,8 @@ def breadth_first_search(
         check_dtype("sources", sources, "integer")
         require(sources.ndim <= 1, "sources", sources, "one vertex or a list of them")
         sources = at_least_int32(sources)
-        start = jnp.zeros(n, bool).at[jnp.where(sources < 0, n, sources)].set(True, mode="drop")
+        sources = jnp.where((sources < 0) | (sources > n), n, sources)
+        start = jnp.zeros(n + 1, bool).at[sources].set(True)[:n]
     start &= vertices < graph.n_node
 
     tails = jnp.where(graph.mask, graph.senders, n)
@@ -75,7 +77,7 @@ def breadth_first_search(
 
     def advance(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         distances, frontier, level = state
-        leaves = frontier.at[tails].get(mode="fill", fill_value=False)
+        leaves = take_or_fill(frontier, tails, False)
         reached = jnp.zeros(n, bool).at[heads].max(leaves, mode="drop")
         frontier = reached & (distances < 0)
         return jnp.where(frontier, level, distances), frontier, level + 1
@@ -83,8 +85,8 @@ def breadth_first_search(
     state = jnp.where(start, 0, -1).astype(jnp.int32), start, jnp.int32(1)
     distances, _, _ = jax.lax.while_loop(lambda state: jnp.any(state[1]), advance, state)
     # the least parent of all vertices together, in one more pass over the edges
-    before = distances.at[tails].get(mode="fill", fill_value=-1)
-    after = distances.at[heads].get(mode="fill", fill_value=-1)
+    before = take_or_fill(distances, tails, -1)
+    after = take_or_fill(distances, heads, -1)
     offers = jnp.where((before >= 0) & (after == before + 1), tails, n)
     parents = jnp.full(n, n, jnp.int32).at[heads].min(offers, mode="drop")
     parents = jnp.where(parents == n, -1, parents)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from jaxlab.graphs._host import positions
-from jaxlab.graphs.containers import Graph
+from jaxlab.graphs.containers import Graph, check_undirected
 
 __all__ = ["TriangleCounts", "Triangles", "count_triangles", "list_triangles"]
 
@@ -54,7 +54,7 @@ def list_triangles(graph: Graph) -> Triangles:
         Vertices and edges of each triangle.
 
     Raises:
-        ValueError: for a graph inside ``jit``, or a stack.
+        ValueError: for a graph inside ``jit``, a directed one, or a stack.
 
     Cost:
         ``O(m^{3/2} log m)`` on the host; memory for the triangles and about a million pairs.
@@ -69,8 +69,9 @@ def list_triangles(graph: Graph) -> Triangles:
         >>> found.vertices.tolist(), found.edges.tolist()
         ([[0, 1, 2]], [[0, 2, 1]])
     """
-    n = graph.node_capacity
     number = positions(graph)
+    check_undirected(graph)
+    n = graph.node_capacity
     senders = np.asarray(graph.senders, np.int64)[number]
     receivers = np.asarray(graph.receivers, np.int64)[number]
     rising = np.argsort(senders * n + receivers)
@@ -116,7 +117,7 @@ def count_triangles(graph: Graph) -> TriangleCounts:
         The numbers.
 
     Raises:
-        ValueError: for a graph inside ``jit``, or a stack.
+        ValueError: for a graph inside ``jit``, a directed one, or a stack.
 
     Cost:
         That of :func:`list_triangles`.

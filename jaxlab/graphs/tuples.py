@@ -105,14 +105,12 @@ def graph_from_jraph(
     arcs, weights, n = _arcs(graphs, padded)
     upper, lower = arcs[:, 0] <= arcs[:, 1], arcs[:, 0] >= arcs[:, 1]
 
-    def listed(kept: np.ndarray, columns: list[int]) -> np.ndarray:
+    def listed(kept: np.ndarray, columns: list[int]) -> list[np.ndarray]:
         found = arcs[kept][:, columns]
         order = np.lexsort(found.T)
-        if weights is not None:
-            found = np.concatenate([found, weights[kept, None]], axis=1)
-        return found[order]
+        return [found[order]] + ([] if weights is None else [weights[kept][order]])
 
-    same = np.array_equal(listed(upper, [0, 1]), listed(lower, [1, 0]))
+    same = all(map(np.array_equal, listed(upper, [0, 1]), listed(lower, [1, 0])))
     require(same, "graphs", arcs, "with every arc the opposite one")
     return graph_from_edges(
         arcs[upper],

@@ -8,8 +8,20 @@ import numpy as np
 import pytest
 
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
+from jaxlab.graph_algorithms.label_setting import dijkstra
 from jaxlab.graph_algorithms.path_types import ShortestPaths
-from jaxlab.graphs import digraph_from_arcs, in_arcs, pad_graph
+from jaxlab.graph_algorithms.policy_iteration import policy
+from jaxlab.graph_algorithms.single_source import shortest_paths
+from jaxlab.graph_algorithms.status import LIMIT, NEGATIVE_CYCLE, NO_SOURCE, OK, OVERFLOW
+from jaxlab.graph_algorithms.trees import evaluate_tree
+from jaxlab.graphs import (
+    digraph_from_arcs,
+    graph_from_edges,
+    in_arcs,
+    pad_graph,
+    stack_graphs,
+    to_digraph,
+)
 from tests.graph_algorithms import path_oracle as oracle
 
 solve = jax.jit(jax.vmap(lambda graph: bellman_ford(graph, 0)))
@@ -22,7 +34,7 @@ def lane(result, number):
 def test_equals_networkx_on_random_digraphs():
     result = solve(oracle.stack())
     oracle.check_paths(result)
-    settled = np.asarray(result.status) == 0
+    settled = np.asarray(result.status) == OK
     assert (np.asarray(result.rounds)[settled] <= oracle.NODES).all()
     assert 50 < settled.sum() < oracle.COUNT - 50
 
@@ -45,7 +57,7 @@ def test_a_start_from_known_walks_is_exact_and_a_good_one_done_at_once():
     warm = jax.jit(jax.vmap(lambda graph, init: bellman_ford(graph, 0, init=init)))
     again = warm(graphs, cold)
     oracle.check_paths(again._replace(status=jnp.maximum(again.status, cold.status)))
-    settled = np.asarray(cold.status) == 0
+    settled = np.asarray(cold.status) == OK
     assert (np.asarray(again.rounds)[settled] == 1).all()
 
 
@@ -56,16 +68,16 @@ def test_a_long_negative_cycle_is_noticed_long_before_n_rounds():
     weights = np.concatenate([np.ones(n - 1), [-3]]).astype(np.int32)
     graph = digraph_from_arcs(arcs, n, weights=weights)
     result = bellman_ford(graph, 0)
-    assert (int(result.status), int(result.rounds)) == (1, 64)
+    assert (int(result.status), int(result.rounds)) == (NEGATIVE_CYCLE, 64)
     forgiving = bellman_ford(graph.replace(weights=graph.weights.at[-1].set(-2)), 0)
-    assert (int(forgiving.status), int(forgiving.rounds)) == (0, n)
+    assert (int(forgiving.status), int(forgiving.rounds)) == (OK, n)
     np.testing.assert_array_equal(forgiving.dist, np.arange(n))
 
 
 def test_limit_on_rounds():
     graph = digraph_from_arcs([[0, 1], [1, 2], [2, 3]], 4)
     capped = bellman_ford(graph, 0, max_rounds=2)
-    assert (int(capped.status), int(capped.rounds)) == (3, 2)
+    assert (int(capped.status), int(capped.rounds)) == (LIMIT, 2)
     assert capped.dist.tolist() == [0, 1, 2, oracle.INFINITE]
     assert bellman_ford(graph, 0).dist.tolist() == [0, 1, 2, 3]
 
@@ -74,7 +86,7 @@ def test_padding_changes_nothing_and_loops_may_be_negative():
     graph = digraph_from_arcs([[0, 1], [1, 1]], 3, weights=[4, -1])
     small = bellman_ford(graph, 0)
     padded = bellman_ford(pad_graph(graph, node_capacity=6, edge_capacity=5), 0)
-    assert small.status == padded.status == 1
+    assert small.status == padded.status == NEGATIVE_CYCLE
     zero = graph.replace(weights=graph.weights.at[1].set(0))
     small = bellman_ford(zero, 0)
     padded = bellman_ford(pad_graph(zero, node_capacity=6, edge_capacity=5), 0)
@@ -90,16 +102,79 @@ def test_float_lengths():
     assert result.dist.tolist() == [0, -0.25, 0.25, np.inf]
 
 
+SOLVERS = [bellman_ford, policy, functools.partial(shortest_paths, method="bellman_ford")]
+
+
+@pytest.mark.parametrize("method", SOLVERS)
+@pytest.mark.parametrize("tabled", [False, True])
+def test_cycles_of_floats_are_negative_only_beyond_rounding_errors(method, tabled):
+    n, lanes = 6, 200
+    rng = np.random.default_rng(5)
+    ring = np.stack([np.arange(n), np.roll(np.arange(n), -1)], 1)
+    arcs = np.concatenate([ring, ring[:, ::-1]])
+    length = (rng.random((lanes, n)) - 0.5).astype(np.float32)
+    # either way along an arc and back makes 0 exactly, all around it is positive
+    lengths = np.concatenate([length, -length], axis=1)
+    lengths[:, n - 1] += 9
+    lengths[:, -1] += 9
+
+    def solve(weights):
+        graph = digraph_from_arcs(arcs, n).replace(weights=weights)
+        table = in_arcs(digraph_from_arcs(arcs, n), width=2) if tabled else None
+        return method(graph, 0, in_arcs=table)
+
+    solve = jax.jit(jax.vmap(solve))
+    found = solve(jnp.asarray(lengths))
+    assert (found.status == OK).all()
+    exact = np.concatenate([np.zeros((lanes, 1)), length[:, :-1].cumsum(axis=1)], axis=1)
+    np.testing.assert_allclose(found.dist, exact, atol=1e-5)
+    lengths[:, 2] -= 1e-4
+    assert (solve(jnp.asarray(lengths)).status == NEGATIVE_CYCLE).all()
+
+
 @pytest.mark.usefixtures("x64")
 def test_wide_lengths():
     graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=np.int64([2**40, -(2**41)]))
     assert bellman_ford(graph, 0).dist.tolist() == [0, 2**40, -(2**40)]
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.int8, jnp.uint8])
+def test_narrow_lengths(dtype):
+    weights = jnp.array([100, 100, 100], dtype)
+    graph = digraph_from_arcs([[0, 1], [1, 2], [2, 3]], 4).replace(weights=weights)
+    assert bellman_ford(graph, 0).dist.tolist() == [0, 100, 200, 300]
+    assert jax.jit(bellman_ford)(graph, 0).dist.dtype.itemsize == 4
+
+
+def test_a_source_that_is_no_vertex_is_a_status_inside_jit():
+    graph = digraph_from_arcs([[0, 1]], 2, node_capacity=4)
+    by_tree = functools.partial(evaluate_tree, parent=jnp.zeros(4, jnp.int32))
+    for method in (bellman_ford, policy, dijkstra, by_tree):
+        inside = jax.jit(lambda source, method=method: method(graph, source=source))
+        for source, status in [(0, OK), (2, NO_SOURCE), (99, NO_SOURCE), (-1, NO_SOURCE)]:
+            assert inside(source).status == status
+
+
+def test_what_is_no_digraph_with_real_lengths_is_refused(bad_input):
+    graph = graph_from_edges([[0, 1]], 2, weights=[3])
+    for refused, got in [
+        (graph, "graph: expected a Digraph: see to_digraph, got 'Graph'"),
+        (stack_graphs([to_digraph(graph)] * 2), "graph: expected one graph; for a stack use"),
+        (to_digraph(graph).replace(weights=jnp.ones(2, bool)), "graph.weights: expected signed"),
+        (to_digraph(graph).replace(weights=jnp.ones(2, complex)), "graph.weights: expected signed"),
+        (to_digraph(graph).replace(weights=jnp.ones(2, jnp.uint32)), "graph.weights: expected"),
+    ]:
+        for method in (bellman_ford, jax.jit(bellman_ford)):
+            with pytest.raises(ValueError, match=got):
+                method(refused, 0)
+    with pytest.raises(ValueError, match="source: expected dtype integer"):
+        jax.jit(bellman_ford)(to_digraph(graph), 1.7)
+
+
 def test_lengths_that_could_overflow_are_a_status_inside_jit(bad_input):
     graph = digraph_from_arcs([[0, 1]], 2, weights=[2**28])
-    assert int(jax.jit(functools.partial(bellman_ford, source=0))(graph).status) == 2
-    assert int(bellman_ford(graph.replace(weights=graph.weights - 1), 0).status) == 0
+    assert int(jax.jit(functools.partial(bellman_ford, source=0))(graph).status) == OVERFLOW
+    assert int(bellman_ford(graph.replace(weights=graph.weights - 1), 0).status) == OK
     with pytest.raises(ValueError, match=r"graph.weights: expected lengths of at most"):
         bellman_ford(graph, 0)
     with pytest.raises(ValueError, match=r"graph.weights: expected lengths"):

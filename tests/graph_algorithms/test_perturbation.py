@@ -28,6 +28,14 @@ def test_the_share_of_negative_lengths_is_what_is_asked_for():
         )
 
 
+def test_half_of_the_lengths_may_be_negative():
+    for seed in range(6):
+        hidden = hiding_potentials(jax.random.key(seed), BASE, negative=0.5)
+        day = perturbed_potential_graph(jax.random.key(0), BASE, 0.0, potentials=hidden)
+        lengths = np.asarray(day.weights)[np.asarray(BASE.mask)]
+        np.testing.assert_allclose((lengths < 0).mean(), 0.5, atol=0.01)
+
+
 def test_noise_is_lognormal_and_lengths_stay_positive():
     day = perturbed_potential_graph(jax.random.key(2), BASE, 0.2)
     mask = np.asarray(BASE.mask)

@@ -13,7 +13,7 @@ KEY = jax.random.key(0)
 IDS = jnp.array([0, 2, 2, 3])
 
 EXAMPLES = {
-    "jaxlab.graphs.components.connected_components": Example((IDS, IDS, None), {"n": 5}),
+    "jaxlab.graphs.components.connected_components": Example((IDS, IDS), {"n": 5}),
     "jaxlab.graphs.components.graph_components": Example((GRAPH,)),
     "jaxlab.graphs.components.largest_component": Example((GRAPH,)),
     "jaxlab.graphs.degree.degrees": Example((GRAPH,)),

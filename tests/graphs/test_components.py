@@ -1,5 +1,7 @@
 """Components: SciPy's on hundreds of random graphs, in both regimes of density."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,10 @@ def expected(senders, receivers, n):
     return least[groups]
 
 
+def label(n, senders, receivers, mask):
+    return connected_components(senders, receivers, n, mask=mask)
+
+
 @pytest.mark.parametrize(("n", "edges"), [(40, 60), (400, 60)])  # either side of 4 edges = n
 def test_random_graphs_agree_with_scipy(n, edges):
     senders, receivers = RNG.integers(0, n, (2, 200, edges))
@@ -31,13 +37,13 @@ def test_random_graphs_agree_with_scipy(n, edges):
     mask = RNG.random((200, edges)) < 0.9
     mask &= np.arange(edges) < counts[:, None]
     args = jnp.asarray(senders), jnp.asarray(receivers), jnp.asarray(mask)
-    found = np.asarray(jax.vmap(connected_components, in_axes=(0, 0, 0, None))(*args, n))
+    found = np.asarray(jax.vmap(functools.partial(label, n))(*args))
     for lane in range(200):
         keep = mask[lane]
         wanted = expected(senders[lane][keep], receivers[lane][keep], n)
         np.testing.assert_array_equal(found[lane], wanted)
     for lane in range(3):  # vmap runs a lane longer than it needs; alone it does not
-        alone = connected_components(*(array[lane] for array in args), n)
+        alone = label(n, *(array[lane] for array in args))
         np.testing.assert_array_equal(found[lane], alone)
 
 
@@ -47,10 +53,10 @@ def test_hard_shapes(n):
     length = 50
     for order in (np.arange(length), np.arange(length)[::-1], RNG.permutation(length)):
         path = jnp.asarray(order, jnp.int32)
-        labels = connected_components(path[:-1], path[1:], None, n)
+        labels = connected_components(path[:-1], path[1:], n)
         np.testing.assert_array_equal(labels, np.where(np.arange(n) < length, 0, np.arange(n)))
     hub = jnp.full(length - 1, length - 1)
-    labels = connected_components(hub, jnp.arange(length - 1), None, n)
+    labels = connected_components(hub, jnp.arange(length - 1), n)
     np.testing.assert_array_equal(labels[:length], np.zeros(length))
 
 
@@ -58,24 +64,24 @@ def test_hard_shapes(n):
 def test_edges_with_an_end_outside_are_padding(n):
     senders = jnp.array([0, n, 2, -1, 3])
     receivers = jnp.array([1, n, n, 4, 4])
-    labels = connected_components(senders, receivers, None, n)
+    labels = connected_components(senders, receivers, n)
     assert labels[:6].tolist() == [0, 0, 2, 3, 3, 5]
     mask = jnp.array([True, True, True, True, False])
-    assert connected_components(senders, receivers, mask, n)[3:5].tolist() == [3, 4]
+    assert connected_components(senders, receivers, n, mask=mask)[3:5].tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("n", [200, 256, 300, 2000])
 def test_narrow_ends(n, bad_input):
     senders, receivers = np.array([0, 7, 150], np.uint8), np.array([3, 150, 9], np.uint8)
     mask = np.array([True, True, False])
-    found = connected_components(*map(jnp.asarray, (senders, receivers, mask)), n)
+    found = label(n, *map(jnp.asarray, (senders, receivers, mask)))
     np.testing.assert_array_equal(found, expected(senders[:2], receivers[:2], n))
 
 
 def test_no_edges_and_no_vertices():
     none = jnp.zeros(0, jnp.int32)
-    assert connected_components(none, none, None, 3).tolist() == [0, 1, 2]
-    assert connected_components(none, none, None, 0).shape == (0,)
+    assert connected_components(none, none, 3).tolist() == [0, 1, 2]
+    assert connected_components(none, none, 0).shape == (0,)
     assert graph_components(graph_from_edges([], 0)).number == 0
     assert largest_component(graph_from_edges([], 0)).shape == (0,)
 
@@ -113,13 +119,11 @@ def test_one_graph_on_each_device(devices):
     senders, receivers = jnp.asarray(RNG.integers(0, 30, (2, 8, 20)), jnp.int32)
     for n in (30, 90):
 
-        def label(senders, receivers, n=n):
-            return connected_components(senders[0], receivers[0], None, n)[None]
+        def labels(senders, receivers, n=n):
+            return connected_components(senders[0], receivers[0], n)[None]
 
-        sharded = jax.shard_map(label, mesh=mesh, in_specs=(spec, spec), out_specs=spec)
-        alone = [
-            connected_components(s, r, None, n) for s, r in zip(senders, receivers, strict=True)
-        ]
+        sharded = jax.shard_map(labels, mesh=mesh, in_specs=(spec, spec), out_specs=spec)
+        alone = [connected_components(s, r, n) for s, r in zip(senders, receivers, strict=True)]
         np.testing.assert_array_equal(jax.jit(sharded)(senders, receivers), np.stack(alone))
 
 
@@ -128,19 +132,19 @@ def test_integers_stay_int32():
     assert dtypes(graph_components(graph_from_edges([[0, 1]], 2))) == {"int32"}
     ends = jnp.array([0, 1])
     assert ends.dtype == jnp.int64
-    assert connected_components(ends, ends[::-1], None, 2).dtype == jnp.int32
+    assert connected_components(ends, ends[::-1], 2).dtype == jnp.int32
 
 
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     ends = jnp.zeros(2, jnp.int32)
     with pytest.raises(ValueError, match="n: expected an integer >= 0"):
-        connected_components(ends, ends, None, -1)
+        connected_components(ends, ends, -1)
     with pytest.raises(ValueError, match=r"receivers: expected shape \[2\]"):
-        connected_components(ends, ends[:1], None, 3)
+        connected_components(ends, ends[:1], 3)
     with pytest.raises(ValueError, match="senders: expected dtype integer"):
-        connected_components(ends.astype(float), ends, None, 3)
+        connected_components(ends.astype(float), ends, 3)
     with pytest.raises(ValueError, match=r"mask: expected shape \[2\]"):
-        connected_components(ends, ends, jnp.ones(3, bool), 3)
+        connected_components(ends, ends, 3, mask=jnp.ones(3, bool))
     with pytest.raises(ValueError, match="mask: expected dtype bool"):
-        connected_components(ends, ends, ends, 3)
+        connected_components(ends, ends, 3, mask=ends)

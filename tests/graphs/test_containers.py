@@ -6,12 +6,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.graphs.components import graph_components, largest_component
 from jaxlab.graphs.containers import (
     compact_graph,
     digraph_from_arcs,
     graph_from_edges,
     pad_graph,
 )
+from jaxlab.graphs.degree import degrees, in_degrees, out_degrees
+from jaxlab.graphs.dense import to_dense, to_digraph
+from jaxlab.graphs.layouts import csr, in_arcs
+from jaxlab.graphs.traversal import breadth_first_search
+from jaxlab.graphs.triangles import count_triangles
 
 
 def edges_of(graph):
@@ -85,6 +91,10 @@ def test_graphs_of_equal_capacity_stack_and_share_a_program():
         ([[0, 1, 2]], {}, r"edges: expected shape \[m, 2\]"),
         ([[0.0, 1.0]], {}, "edges: expected dtype integer"),
         ([[0, 1]], {"weights": [1, 2]}, r"weights: expected shape \[1\]"),
+        ([[0, 1]], {"weights": [2**40 + 5]}, r"weights: expected numbers that fit int32, got \[10"),
+        ([[0, 1]], {"weights": [1e300]}, r"weights: expected numbers that fit float32, got \[1e\+"),
+        ([[0, 1]], {"weights": ["a"]}, "weights: expected real numbers"),
+        ([[0, 1]], {"weights": [1j]}, "weights: expected real numbers"),
         ([[0, 1]], {"node_capacity": 2}, "node_capacity: expected an integer"),
         ([[0, 1]], {"edge_capacity": 0}, "edge_capacity: expected an integer"),
     ],
@@ -125,3 +135,35 @@ def test_edges_without_room_are_refused():
         compact_graph(graph, edge_capacity=1)
     with pytest.raises(ValueError, match="edge_capacity: expected a number, for a graph inside"):
         jax.jit(compact_graph)(graph)
+
+
+@pytest.mark.usefixtures("x64")
+def test_wide_weights():
+    assert graph_from_edges([[0, 1]], 2, weights=[2**40 + 5]).weights.tolist() == [2**40 + 5]
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_kinds_and_stacks():
+    graph, digraph = graph_from_edges([[0, 1]], 2), digraph_from_arcs([[0, 1]], 2)
+    one, undirected, directed = "one graph; for a stack use jax.vmap", "a Graph", "a Digraph: see"
+    stack = jax.tree.map(lambda leaf: leaf[None], graph)
+    arcs = jax.tree.map(lambda leaf: leaf[None], digraph)
+    for refused, expected, *functions in [
+        (stack, one, degrees, to_dense, to_digraph, csr, graph_components, compact_graph),
+        (stack, one, lambda g: pad_graph(g, node_capacity=2, edge_capacity=2)),
+        (stack, one, lambda g: breadth_first_search(g, 0), largest_component),
+        (arcs, one, in_degrees, out_degrees),
+        (digraph, undirected, degrees, to_digraph, count_triangles),
+        (graph, directed, in_degrees, out_degrees),
+    ]:
+        for function in functions:
+            with pytest.raises(ValueError, match=f"graph: expected {expected}"):
+                function(refused)
+
+
+def test_no_edges_and_room_for_some():
+    graph = digraph_from_arcs([], 2)
+    assert compact_graph(graph, edge_capacity=2).senders.tolist() == [2, 2]
+    assert in_arcs(graph, width=2).index.tolist() == [[2, 2], [2, 2]]
+    nobody = breadth_first_search(digraph_from_arcs([], 0, edge_capacity=1), 0)
+    assert (nobody.distances.shape, int(nobody.levels)) == ((0,), 0)

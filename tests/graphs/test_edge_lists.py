@@ -94,6 +94,7 @@ def test_weights_are_written_in_full(tmp_path):
         ("0 1\n1 x\n", {}, r"txt, line 2: expected two integers, got '1 x'"),
         ("# c\n\n0 1\n2\n", {}, r"txt, line 4: expected two integers, got '2'"),
         ("0 1\n1 2.5\n", {}, r"txt, line 2: expected two integers"),
+        ("0 1\n1_0 2\n", {}, r"txt, line 2: expected two integers, got '1_0 2'"),
         ("0 99999999999999999999\n", {}, r"txt, line 1: expected two integers"),
         ("0 1 2\n1 2\n", {"weighted": True}, r"txt, line 2: expected a weight in the third"),
         ("0 1 nan\n", {"weighted": True}, r"txt, line 1: expected a finite weight"),
@@ -117,6 +118,9 @@ def test_bytes_that_are_no_text(tmp_path):
         with pytest.raises(ValueError, match=f"{name}: expected text, or compressed text"):
             read_edge_list(tmp_path / name)
     cut = gzip.compress(b"0 1\n" * 1000)[:-9]
-    (tmp_path / "cut.gz").write_bytes(cut)
-    with pytest.raises(ValueError, match=r"cut\.gz: expected text, or compressed text"):
-        read_edge_list(tmp_path / "cut.gz")
+    spoilt = bytearray(gzip.compress(b"0 1\n" * 1000))
+    spoilt[10:14] = b"\xff" * 4
+    for data in (cut, bytes(spoilt)):
+        (tmp_path / "bad.gz").write_bytes(data)
+        with pytest.raises(ValueError, match=r"bad\.gz: expected text, or compressed text"):
+            read_edge_list(tmp_path / "bad.gz")

@@ -115,3 +115,8 @@ def test_refusals():
         gen.planted_partition(KEY, (2, 1), 0.5, -0.5)
     with pytest.raises(ValueError, match="n: expected at least two vertices"):
         gen.random_digraph(KEY, 1, 3)
+    with pytest.raises(ValueError, match="maximum: expected a number of at least 5, got 3"):
+        gen.random_digraph(KEY, 2, 3, minimum=5, maximum=3)
+    for most in (2**31 - 1, 2**31):
+        with pytest.raises(ValueError, match=r"maximum: expected a finite number .* <= 2147483646"):
+            gen.random_digraph(KEY, 2, 3, maximum=most)

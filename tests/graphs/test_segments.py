@@ -106,6 +106,31 @@ def test_narrow_identifiers_with_more_segments_than_they_can_name(dtype):
         assert found[jnp.array([0, 5, 100])].tolist() == [1, 2, 4]
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_many_entries_of_half_precision(dtype):
+    ones, ids = jnp.ones(5000, dtype), jnp.zeros(5000, jnp.int32)
+    mean, weights = seg.segment_mean(ones, ids, 1), seg.segment_softmax(ones, ids, 1)
+    assert (mean.dtype, weights.dtype) == (dtype, dtype)
+    assert mean.tolist() == [1]
+    np.testing.assert_allclose(np.asarray(weights, np.float64).sum(), 1, rtol=1e-2)
+
+
+def test_no_segments():
+    ids = jnp.zeros(3, jnp.int32)
+    assert seg.segment_argmin(jnp.ones(3), ids, 0).shape == (0,)
+    assert seg.segment_mode(ids, ids, 0).value.shape == (0,)
+    assert seg.segment_mean(jnp.ones(3), ids, 0).shape == (0,)
+    assert seg.segment_softmax(jnp.ones(3), ids, 0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_most_frequent_of_unsigned_integers():
+    values, ids = jnp.array([255, 255, 3], jnp.uint8), jnp.array([0, 0, 2])
+    assert seg.segment_mode(values, ids, 3).value.tolist() == [255, -1, 3]
+    with pytest.raises(ValueError, match="values: expected signed integers, or narrower ones"):
+        seg.segment_mode(values.astype(jnp.uint32), ids, 3)
+
+
 def test_no_entries():
     none = jnp.zeros(0, jnp.int32)
     assert seg.segment_mode(none, none, 2).value.tolist() == [-1, -1]

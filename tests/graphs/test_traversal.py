@@ -66,7 +66,6 @@ def test_one_source_and_padding():
     assert empty.levels == 0
 
 
-@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("n", [256, 300])
 def test_narrow_sources(n, bad_input):
     path = graph_from_edges(np.stack([np.arange(n - 1), np.arange(1, n)], axis=1), n)
@@ -77,6 +76,7 @@ def test_narrow_sources(n, bad_input):
         assert found.distances[3] == 0
 
 
+@pytest.mark.usefixtures("x64")
 def test_integers_stay_int32():
     found = breadth_first_search(graph_from_edges([[0, 1]], 2), jnp.array([0]))
     assert dtypes(found) == {"int32"}

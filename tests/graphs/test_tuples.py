@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
+from jaxlab.graphs.conversions import to_scipy
 from jaxlab.graphs.dense import to_dense
 from jaxlab.graphs.stacks import stack_graphs
 from jaxlab.graphs.tuples import digraph_from_jraph, graph_from_jraph, to_jraph
@@ -94,6 +95,14 @@ def test_empty_graphs():
 @pytest.mark.usefixtures("x64")
 def test_integers_stay_int32():
     assert dtypes(to_jraph(graph_from_edges([[0, 1]], 2))) == {"int32"}
+
+
+def test_weights_of_half_precision():
+    graph = graph_from_edges([[0, 1], [1, 2]], 3).replace(weights=jnp.ones(2, jnp.bfloat16))
+    again = graph_from_jraph(to_jraph(graph), padded=True)
+    jax.tree.map(np.testing.assert_array_equal, again, graph)
+    matrix = to_scipy(graph)
+    assert (matrix.dtype, matrix.sum()) == (np.float32, 4)
 
 
 @pytest.mark.usefixtures("bad_input")
