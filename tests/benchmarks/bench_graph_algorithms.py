@@ -14,8 +14,8 @@ import numpy as np
 import optax
 import pytest
 from scipy.optimize import linear_sum_assignment as scipy_assignment
+from scipy.sparse.csgraph import dijkstra
 
-from jaxlab.experiments.graph_algorithms.learned_potentials import grid
 from jaxlab.graph_algorithms import (
     Duals,
     bellman_ford,
@@ -27,7 +27,7 @@ from jaxlab.graph_algorithms import (
     perturbed_potential_graph,
     policy,
 )
-from jaxlab.graphs import in_arcs
+from jaxlab.graphs import grid_graph, in_arcs, to_digraph, to_scipy
 from tests.benchmarks.timing import time_jaxlab, time_peer
 
 TRAINING, BATCH = 20, 64
@@ -133,16 +133,19 @@ class TestBatch:
         )
 
     def test_optax(self, benchmark):
-        time_jaxlab(
+        costs = problems(200, BATCH)
+        rows, columns = time_jaxlab(
             benchmark,
             jax.vmap(optax.assignment.hungarian_algorithm),
-            problems(200, BATCH).astype(jnp.float32),
+            costs.astype(jnp.float32),
             implementation="optax",
             package="optax",
             target=0.1,
             rounds=5,
             **BATCHED,
         )
+        paid = np.asarray(costs)[np.arange(BATCH)[:, None], rows, columns].sum(axis=1)
+        np.testing.assert_array_equal(paid, [optimum(cost) for cost in costs])
 
 
 @pytest.mark.parametrize("start", ["cold", "warm"])
@@ -169,13 +172,17 @@ class TestTwiceTheRows:
 
 def test_learning(benchmark):
     samples = Duals(*np.random.default_rng(0).integers(-999, 999, (2, TRAINING, 1000), np.int32))
-    time_jaxlab(
+    fitted = time_jaxlab(
         benchmark,
         fit_duals,
         jax.tree.map(jnp.asarray, samples),
         group="graph_algorithms/median of duals",
         workload=f"{TRAINING} samples of 2 x 1000",
     )
+    shift = np.floor(samples.col.mean(axis=1, keepdims=True)).astype(np.int32)
+    middle = (TRAINING - 1) // 2
+    np.testing.assert_array_equal(fitted.row, np.sort(samples.row + shift, axis=0)[middle])
+    np.testing.assert_array_equal(fitted.col, np.sort(samples.col - shift, axis=0)[middle])
 
 
 PATHS = {"group": "graph_algorithms/shortest paths", "workload": "grid 200², σ=.05, int32"}
@@ -184,7 +191,9 @@ PATHS = {"group": "graph_algorithms/shortest paths", "workload": "grid 200², σ
 @functools.cache
 def streets():
     """Arcs laid out, lengths of today, what earlier days predict, and the distances of today."""
-    base = grid(200, 100, 1000, 0)
+    base = to_digraph(grid_graph(200, 200))
+    lengths = np.random.default_rng(0).integers(100, 1001, base.edge_capacity)
+    base = base.replace(weights=jnp.asarray(lengths, jnp.int32))
     arcs, key = in_arcs(base), jax.random.key(0)
     hidden = hiding_potentials(key, base, negative=0.3)
 
@@ -195,7 +204,11 @@ def streets():
     past = [bellman_ford(day(number), 0, in_arcs=arcs) for number in range(15)]
     potentials = jnp.median(jnp.stack([result.dist for result in past]), axis=0)
     today = day(15)
-    exact = np.asarray(bellman_ford(today, 0, in_arcs=arcs).dist)
+    # SciPy's Dijkstra on the lengths without the potentials
+    positive = today.replace(
+        weights=today.weights - hidden[today.senders] + hidden[today.receivers]
+    )
+    exact = dijkstra(to_scipy(positive), indices=0) + np.asarray(hidden[0] - hidden)
     return arcs, today, jnp.round(potentials).astype(jnp.int32), past[0].parent, exact
 
 
@@ -216,8 +229,8 @@ class TestShortestPaths:
         np.testing.assert_array_equal(result.dist, exact)
 
     def test_cold(self, benchmark):
-        arcs, today, *_ = streets()
-        time_jaxlab(
+        arcs, today, *_, exact = streets()
+        result = time_jaxlab(
             benchmark,
             lambda arcs, today: bellman_ford(today, 0, in_arcs=arcs),
             arcs,
@@ -226,6 +239,7 @@ class TestShortestPaths:
             target=1 / 2.5,
             **PATHS,
         )
+        np.testing.assert_array_equal(result.dist, exact)
 
     def test_igraph(self, benchmark):
         igraph = pytest.importorskip("igraph")

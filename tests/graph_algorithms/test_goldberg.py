@@ -9,7 +9,7 @@ from jaxlab.graph_algorithms import goldberg
 from jaxlab.graph_algorithms.goldberg import goldberg_potentials
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.potentials import reduced_weights
-from jaxlab.graphs import digraph_from_arcs
+from jaxlab.graphs import digraph_from_arcs, grid_graph, to_digraph
 from tests.graph_algorithms import path_oracle as oracle
 from tests.helpers import to_device
 
@@ -19,13 +19,10 @@ solve = jax.jit(jax.vmap(goldberg_potentials))
 def grid(side, seed=0):
     """A grid with arcs both ways, some of negative length, and no negative cycle."""
     rng = np.random.default_rng(seed)
-    index = np.arange(side * side).reshape(side, side)
-    right = np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], 1)
-    down = np.stack([index[:-1].ravel(), index[1:].ravel()], 1)
-    arcs = np.concatenate([right, down, right[:, ::-1], down[:, ::-1]])
-    hidden = rng.integers(-500, 500, side * side)
-    weights = rng.integers(1, 300, len(arcs)) + hidden[arcs[:, 0]] - hidden[arcs[:, 1]]
-    return digraph_from_arcs(arcs, side * side, weights=weights.astype(np.int32))
+    streets = to_digraph(grid_graph(side, side))
+    hidden = to_device(rng.integers(-500, 500, side * side), np.int32)
+    lengths = to_device(rng.integers(1, 300, streets.edge_capacity), np.int32)
+    return streets.replace(weights=lengths + hidden[streets.senders] - hidden[streets.receivers])
 
 
 def test_verdict_and_feasibility_equal_networkx():

@@ -29,7 +29,7 @@ from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
 )
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
-from jaxlab.graphs import Digraph, digraph_from_arcs, in_arcs
+from jaxlab.graphs import Digraph, digraph_from_arcs, grid_graph, in_arcs, to_digraph
 
 __all__ = ["CLAIMS", "Config", "grid", "road_network", "run"]
 
@@ -183,12 +183,9 @@ def road_network() -> Digraph:
 
 def grid(side: int, shortest: int, longest: int, seed: int) -> Digraph:
     """A square grid with an arc either way between neighbours, lengths uniform and independent."""
-    index = np.arange(side * side).reshape(side, side)
-    right = np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], 1)
-    down = np.stack([index[:-1].ravel(), index[1:].ravel()], 1)
-    arcs = np.concatenate([right, down, right[:, ::-1], down[:, ::-1]])
-    lengths = np.random.default_rng(seed).integers(shortest, longest + 1, len(arcs))
-    return digraph_from_arcs(arcs, side * side, weights=lengths.astype(np.int32))
+    streets = to_digraph(grid_graph(side, side))
+    lengths = np.random.default_rng(seed).integers(shortest, longest + 1, streets.edge_capacity)
+    return streets.replace(weights=jnp.asarray(lengths, jnp.int32))
 
 
 def distances(today: Digraph, hidden: np.ndarray) -> np.ndarray:
