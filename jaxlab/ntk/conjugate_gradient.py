@@ -221,9 +221,10 @@ def _iterate(
             steps=state.steps + 1,
             failure=state.failure,
         )
-        finite = jnp.isfinite(curvature) & jnp.isfinite(norm) & jnp.isfinite(descent)
-        failure = jnp.where(finite, INDEFINITE, NOT_FINITE).astype(jnp.int32)
-        before = state._replace(steps=state.steps + 1, failure=failure)
+        # without curvature the step is infinite, and so is what follows it
+        finite = jnp.isfinite(norm) & jnp.isfinite(descent) | (curvature <= 0)
+        failure = jnp.where(finite & jnp.isfinite(curvature), INDEFINITE, NOT_FINITE)
+        before = state._replace(steps=state.steps + 1, failure=failure.astype(jnp.int32))
         return jax.tree.map(lambda new, old: jnp.where(sound, new, old), after, before)
 
     conditioned = preconditioner(unit)

@@ -378,11 +378,11 @@ def test_inputs_of_the_integrator_that_are_not_finite(name):
         "f_test_0": jnp.zeros((1, 1)),
     }
 
-    def status(value):
+    def outcome(value):
         spoilt = arguments | {name: arguments[name].at[0, 0].set(value)}
         return predict.gradient_descent(squared, t=1.0, max_steps=50, **spoilt).status
 
-    found = jax.jit(jax.vmap(status))(jnp.array([0.5, jnp.nan, jnp.inf]))
+    found = jax.jit(jax.vmap(outcome))(jnp.array([0.5, jnp.nan, jnp.inf]))
     assert found.tolist() == [status.OK, status.NOT_FINITE, status.NOT_FINITE]
 
 
