@@ -31,7 +31,7 @@ __all__ = ["is_optimal_certificate", "linear_sum_assignment"]
 
 INITIALS = ("greedy", "maximum")
 METHODS = ("auto", "sap", "phase", "auction")
-COMPARISONS = ("auto", "packed", "two_pass")
+KEYS = ("auto", "packed", "two_pass")
 COUNTABLE = 2**31 - 1  # steps are counted in int32
 
 
@@ -57,7 +57,7 @@ def linear_sum_assignment(
     initial: str = "greedy",
     method: str = "auto",
     row_reduction_rounds: int = 0,
-    comparison: str = "auto",
+    key: str = "auto",
     max_steps: int | None = None,
 ) -> AssignmentResult:
     """Assignment of least cost, ``min Σ c_ij x_ij`` over matchings of ``min(n, m)`` edges.
@@ -69,7 +69,7 @@ def linear_sum_assignment(
 
     It can be called under ``jit`` and ``vmap`` (see
     :func:`~jaxlab.graph_algorithms.batch.linear_sum_assignment_batch`). Only outside of them can
-    it look at the numbers: there, bad values raise, and ``comparison="auto"`` solves again in two
+    it look at the numbers: there, bad values raise, and ``key="auto"`` solves again in two
     passes what overflowed packed keys. Inside, both leave the status ``OVERFLOW``.
 
     Integers are exact, in int32, or int64 where that is given. Floats are solved in their own
@@ -93,7 +93,7 @@ def linear_sum_assignment(
             integers with ``range · (n + 1) < 2^28`` (``n`` times less where edges are missing).
         row_reduction_rounds: rounds in which rows bid for columns before that; 8 to 16 halve the
             later work where reduced costs are cheap, on accelerators.
-        comparison: ``"packed"`` compares distance and index in one integer, which needs
+        key: ``"packed"`` compares distance and index in one integer, which needs
             ``range · 2^(⌈log2 n⌉ + 1) < 2^30``; ``"two_pass"`` one after the other.
         max_steps: most columns closed, phases, or rounds of bids before giving up; None for no
             limit.
@@ -103,9 +103,9 @@ def linear_sum_assignment(
 
     Raises:
         ValueError: the cost is not a matrix, or the shapes of duals or mask differ from it; an
-            unknown choice; ``comparison="packed"`` with floats, or too many columns for it; outside
+            unknown choice; ``key="packed"`` with floats, or too many columns for it; outside
             ``jit`` also for costs or duals that are NaN, infinite gains, and a range too wide for
-            ``comparison="packed"``.
+            ``key="packed"``.
 
     Cost:
         ``O(k² a)`` time with ``k = max(n, m)`` and ``a`` augmentations, after passes over the
@@ -127,17 +127,17 @@ def linear_sum_assignment(
     check_choice("rounding", rounding, ROUNDINGS)
     check_choice("initial", initial, INITIALS)
     check_choice("method", method, METHODS)
-    check_choice("comparison", comparison, COMPARISONS)
+    check_choice("key", key, KEYS)
     check_integer("row_reduction_rounds", row_reduction_rounds, minimum=0)
     if max_steps is not None:
         check_integer("max_steps", max_steps, minimum=0)
     check_values(cost, duals, mask, maximize)
     floats = jnp.issubdtype(cost.dtype, jnp.floating)
     require(not (floats and method == "auction"), "method", method, "another for costs of floats")
-    packed = packs(cost, mask, comparison)
+    packed = packs(cost, mask, key)
     options = Options(maximize, rounding, initial, method, row_reduction_rounds, packed, max_steps)
     result = solve(cost, duals, mask, options=options)
-    if packed and comparison == "auto":
+    if packed and key == "auto":
         status = concrete(result.status)
         if status is not None and np.any(status == OVERFLOW):
             result = solve(cost, duals, mask, options=options._replace(packed=False))
@@ -262,15 +262,15 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     return {"sap": sap, "phase": phase}[options.method](*arguments)
 
 
-def packs(cost: Array, mask: Array | None, comparison: str) -> bool:
+def packs(cost: Array, mask: Array | None, key: str) -> bool:
     """Whether keys are packed."""
     dtype = working_dtype(cost.dtype)
     integral = not jnp.issubdtype(dtype, jnp.floating)
-    if comparison != "packed":
-        return comparison == "auto" and integral and _spare_bits(cost) > 8
-    require(integral, "comparison", comparison, "'auto' or 'two_pass' for costs that are floats")
+    if key != "packed":
+        return key == "auto" and integral and _spare_bits(cost) > 8
+    require(integral, "key", key, "'auto' or 'two_pass' for costs that are floats")
     columns = f"too many columns for a packed {dtype} key"
-    require(_spare_bits(cost) > 0, "comparison", comparison, f"'auto' or 'two_pass': {columns}")
+    require(_spare_bits(cost) > 0, "key", key, f"'auto' or 'two_pass': {columns}")
     values = concrete(cost)
     if values is not None and values.size:
         there = None if mask is None else concrete(mask)
@@ -278,7 +278,7 @@ def packs(cost: Array, mask: Array | None, comparison: str) -> bool:
         spread = int(values.max()) - int(values.min()) if values.size else 0
         fits = spread < 2 ** _spare_bits(cost)
         expected = f"'auto' or 'two_pass' for costs that range over {spread}"
-        require(fits, "comparison", comparison, expected)
+        require(fits, "key", key, expected)
     return True
 
 

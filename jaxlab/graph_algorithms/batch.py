@@ -26,7 +26,7 @@ def linear_sum_assignment_batch(
     mask: Bool[Array, "b n m"] | None = None,
     batching: str = "auto",
     method: str = "auto",
-    comparison: str = "auto",
+    key: str = "auto",
     **options: Any,
 ) -> AssignmentResult:
     """Assignments of least cost for a stack of problems, each exact as if it were alone.
@@ -42,7 +42,7 @@ def linear_sum_assignment_batch(
             together, until the last is done; ``"auto"`` takes the first on CPUs.
         method: as for :func:`~jaxlab.graph_algorithms.assignment.linear_sum_assignment`; ``"auto"``
             is ``"sap"`` for ``"map"`` and ``"phase"`` for ``"vmap"``.
-        comparison: as there. Outside ``jit``, all are solved again where one overflowed.
+        key: as there. Outside ``jit``, all are solved again where one overflowed.
         **options: further ones of that function.
 
     Returns:
@@ -50,7 +50,7 @@ def linear_sum_assignment_batch(
 
     Raises:
         ValueError: as that function, but for the range of costs that is too wide for
-            ``comparison="packed"``, which is a status; an unknown ``batching``; stacks of different
+            ``key="packed"``, which is a status; an unknown ``batching``; stacks of different
             lengths.
 
     Cost:
@@ -77,12 +77,12 @@ def linear_sum_assignment_batch(
         check_shape("mask", mask, (count, rows, columns))
         check_dtype("mask", mask, "bool")
     check_values(cost, duals, mask, bool(options.get("maximize", False)))
-    chosen = tuple(sorted({**options, "method": method, "comparison": comparison}.items()))
+    chosen = tuple(sorted({**options, "method": method, "key": key}.items()))
     result = _solve(cost, duals, mask, batching=batching, options=chosen)
-    if comparison == "auto":
+    if key == "auto":
         status = concrete(result.status)
         if status is not None and np.any(status == OVERFLOW):
-            chosen = tuple(sorted({**options, "method": method, "comparison": "two_pass"}.items()))
+            chosen = tuple(sorted({**options, "method": method, "key": "two_pass"}.items()))
             result = _solve(cost, duals, mask, batching=batching, options=chosen)
     return result
 

@@ -69,7 +69,7 @@ def feasibility_violation(
 
 @jax.jit
 def tighten_duals(
-    cost: Num[Array, "n m"], duals: Duals, *, mask: Bool[Array, "n m"] | None = None
+    cost: Num[Array, "n m"], duals: Duals, mask: Bool[Array, "n m"] | None = None
 ) -> Duals:
     """Raise feasible duals until each row and each column has a tight edge.
 

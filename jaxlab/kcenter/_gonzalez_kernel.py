@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.kcenter._order import Order
+from jaxlab.varying import vary_like, vary_together
 
 __all__ = ["traverse_by_kernel"]
 
@@ -53,7 +54,7 @@ def traverse_by_kernel(points: Array, k: int, first: Array, present: Array) -> O
         return value, jnp.where(value[far] >= 0, far, -1), order
 
     pick = jnp.where(present[first], first, -1)
-    state = value, pick, Order.empty(k, blocks * BLOCK, points.dtype)
+    state = vary_like((value, pick, Order.empty(k, blocks * BLOCK, points.dtype)), points)
     value, _, order = jax.lax.fori_loop(0, k, step, state)
     return order._replace(values=jnp.maximum(value[:n], 0), labels=order.labels[:n])
 
@@ -70,6 +71,9 @@ def _pass(
     """New values and labels, and the largest value of each block, repeated in a tile."""
     from jax.experimental import pallas as pl  # slow to import
 
+    operands = vary_together((coordinates, center, counter, value, labels))
+    kind = jax.typeof(operands[0]).manual_axis_type
+    shape = functools.partial(jax.ShapeDtypeStruct, manual_axis_type=kind)
     d, n = coordinates.shape
     of_points = pl.BlockSpec((1, BLOCK), lambda block: (0, block))
     return pl.pallas_call(
@@ -84,12 +88,12 @@ def _pass(
         ],
         out_specs=[of_points, of_points, pl.BlockSpec((1, TILE), lambda block: (0, block))],
         out_shape=[
-            jax.ShapeDtypeStruct(value.shape, value.dtype),
-            jax.ShapeDtypeStruct(labels.shape, labels.dtype),
-            jax.ShapeDtypeStruct((1, n // BLOCK * TILE), value.dtype),
+            shape(value.shape, value.dtype),
+            shape(labels.shape, labels.dtype),
+            shape((1, n // BLOCK * TILE), value.dtype),
         ],
         **options,
-    )(coordinates, center, counter, value, labels)
+    )(*operands)
 
 
 def _step(

@@ -13,6 +13,7 @@ from jaxtyping import Array, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk.types import ApplyFn
+from jaxlab.varying import vary_like
 
 __all__ = ["linearize", "taylor_expand"]
 
@@ -92,6 +93,7 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
         step = [
             (given[i] - leaf).astype(leaf.dtype) for i, leaf in zip(moving, origin, strict=True)
         ]
+        step = vary_like(step, origin, x)
 
         def network(point: list[Array]) -> tuple[PyTree, ...]:
             merged = list(leaves)
@@ -105,7 +107,7 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
         derivatives = network
         for k in range(degree):
             derivatives = _with_next(derivatives, step, _pushed if k == 0 else jax.jvp)
-        terms = derivatives(origin)
+        terms = derivatives(vary_like(origin, step, x))
         return jax.tree.map(
             lambda *parts: sum(part / math.factorial(k) for k, part in enumerate(parts)), *terms
         )

@@ -54,7 +54,7 @@ EXAMPLES = {
         (jax.random.key(0),), {"sizes": (3, 2), "p_in": 0.9, "p_out": 0.1}
     ),
     "jaxlab.graphs.components.connected_components": Example(
-        (GRAPH.senders, GRAPH.receivers, GRAPH.mask), {"n": 4}
+        (GRAPH.senders, GRAPH.receivers), {"n": 4}
     ),
 }
 

@@ -62,13 +62,13 @@ def embedded(costs):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("rounding", "comparison"),
+    ("rounding", "key"),
     [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")],
 )
-def test_any_prediction_gives_scipys_optimum(method, rounding, comparison):
+def test_any_prediction_gives_scipys_optimum(method, rounding, key):
     costs = random_costs(RNG, SQUARE, COUNT)
     guesses = garbage(RNG, SQUARE, COUNT)
-    results = solve_all(costs, guesses, method=method, rounding=rounding, comparison=comparison)
+    results = solve_all(costs, guesses, method=method, rounding=rounding, key=key)
     assert assert_solved(results, costs) == 0
 
 
@@ -193,7 +193,7 @@ def test_invariances(method):
     order = RNG.permutation(SIZE)
     variants = [cost, cost + row[:, None] + col, cost[order], cost[:, order]]
     costs = np.stack(variants * (COUNT // 4)).astype(np.int32)
-    results = solve_all(costs, method=method, rounding="c_transform", comparison="two_pass")
+    results = solve_all(costs, method=method, rounding="c_transform", key="two_pass")
     plain, shifted, rows, columns = results.col_for_row[:4]
     np.testing.assert_array_equal(plain, shifted)
     assert results.cost[1] == results.cost[0] + row.sum() + col.sum()
@@ -269,12 +269,12 @@ def test_known_optima_and_calls_outside_jit():
 def test_keys_that_overflow_are_told_under_jit(method):
     wide = RNG.integers(-(2**27), 2**27, (COUNT, *SQUARE)).astype(np.int32)
     options = {"method": method, "rounding": "c_transform"}
-    assert (solve_all(wide, comparison="packed", **options).status == OVERFLOW).all()
-    assert_solved(solve_all(wide // 4, comparison="two_pass", **options), wide // 4)
+    assert (solve_all(wide, key="packed", **options).status == OVERFLOW).all()
+    assert_solved(solve_all(wide // 4, key="two_pass", **options), wide // 4)
     huge = RNG.integers(-(2**31), 2**31, (COUNT, *SQUARE)).astype(np.int32)
     huge[::2] = 2**30  # here the sum is what overflows
-    for comparison in ("packed", "two_pass"):
-        assert (solve_all(huge, comparison=comparison, **options).status == OVERFLOW).all()
+    for key in ("packed", "two_pass"):
+        assert (solve_all(huge, key=key, **options).status == OVERFLOW).all()
 
 
 def test_keys_that_overflow_are_mended_outside_jit():
@@ -338,20 +338,20 @@ def test_refusals():
         ((cost,), {"initial": "none"}, "initial: expected one of 'greedy', 'maximum'"),
         (
             (cost,),
-            {"comparison": "wide"},
-            "comparison: expected one of 'auto', 'packed', 'two_pass'",
+            {"key": "wide"},
+            "key: expected one of 'auto', 'packed', 'two_pass'",
         ),
         ((cost,), {"row_reduction_rounds": -1}, "row_reduction_rounds: expected an integer >= 0"),
         ((cost,), {"max_steps": 0.5}, "max_steps: expected an integer"),
         (
             (cost * 1.0,),
-            {"comparison": "packed"},
-            "comparison: expected 'auto' or 'two_pass' for costs",
+            {"key": "packed"},
+            "key: expected 'auto' or 'two_pass' for costs",
         ),
         ((cost * 1.0,), {"method": "auction"}, "method: expected another for costs of floats"),
         (
             (cost.at[0, 0].set(2**29),),
-            {"comparison": "packed"},
+            {"key": "packed"},
             "for costs that range over 536870911",
         ),
         ((cost * jnp.nan,), {}, "cost: expected no NaN"),
@@ -366,7 +366,7 @@ def test_refusals():
         is_optimal_certificate(cost, result._replace(col_for_row=result.row_for_col))
     wide = jax.ShapeDtypeStruct((1, 2**29), jnp.int32)
     with pytest.raises(ValueError, match="too many columns for a packed int32 key"):
-        jax.eval_shape(lambda c: linear_sum_assignment(c, comparison="packed"), wide)
+        jax.eval_shape(lambda c: linear_sum_assignment(c, key="packed"), wide)
 
 
 @pytest.mark.parametrize(("method", "n"), [("auction", 5_000), ("sap", 50_000)])
