@@ -1,6 +1,5 @@
 """The experiment on refined clusters: how they are carried along, its verdicts, and its report."""
 
-import os
 import types
 from unittest import mock
 
@@ -9,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxlab.data
 from jaxlab import correlation_clustering as cc
 from jaxlab.experiments.correlation_clustering import (
     leiden,
@@ -24,7 +22,6 @@ from jaxlab.runner.execute import run
 from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-refined"
-LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["ego_facebook"].offline
 
 
 def test_checkpoints_are_equally_far_apart_and_end_at_the_end():
@@ -169,7 +166,6 @@ def test_a_run_reports_and_repeats(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LOCAL, reason="needs a copy of the graph in $JAXLAB_DATA")
 def test_the_smoke_preset_runs(tmp_path):
     results = finished(run(NAME, preset="smoke", runs=tmp_path))
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}

@@ -1,13 +1,11 @@
 """The experiment on times and rounds: its peers, its counts, its verdicts, and its report."""
 
-import os
 import types
 from unittest import mock
 
 import numpy as np
 import pytest
 
-import jaxlab.data
 from jaxlab import correlation_clustering as cc
 from jaxlab.experiments.correlation_clustering import (
     streams,
@@ -21,7 +19,6 @@ from jaxlab.runner.execute import run
 from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-throughput"
-LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["ego_facebook"].offline
 
 
 def blocks(n=24, groups=3, chance=0.15):
@@ -151,7 +148,6 @@ def test_what_is_timed_agrees():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LOCAL, reason="needs a copy of the graph in $JAXLAB_DATA")
 def test_the_smoke_preset_runs(tmp_path):
     results = finished(run(NAME, preset="smoke", runs=tmp_path))
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}

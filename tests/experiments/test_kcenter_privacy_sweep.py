@@ -1,13 +1,11 @@
 """The experiment on the privacy bound: its verdicts, its report, and runs large and small."""
 
-import os
 from unittest import mock
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxlab.data
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.kcenter import privacy_sweep, privacy_sweep_claims
 from jaxlab.experiments.kcenter.privacy_sweep_claims import PUBLISHED, Place
@@ -16,7 +14,6 @@ from jaxlab.runner.execute import run
 from tests.helpers import finished, verdicts_of
 
 NAME = "kcenter-privacy-sweep"
-LOCAL = "JAXLAB_DATA" in os.environ and jaxlab.data.available()["count_query"].offline
 
 
 def cell(radius, **more):
@@ -70,7 +67,7 @@ def test_what_cannot_be_judged():
 def problem(n=40):
     rng = np.random.default_rng(0)
     points = jnp.asarray(rng.normal(size=(n, 2)), jnp.float32)
-    return Points("count_query", points, jnp.arange(n, dtype=jnp.int32) % 2)
+    return Points("blobs", points, jnp.arange(n, dtype=jnp.int32) % 2)
 
 
 def test_a_run_reports_and_repeats(tmp_path, monkeypatch):
@@ -87,7 +84,7 @@ def test_a_run_reports_and_repeats(tmp_path, monkeypatch):
     ]
     assert results[0] == results[1]
     assert results[0]["figures"].keys() == {"radii", "sizes", "seconds"}
-    # privacy bounds up to 39 // 7, of joint, two seeds and another method, refined and not
+    # privacy bounds up to 39 // 8, of joint, two seeds and another method, refined and not
     assert len(results[0]["tables"]["solutions"]["rows"]) == 4 * 4 * 2
 
 
@@ -107,7 +104,6 @@ def test_solvers_agree_with_the_room():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LOCAL, reason="needs a copy of the points in $JAXLAB_DATA")
 def test_the_smoke_preset_runs(tmp_path):
     results = finished(run(NAME, preset="smoke", runs=tmp_path))
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}

@@ -54,6 +54,13 @@ def test_blobs_have_sizes_by_zipf_and_groups_by_blob():
     assert near.mean() > 0.1
 
 
+def test_a_few_blobs_need_no_file(monkeypatch):
+    monkeypatch.setattr(problems.jaxlab.data, "load", None)
+    name, points, groups = problems.load("blobs")
+    assert name in problems.TITLES
+    assert (*points.shape, len(np.unique(groups))) == problems.BLOBS_SHAPE
+
+
 def test_privacy_bounds_are_spread():
     assert problems.privacy_grid(101_763, 12, 7) == [1, 1414, 2827, 4240, 5653, 7066, 8480]
     assert problems.privacy_grid(9, 4, 5) == [1, 2]

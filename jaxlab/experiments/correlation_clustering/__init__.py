@@ -1,1 +1,1 @@
-"""Experiments of the correlation_clustering room: cost and recourse while vertices arrive."""
+"""Experiments of the correlation_clustering room: clusterings at once and as vertices arrive."""

@@ -9,10 +9,8 @@ import functools
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
-import jaxlab.data
 from jaxlab.experiments.correlation_clustering import leiden
 from jaxlab.experiments.correlation_clustering.offline_claims import CLAIMS, judge
 from jaxlab.experiments.correlation_clustering.offline_measures import (
@@ -31,7 +29,7 @@ from jaxlab.experiments.correlation_clustering.offline_report import (
     draw_small,
     tabulate,
 )
-from jaxlab.experiments.correlation_clustering.streams import GraphName
+from jaxlab.experiments.correlation_clustering.streams import GraphName, load_graph
 from jaxlab.experiments.interface import Count, Reporter, Share, config
 
 __all__ = ["CLAIMS", "Config", "run"]
@@ -112,7 +110,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         )
     real: dict[str, Any] = {}
     peers: dict[str, list[int]] = {}
-    loaded = {graph: load(graph) for graph in dict.fromkeys(config.graphs + config.grid_graphs)}
+    named = dict.fromkeys(config.graphs + config.grid_graphs)
+    loaded = {graph: load_graph(graph)[:2] for graph in named}
     for graph in config.graphs:
         edges, n = loaded[graph]
         real[graph] = reporter.cell(
@@ -132,9 +131,3 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     draw_real(config, real, peers, reporter)
     draw_grid(config, grids, reporter)
     judge(config, small, planted, real, peers, reporter)
-
-
-def load(graph: GraphName) -> tuple[np.ndarray, int]:
-    """Edges and number of vertices."""
-    data = jaxlab.data.load(graph)
-    return np.asarray(data["edges"]), int(data["num_nodes"])

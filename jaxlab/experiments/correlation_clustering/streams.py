@@ -8,15 +8,17 @@ change nothing.
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 import jaxlab.data
 from jaxlab import correlation_clustering as cc
-from jaxlab.graphs import graph_from_edges, list_triangles
+from jaxlab.graphs import graph_from_edges, list_triangles, to_edges
 
 __all__ = [
     "METHODS",
+    "PLANTED",
     "TITLES",
     "GraphName",
     "Method",
@@ -25,12 +27,16 @@ __all__ = [
     "Trace",
     "changes_bound",
     "follow",
+    "load_graph",
     "load_stream",
     "plan_of",
     "room_for",
 ]
 
-GraphName = Literal["musae_facebook", "ca_astroph", "cit_hepth", "email_enron", "ego_facebook"]
+PLANTED = "planted"  # the one graph that is made here, and needs no data
+GraphName = Literal[
+    "musae_facebook", "ca_astroph", "cit_hepth", "email_enron", "ego_facebook", "planted"
+]
 Method = Literal["pivot", "off", "published", "consistent"]
 
 METHODS: Mapping[Method, str] = {
@@ -47,7 +53,9 @@ TITLES: Mapping[str, str] = {
     "cit_hepth": "cit-HepTh",
     "email_enron": "email-Enron",
     "ego_facebook": "ego-Facebook",
+    PLANTED: "planted cliques",
 }
+CLIQUES, NOISE = (20,) * 50, 0.002  # their sizes, and the share of all pairs that is flipped
 
 
 class Stream(NamedTuple):
@@ -84,22 +92,29 @@ class Trace(NamedTuple):
     changes: np.ndarray
 
 
+def load_graph(name: GraphName) -> tuple[np.ndarray, int, np.ndarray | None]:
+    """Edges, number of vertices, and the dates of these, None where they have none."""
+    if name == PLANTED:
+        graph = cc.planted_partition(jax.random.key(0), CLIQUES, 1 - NOISE, NOISE).graph
+        return to_edges(graph), sum(CLIQUES), None
+    data = jaxlab.data.load(name)
+    return np.asarray(data["edges"]), int(data["num_nodes"]), data.arrays.get("arrival_key")
+
+
 def load_stream(name: GraphName, seed: int, arrivals: int) -> tuple[Stream, bool]:
     """The first ``arrivals`` vertices of a graph, or all that it has, and whether they are dated.
 
     Dated vertices arrive by date, all others at the places of a permutation drawn with ``seed``.
     """
-    data = jaxlab.data.load(name)
-    n = int(data["num_nodes"])
-    dated = "arrival_key" in data.arrays
-    if dated:
-        place = np.empty(n, np.int64)
-        place[np.argsort(data["arrival_key"], kind="stable")] = np.arange(n)
-    else:
+    edges, n, dates = load_graph(name)
+    if dates is None:
         place = np.random.default_rng(seed).permutation(n)
+    else:
+        place = np.empty(n, np.int64)
+        place[np.argsort(dates, kind="stable")] = np.arange(n)
     count = min(n, arrivals)
-    edges = place[data["edges"]]
-    return Stream(edges[(edges < count).all(axis=1)], count), dated
+    edges = place[edges]
+    return Stream(edges[(edges < count).all(axis=1)], count), dates is not None
 
 
 def room_for(streams: Iterable[Stream]) -> Room:

@@ -176,7 +176,7 @@ def draw_pivot(config: Any, pivot: Rows, reporter: Reporter) -> None:
     drawn = [row for row in pivot if row["name"] not in TITLES]
     for rows, label, index in (
         (drawn, "random graphs", 0),
-        ([row for row in pivot if row["name"] in TITLES], "real graphs", 1),
+        ([row for row in pivot if row["name"] in TITLES], "other graphs", 1),
     ):
         if rows:
             rows = sorted(rows, key=lambda row: row["vertices"])

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.privacy_sweep_claims import (
     BASE,
@@ -48,6 +49,10 @@ class Problem:
     quota: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     values: Count
 
+    def __post_init__(self) -> None:
+        """There are centers."""
+        require(any(self.quota), "quota", self.quota, "a center of some group")
+
 
 @config
 class Problems:
@@ -57,6 +62,7 @@ class Problems:
     gender_diabetes: Problem
     race_adult: Problem
     sub_electric: Problem
+    blobs: Problem
 
 
 @config
