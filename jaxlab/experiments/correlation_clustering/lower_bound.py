@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import correlation_clustering as cc
+from jaxlab.checks import require
 from jaxlab.experiments.correlation_clustering.lower_bound_report import (
     CLAIMS,
     draw_changes,
@@ -49,6 +50,11 @@ class Config:
     beta: Share
     lam: Share
     ranks: Count
+
+    def __post_init__(self) -> None:
+        """Every base has its phases."""
+        fits = len(self.phases) == len(self.bases)
+        require(fits, "phases", self.phases, f"{len(self.bases)} entries, as bases")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import jax
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.correlation_clustering import leiden
 from jaxlab.experiments.correlation_clustering.refined_measures import (
     Stage,
@@ -58,6 +59,11 @@ class Config:
     checkpoints: Annotated[int, Field(ge=2)]
     rounds: Count
     budgets: Counts
+
+    def __post_init__(self) -> None:
+        """Something arrives before every checkpoint."""
+        fits = self.checkpoints <= self.arrivals
+        require(fits, "checkpoints", self.checkpoints, f"at most the arrivals, {self.arrivals}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from jaxlab import data
 from jaxlab import graph_algorithms as ga
+from jaxlab.checks import require
 from jaxlab.experiments.graph_algorithms.learned_potentials_report import (
     CLAIMS,
     draw_goldberg,
@@ -45,7 +46,7 @@ class Config:
     plus ``errors`` times independent −1, 0 or 1.
     """
 
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
     sides: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
     roads: bool
     sigmas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
@@ -57,6 +58,11 @@ class Config:
     negative: Annotated[float, Field(ge=0, le=0.5)]
     error_side: Annotated[int, Field(ge=2)]
     errors: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        """Lengths have a range."""
+        fits = self.shortest <= self.longest
+        require(fits, "shortest", self.shortest, f"at most longest, {self.longest}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -95,13 +101,14 @@ class Network:
         self.key = jax.random.key(config.seed + number)
         self.hidden = ga.hiding_potentials(self.key, self.base, negative=config.negative)
         self.arcs = in_arcs(self.base)
+        self.learned = functools.cache(self._learn)
 
     def day(self, number: int, sigma: float) -> Digraph:
         """Lengths of a day; the same for a seed, whatever else is run."""
         key = jax.random.fold_in(self.key, number)
         return ga.perturbed_potential_graph(key, self.base, sigma, potentials=self.hidden)
 
-    def learned(self, sigma: float) -> tuple[Any, Any]:
+    def _learn(self, sigma: float) -> tuple[Any, Any]:
         """Median of the distances on past days, and the tree of the first of them."""
         past = [
             ga.bellman_ford(self.day(number, sigma), 0, in_arcs=self.arcs)

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
+from jaxlab.checks import require
 from jaxlab.experiments.graph_algorithms.learned_reductions_report import (
     CLAIMS,
     KINDS,
@@ -64,6 +65,13 @@ class Config:
     training_days: Count
     test_days: Count
     repeats: Count
+
+    def __post_init__(self) -> None:
+        """Edges are pairs of vertices, and costs have a range."""
+        pairs = self.side**2
+        require(self.edges <= pairs, "edges", self.edges, f"at most all pairs, {pairs}")
+        fits = self.cheapest <= self.dearest
+        require(fits, "cheapest", self.cheapest, f"at most dearest, {self.dearest}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

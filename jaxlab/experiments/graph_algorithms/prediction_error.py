@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
+from jaxlab.checks import require
 from jaxlab.experiments.graph_algorithms import peers
 from jaxlab.experiments.graph_algorithms.learned_potentials import distances, grid
 from jaxlab.experiments.graph_algorithms.prediction_error_report import (
@@ -61,6 +62,11 @@ class Config:
     longest: Count
     negative: Annotated[float, Field(ge=0, le=0.5)]
     potential_errors: Sizes
+
+    def __post_init__(self) -> None:
+        """Lengths have a range."""
+        fits = self.shortest <= self.longest
+        require(fits, "shortest", self.shortest, f"at most longest, {self.longest}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.approximation_report import (
     CLAIMS,
@@ -45,6 +46,11 @@ class Config:
     groups: Annotated[int, Field(ge=1, le=4)]
     instances: Count
     refine_steps: Count
+
+    def __post_init__(self) -> None:
+        """Every center is a point."""
+        for n, k in self.shapes:
+            require(k <= n, "shapes", (n, k), "no more centers than points")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

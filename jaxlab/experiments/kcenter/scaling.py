@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.problems import blobs
 from jaxlab.experiments.kcenter.scaling_report import CLAIMS, draw_growth, judge, tabulate
@@ -41,6 +42,12 @@ class Config:
     share: Annotated[float, Field(ge=0, le=1)]
     repeats: Count
     large: Annotated[int, Field(ge=0)]
+
+    def __post_init__(self) -> None:
+        """There is something to time."""
+        least = min(self.sizes) * min(self.centers)
+        fits = self.entries >= least
+        require(fits, "entries", self.entries, f"at least those of the smallest problem, {least}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -10,7 +10,7 @@ from jaxlab.experiments.interface import Count, config
 from jaxlab.experiments.spherical.inputs import Planar, Splits
 from jaxlab.spherical.canvas import Canvas, compose_canvas
 
-__all__ = ["Canvases", "compose_splits"]
+__all__ = ["Canvases", "compose_part", "compose_splits"]
 
 CHUNK = 64  # canvases at a time
 
@@ -48,23 +48,25 @@ def compose_splits(splits: Splits, canvases: Canvases, items: int, *, seed: int)
     Returns:
         Canvases, with maps of classes for labels.
     """
-    key = jax.random.fold_in(jax.random.key(seed), items)
-    parts = []
-    for number, (part, count) in enumerate(
-        zip(splits, (canvases.train, canvases.validation, canvases.test), strict=True)
-    ):
-        keys = jax.random.split(jax.random.fold_in(key, number), count)
-        made = _compose(
-            keys,
-            part.images,
-            part.labels,
-            items,
-            canvases.size,
-            canvases.max_tries,
-            canvases.overlap,
-        )
-        parts.append(Planar(np.asarray(made.image), np.asarray(made.label_map)))
-    return Splits(*parts)
+    return Splits(
+        *(compose_part(splits, part, canvases, items, seed=seed) for part in Splits._fields)
+    )
+
+
+def compose_part(splits: Splits, part: str, canvases: Canvases, items: int, *, seed: int) -> Planar:
+    """One part of :func:`compose_splits`."""
+    number, single = Splits._fields.index(part), getattr(splits, part)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), items), number)
+    made = _compose(
+        jax.random.split(key, getattr(canvases, part)),
+        single.images,
+        single.labels,
+        items,
+        canvases.size,
+        canvases.max_tries,
+        canvases.overlap,
+    )
+    return Planar(np.asarray(made.image), np.asarray(made.label_map))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4, 5, 6))

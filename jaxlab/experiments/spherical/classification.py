@@ -9,7 +9,7 @@ power spectrum, and planar networks that average over rotated copies of what the
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -31,6 +31,7 @@ from jaxlab.experiments.spherical.power_spectrum import spectrum_accuracy
 from jaxlab.experiments.spherical.scoring import Model, confusion, score
 from jaxlab.experiments.spherical.spheres import Spheres
 from jaxlab.spherical.rotation import random_rotations
+from jaxlab.spherical.types import Task
 
 __all__ = ["CLAIMS", "Config", "run"]
 
@@ -81,15 +82,14 @@ class Config(Comparison):
     ``average`` counts them, the image itself first, for the largest training set.
     """
 
+    task: ClassVar[Task] = "classification"
     average: tuple[Count, ...]
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Train and score everything."""
     reporter.plan(count_runs(config) + sum(config.seeds))
-    studies, tuned = compare(
-        config, "classification", run_dir, reporter, functools.partial(_measure, config)
-    )
+    studies, tuned = compare(config, run_dir, reporter, functools.partial(_measure, config))
     spectra = [
         _spectra(config, study, seeds, reporter)
         for study, seeds in zip(studies, config.seeds, strict=True)

@@ -19,7 +19,6 @@ from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
-from jaxlab.spherical.types import Task
 
 __all__ = ["Arm", "Study", "compare", "count_runs"]
 
@@ -85,13 +84,12 @@ def count_runs(config: Comparison) -> int:
 
 
 def compare(
-    config: Comparison, task: Task, run_dir: Path, reporter: Reporter, measure: Measure
+    config: Comparison, run_dir: Path, reporter: Reporter, measure: Measure
 ) -> tuple[list[Study], list[Tuned]]:
     """Tune on the images of the first study, then train and measure everything.
 
     Args:
         config: what to train.
-        task: what networks are for.
         run_dir: checkpoints go to ``checkpoints``.
         reporter: keeps each training as a cell.
         measure: ``measure(model, rotated, plain, seed, largest) -> values``: scores of a trained
@@ -104,9 +102,9 @@ def compare(
     studies: list[Study] = []
     for classes, seeds in zip(config.classes, config.seeds, strict=True):
         splits = load_splits(config.data, classes, seed=config.seed)
-        num_classes = int(splits.train.labels.max()) + 1 + (task == "segmentation")
+        num_classes = int(splits.train.labels.max()) + 1 + (config.task == "segmentation")
         if not tuned:
-            tuned = _tune_all(config, task, splits, num_classes, run_dir, reporter)
+            tuned = _tune_all(config, splits, num_classes, run_dir, reporter)
         arms = [
             (arm, one)
             for one in tuned
@@ -141,7 +139,6 @@ def compare(
 
 def _tune_all(
     config: Comparison,
-    task: Task,
     splits: Splits,
     num_classes: int,
     run_dir: Path,
@@ -170,7 +167,7 @@ def _tune_all(
                 config.tuning,
                 name,
                 attempt,
-                task=task,
+                task=config.task,
                 bandwidth=config.data.bandwidth,
                 num_classes=num_classes,
                 grid=config.data.grid,

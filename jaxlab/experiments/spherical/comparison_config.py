@@ -1,6 +1,6 @@
 """Which networks are trained on what, in both experiments that compare the two families."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,7 +8,9 @@ from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Counts, config
 from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.inputs import SphereData
+from jaxlab.experiments.spherical.networks import check_networks
 from jaxlab.experiments.spherical.tuning import Tuning
+from jaxlab.spherical.types import Task
 
 __all__ = ["Comparison", "Equivariant"]
 
@@ -38,6 +40,7 @@ class Comparison:
     """Which networks are trained on what.
 
     Attributes:
+        task: what the networks are for; every experiment has its own.
         seed: of the splits.
         classes: sets of labels, each a study of its own; an empty one is all labels. Claims are
             judged on the first.
@@ -61,6 +64,7 @@ class Comparison:
         tuning_factor: copies on which planar networks are tuned.
     """
 
+    task: ClassVar[Task]
     seed: Annotated[int, Field(ge=0)]
     classes: Annotated[tuple[tuple[Annotated[int, Field(ge=0)], ...], ...], Field(min_length=1)]
     seeds: Counts
@@ -79,7 +83,9 @@ class Comparison:
     tuning_factor: Annotated[int, Field(ge=0)]
 
     def __post_init__(self) -> None:
-        """What belongs together has the same length."""
+        """Networks are of their family, and what belongs together has the same length."""
+        check_networks("s2cnns", self.s2cnns, self.task, ["s2cnn"])
+        check_networks("cnns", self.cnns, self.task, ["cnn"])
         for name, of in (
             ("seeds", "classes"),
             ("s2cnn_steps", "s2cnn_factors"),

@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
-from jaxlab.experiments.spherical.canvases import Canvases, compose_splits
+from jaxlab.experiments.spherical.canvases import Canvases, compose_part, compose_splits
 from jaxlab.experiments.spherical.comparison_config import Equivariant
 from jaxlab.experiments.spherical.fitting import Trained, Training, train
-from jaxlab.experiments.spherical.inputs import SphereData, Splits, load_splits, title_of
+from jaxlab.experiments.spherical.inputs import Planar, SphereData, Splits, load_splits, title_of
 from jaxlab.experiments.spherical.multi_item_report import (
     Arm,
     draw_predictions,
@@ -29,7 +29,7 @@ from jaxlab.experiments.spherical.multi_item_report import (
     report_scores,
     report_training,
 )
-from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
+from jaxlab.experiments.spherical.networks import NetworkConfig, check_networks, param_count
 from jaxlab.experiments.spherical.scoring import Model, confusion, predict
 from jaxlab.experiments.spherical.spheres import Spheres, project, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, Tuning, count_cells, is_s2cnn, tune
@@ -109,6 +109,10 @@ class Config:
     equivariant: Equivariant
     training: Training
     tuning: Tuning
+
+    def __post_init__(self) -> None:
+        """Networks can be made."""
+        check_networks("networks", self.networks, "segmentation")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -227,34 +231,38 @@ def _cell(
     trained = _fit(config, splits, tuned.name, tuned.network, rate, steps, seed, folder)
     scores: dict[str, dict[str, float]] = {"rotated": {}, "area": {}, "plain": {}}
     for tested in config.items:
+        canvases = _test(config, single, tested, seed)
         for rotate in (True, False):
-            counts = confusion(trained.model, _test(config, single, tested, seed, rotate=rotate))
+            counts = confusion(trained.model, _turned(config, canvases, seed, rotate=rotate))
             kinds = {"rotated": counts.plain, "area": counts.weighted}
             for kind, matrix in (kinds if rotate else {"plain": counts.plain}).items():
                 value = non_background_miou(jnp.asarray(matrix))
                 scores[kind][str(tested)] = round(float(np.nan_to_num(value)), 6)
     found: dict[str, Any] = {**trained.record(), **scores}
     if seed == 0:
-        found["shown"] = _seen(trained.model, _test(config, single, items, 0, rotate=True))
+        found["shown"] = _seen(config, trained.model, _test(config, single, items, 0))
     return found
 
 
-def _test(config: Config, single: Splits, items: int, seed: int, *, rotate: bool) -> Spheres:
+def _test(config: Config, single: Splits, items: int, seed: int) -> Planar:
     """Test canvases; the same for every network."""
-    seed += config.seed
-    splits = compose_splits(single, config.canvases, items, seed=seed)
-    return spheres(config.data, splits.test, "test", rotate=rotate, seed=seed)
+    return compose_part(single, "test", config.canvases, items, seed=config.seed + seed)
 
 
-def _seen(model: Model, samples: Spheres) -> list[Any]:
-    return predict(model, samples, SHOWN)[2].tolist()
+def _turned(config: Config, canvases: Planar, seed: int, *, rotate: bool = True) -> Spheres:
+    """Test canvases on the sphere."""
+    return spheres(config.data, canvases, "test", rotate=rotate, seed=config.seed + seed)
+
+
+def _seen(config: Config, model: Model, canvases: Planar) -> list[Any]:
+    return predict(model, _turned(config, canvases, 0), SHOWN)[2].tolist()
 
 
 def _pictures(config: Config, single: Splits) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """By number of items, intensities and classes of the samples that are shown."""
     found = {}
     for items in config.items:
-        x, mask = project(config.data, _test(config, single, items, 0, rotate=True), SHOWN)
+        x, mask = project(config.data, _turned(config, _test(config, single, items, 0), 0), SHOWN)
         found[items] = (np.asarray(x), np.asarray(mask))
     return found
 

@@ -1,11 +1,12 @@
 """Both families of networks as one kind of thing: images on the grid in, logits out."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_choice
+from jaxlab.checks import check_choice, require
 from jaxlab.spherical.cnn import apply_cnn, init_cnn
 from jaxlab.spherical.cnn_architectures import CNN_PRESETS
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count
@@ -17,6 +18,7 @@ from jaxlab.spherical.types import Grid, Task
 __all__ = [
     "NetworkConfig",
     "apply_network",
+    "check_networks",
     "init_network",
     "make_network_tables",
     "named_network",
@@ -24,6 +26,33 @@ __all__ = [
 ]
 
 NetworkConfig: TypeAlias = S2CNNConfig | CNNConfig
+PRESETS: Mapping[str, Mapping[str, NetworkConfig]] = {"s2cnn": S2CNN_PRESETS, "cnn": CNN_PRESETS}
+
+
+def check_networks(
+    argument: str, names: Sequence[str], task: Task, families: Sequence[str] = tuple(PRESETS)
+) -> None:
+    """Refuse names other than those of presets and, with a number N, ``"cnn:N"``, ``"s2cnn:N"``.
+
+    Args:
+        argument: what the names are called.
+        names: of networks.
+        task: which the presets are for.
+        families: to which the networks may belong.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    presets = [
+        name for family in families for name, cfg in PRESETS[family].items() if cfg.task == task
+    ]
+    for name in names:
+        family, colon, size = name.partition(":")
+        if colon:
+            expected = f"{' or '.join(families)} and a number of parameters about the ':'"
+            require(family in families and size.isdigit(), argument, name, expected)
+        else:
+            check_choice(argument, name, presets)
 
 
 def named_network(

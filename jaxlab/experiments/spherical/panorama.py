@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.panorama_claims import CLAIMS
 from jaxlab.experiments.spherical.panorama_figures import (
@@ -26,6 +27,7 @@ from jaxlab.experiments.spherical.panorama_figures import (
 from jaxlab.experiments.spherical.panorama_report import Results, judge, report_tables
 from jaxlab.experiments.spherical.panorama_worlds import (
     FRONTS,
+    PHOTOGRAPH_ROWS,
     Sizes,
     World,
     gains,
@@ -47,6 +49,7 @@ from jaxlab.spherical.types import Activation, Grid
 
 __all__ = ["CLAIMS", "Config", "output_errors", "recovery_errors", "run"]
 
+Rows = Annotated[int, Field(ge=2, multiple_of=2)]
 Network = tuple[Activation, Annotated[float, Field(ge=1)]]
 GRID_KINDS: tuple[Grid, ...] = ("soft", "driscoll_healy", "gauss_legendre")
 SHOWN = {  # Euler angles in degrees
@@ -72,18 +75,31 @@ class Config:
     worlds: Annotated[tuple[World, ...], Field(min_length=1)]
     degrees: Count
     slope: float
-    height: Annotated[int, Field(ge=2, multiple_of=2)]
+    height: Rows
     nside: Count
     bandwidth: Count
     channels: Counts
     bandlimits: Counts
     networks: Annotated[tuple[Network, ...], Field(min_length=1)]
     rotations: Count
-    heights: Counts
+    heights: Annotated[tuple[Rows, ...], Field(min_length=1)]
     recovery_degrees: Counts
     recovery_nsides: Counts
     corrections: Annotated[int, Field(ge=0)]
     fields: Count
+
+    def __post_init__(self) -> None:
+        """Networks can be made, and a world fits into all that is made of it."""
+        for network in self.networks:
+            _network(self, *network)
+        rooms = [(self.height // 2, "a panorama"), (2 * self.nside, "a HEALPix map")]
+        if "photograph" in self.worlds:
+            rooms.append((PHOTOGRAPH_ROWS // 2, "a photograph"))
+        for most, of in rooms:
+            require(self.degrees <= most, "degrees", self.degrees, f"at most {most} of {of}")
+        most = self.height // 2
+        fits = self.bandwidth <= most
+        require(fits, "bandwidth", self.bandwidth, f"at most {most}, half of height")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

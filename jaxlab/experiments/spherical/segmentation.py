@@ -7,7 +7,7 @@ images that were turned at random.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +27,7 @@ from jaxlab.experiments.spherical.segmentation_report import (
 )
 from jaxlab.experiments.spherical.spheres import Spheres
 from jaxlab.spherical.metrics import iou_per_class, non_background_miou, pixel_accuracy
+from jaxlab.spherical.types import Task
 
 __all__ = ["CLAIMS", "Config", "measure", "run"]
 
@@ -57,11 +58,13 @@ CLAIMS = (
 class Config(Comparison):
     """Networks and data."""
 
+    task: ClassVar[Task] = "segmentation"
+
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Train and score everything."""
     reporter.plan(count_runs(config))
-    studies, tuned = compare(config, "segmentation", run_dir, reporter, measure)
+    studies, tuned = compare(config, run_dir, reporter, measure)
     text = caption_of(config)
     report_studies(studies, reporter, text)
     report_classes(studies, reporter, text)

@@ -163,8 +163,6 @@ def _sampled(
 ) -> NetworkConfig:
     """Random architecture number ``draw`` of the size that ``name`` asks for."""
     family, _, size = name.partition(":")
-    require(family in ("cnn", "s2cnn"), "network", name, "a family, cnn or s2cnn, before the ':'")
-    require(size.isdigit(), "network", name, "a number of parameters after the ':'")
     key = jax.random.fold_in(jax.random.key(seed), draw)
     norm = changes["batch_norm"]
     sample = sample_s2cnn_architecture if family == "s2cnn" else sample_cnn_architecture
