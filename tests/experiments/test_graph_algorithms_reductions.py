@@ -52,7 +52,7 @@ def test_room_is_that_of_the_largest():
     assert room_for([random_subgraph(4, 10, 3, rng)]) == (0, 7)
 
 
-def verdicts(learned, good=True):
+def verdicts(learned, good=True, kinds=("subgraph", "flow")):
     """What is judged of a cold start of 8 steps and a learned one of so many."""
     reporter = mock.Mock(spec=Reporter)
     held = dict.fromkeys(("exact", "lipschitz", "feasible"), good)
@@ -61,6 +61,7 @@ def verdicts(learned, good=True):
         return [{"work": {"cold": [[2, 8]], "learned": [[1, steps]]}, **held}]
 
     cells = {("subgraph", 0.02): cell(0), ("flow", 0.02): cell(learned), ("flow", 0.2): cell(8)}
+    cells = {place: cell for place, cell in cells.items() if place[0] in kinds}
     learned_reductions_report.judge(cells, reporter)
     return verdicts_of(reporter)
 
@@ -68,6 +69,12 @@ def verdicts(learned, good=True):
 def test_both_verdicts_of_every_claim():
     assert verdicts(4) == {claim.id: True for claim in CLAIMS}
     assert verdicts(5, good=False) == {claim.id: False for claim in CLAIMS}
+
+
+def test_claims_of_both_kinds_need_both():
+    alone = verdicts(4, kinds=["flow"])
+    assert alone == {"exact": None, "fewer-steps": None, "lipschitz": True, "feasible": True}
+    assert set(verdicts(5, good=False, kinds=["flow"]).values()) == {False}
 
 
 def test_a_small_run_repeats(tmp_path):
@@ -79,8 +86,9 @@ def test_a_small_run_repeats(tmp_path):
         finished(run(NAME, preset="smoke", sets=tiny, runs=tmp_path / name)) for name in "ab"
     ]
     assert results[0] == results[1]
-    held = {claim["id"] for claim in results[0]["claims"] if claim["holds"]}
-    assert held >= {"exact", "lipschitz", "feasible"}
+    held = {claim["id"]: claim["holds"] for claim in results[0]["claims"]}
+    assert held["lipschitz"] is held["feasible"] is True
+    assert held["exact"] is None  # no flow fails, and there are no subgraphs
 
 
 @pytest.mark.slow

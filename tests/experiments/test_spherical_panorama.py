@@ -146,6 +146,14 @@ def test_claims_are_judged(claim, bad):
     assert {name for name, holds in spoilt.found.items() if not holds} == {claim}
 
 
+def test_every_grid_is_judged():
+    for kind in panorama_report.KINDS:
+        every, verdicts = results(), Verdicts()
+        every.recovery[kind] = {4: [2e-6]}
+        panorama_report.judge(every, verdicts)
+        assert verdicts.found["panoramas-are-recovered"] is False
+
+
 def test_what_was_not_measured_is_not_judged():
     every = results()
     few = every._replace(

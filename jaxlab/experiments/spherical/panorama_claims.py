@@ -13,8 +13,8 @@ CLAIMS = (
         "panorama, and from its samples on every grid, to rounding.",
         source="Driscoll and Healy 1994; Kostelec and Rockmore 2008: sampling theorems",
         paper="exact",
-        criterion="relative error of the spectrum at most 1e-6 in float32, for panoramas, "
-        "soft and Gauss–Legendre grids, at every number of degrees",
+        criterion="relative error of the spectrum at most 1e-6 in float32, for panoramas and on "
+        "every grid, at every number of degrees",
     ),
     Claim(
         id="healpix-is-recovered",
@@ -26,8 +26,8 @@ CLAIMS = (
     ),
     Claim(
         id="linear-path-turns",
-        statement="From panorama or HEALPix map to output, a linear network commutes with the "
-        "world's rotations to rounding.",
+        statement="From panorama to output, a linear network commutes with the world's rotations "
+        "to rounding.",
         source="Cohen et al. 2018 for the layers; the rest is ours",
         paper="exact",
         criterion="mean equivariance error without activation at most 1e-5 for panoramas, for "
@@ -43,7 +43,7 @@ CLAIMS = (
     ),
     Claim(
         id="relu-path-turns-better-on-finer-grids",
-        statement="With ReLU the error is larger, and falls with oversampling.",
+        statement="With ReLU the error falls with oversampling.",
         source="Gerken et al. 2022 call their networks equivariant and use ReLU; the ablation is "
         "ours",
         paper="–",

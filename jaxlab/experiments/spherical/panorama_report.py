@@ -104,8 +104,8 @@ def judge(results: Results, reporter: Reporter) -> None:
         reporter.scalar(f"recovery, {kind}", worst)
     exact = [
         value
-        for kind in ("panorama", "soft", "gauss_legendre")
-        for values in results.recovery[kind].values()
+        for errors in results.recovery.values()
+        for values in errors.values()
         for value in values
     ]
     reporter.verdict(
