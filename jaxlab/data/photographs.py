@@ -14,7 +14,7 @@ from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.data.entry import Entry, ReadFile, pixels
 from jaxlab.data.files import DataUnavailableError
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "photograph"]
 
 SIDE = 32
 # photograph -> the package that ships it, and where
@@ -29,8 +29,18 @@ PHOTOGRAPHS = {
 }
 
 
-def _photograph(name: str) -> np.ndarray:
-    """``uint8 [height, width, 3]``, from the package's own file: nothing is ever downloaded."""
+def photograph(name: str) -> np.ndarray:
+    """A whole photograph, from the package's own file: nothing is ever downloaded.
+
+    Args:
+        name: one that ``load("natural_patches", photographs=…)`` takes.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        DataUnavailableError: the package is not installed, or ships no such photograph.
+    """
     from PIL import Image
 
     package, project, path = PHOTOGRAPHS[name]
@@ -72,7 +82,7 @@ def _natural_patches(
         check_choice("photographs", name, PHOTOGRAPHS)
     require(len(set(photographs)) == len(photographs), "photographs", photographs, "distinct names")
     check_integer("seed", seed, minimum=0)
-    patches = [_patches(_photograph(name)) for name in photographs]
+    patches = [_patches(photograph(name)) for name in photographs]
     labels = np.repeat(np.arange(len(patches), dtype=np.int32), [len(part) for part in patches])
     order = np.random.default_rng(seed).permutation(len(labels))
     return {

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.spherical.comparison_report import SEEDS
 from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
 from jaxlab.experiments.spherical.inputs import SphereData
 from jaxlab.experiments.spherical.spheres import images_grid
@@ -23,7 +24,6 @@ __all__ = [
     "report_training",
 ]
 
-SEEDS = 3  # over which the criteria are means
 BETTER, FEWER, HALF, TRANSFER = 10.0, 4, 0.5, 2 / 3
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxlab.checks import require
+from jaxlab.data.photographs import photograph
 from jaxlab.spherical.healpix import healpix_analysis, healpix_synthesis, make_healpix_tables
 from jaxlab.spherical.panorama import erp_analysis, resample_erp
 from jaxlab.spherical.resampling import rotate_grid
@@ -25,6 +26,7 @@ from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
 
 __all__ = [
     "FRONTS",
+    "PHOTOGRAPH_ROWS",
     "WORLDS",
     "Front",
     "Sizes",
@@ -80,10 +82,10 @@ def load_world(name: World, degrees: int, slope: float, seed: int) -> S2Spectrum
         keys = jax.random.split(jax.random.key(seed), CHANNELS)
         F = jax.vmap(functools.partial(bandlimited_field, b=degrees, slope=slope))(keys)
     else:
-        photograph = _photograph()
-        rows = photograph.shape[1]
+        pixels = _photograph()
+        rows = pixels.shape[1]
         require(2 * degrees <= rows, "degrees", degrees, f"at most {rows // 2} of a photograph")
-        F = erp_analysis(jnp.asarray(photograph), make_s2_tables(rows // 2, degrees))
+        F = erp_analysis(jnp.asarray(pixels), make_s2_tables(rows // 2, degrees))
     F = S2Spectrum(F.coeffs.at[:, 0, 0].set(0))
     variance = s2_power_spectrum(F).sum(axis=-1)
     return S2Spectrum(F.coeffs / jnp.sqrt(variance)[:, None, None])
@@ -152,9 +154,7 @@ def gains(F: S2Spectrum, x: Float[Array, "channels k j"], L: int) -> tuple[np.nd
 
 
 def _photograph() -> Float[np.ndarray, "3 height width"]:
-    from sklearn.datasets import load_sample_image
-
-    pixels = load_sample_image("china.jpg")
+    pixels = photograph("china")
     start = (pixels.shape[0] - PHOTOGRAPH_ROWS) // 2
     middle = pixels[start : start + PHOTOGRAPH_ROWS, : 2 * PHOTOGRAPH_ROWS]
     return np.moveaxis(middle.astype(np.float32) / 255, -1, 0)

@@ -18,9 +18,8 @@ from jaxlab.experiments.spherical.comparison_report import (
     mean_sd,
     values_of,
 )
-from jaxlab.experiments.spherical.globes import globe, paint, paint_classes
+from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
 from jaxlab.experiments.spherical.spheres import Spheres, images_grid, project, spheres
-from jaxlab.spherical.grids import sphere_points
 
 __all__ = [
     "draw_predictions",
@@ -167,7 +166,6 @@ def draw_predictions(config: Comparison, study: Study, reporter: Reporter, text:
         spheres(data, study.splits.test, "test", rotate=True, seed=config.seed)
     )
     x, truth = (np.asarray(leaf) for leaf in project(data, samples))
-    points = sphere_points(data.bandwidth, grid)
     pictures: dict[str, list[Any]] = {"input": [], "truth": []}
     arms = {}
     if (s2cnn := find_arm(study, equivariant=True, factor=0)) is not None:
@@ -177,7 +175,7 @@ def draw_predictions(config: Comparison, study: Study, reporter: Reporter, text:
         best = max(planar, key=lambda arm: values_of(study, arm, "rotated").mean())
         arms[f"{best.title}, ×{best.factor}"] = best
     for sample in range(count):
-        toward = _middle(points, x[sample])
+        toward = middle(x[sample], grid)
         pictures["input"].append(paint(globe(x[sample], toward, grid=grid), (0, 255)))
         masks = {"truth": truth[sample]}
         masks |= {
@@ -199,13 +197,6 @@ def draw_predictions(config: Comparison, study: Study, reporter: Reporter, text:
         "true classes; and the classes that the networks give to each pixel: grey is background, "
         f"other colours as in the row of true classes; first seed; {text}.",
     )
-
-
-def _middle(points: np.ndarray, x: np.ndarray) -> tuple[float, float]:
-    """Colatitude and longitude of the middle of what is bright."""
-    bright = np.einsum("akj,kj->a", points, x)
-    beta = float(np.arctan2(np.hypot(bright[0], bright[1]), bright[2]))
-    return beta, float(np.arctan2(bright[1], bright[0]))
 
 
 def judge(study: Study, reporter: Reporter) -> None:
