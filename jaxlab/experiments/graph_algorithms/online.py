@@ -231,14 +231,14 @@ def draw(config: Config, trials: Trials, reporter: Reporter) -> None:
     names = list(trials[0]["steps"])
     looks = plotting.styles(names)
     places = np.arange(1, config.stream + 1)
-    for (left, right), (kind, unit) in zip(axes.T, WORK.items(), strict=True):
+    for (upper, lower), (kind, unit) in zip(axes.T, WORK.items(), strict=True):
         counts = {n: np.mean([trial[kind][n] for trial in trials], axis=0) for n in names}
         for name in names:
-            plotting.curves(left, places, counts[name].cumsum(), label=name, style=looks[name])
+            plotting.curves(upper, places, counts[name].cumsum(), label=name, style=looks[name])
             ratios = np.maximum(counts["cold"], 1) / np.maximum(counts[name], 1)
-            plotting.curves(right, places, ratios, label=name, style=looks[name])
-        left.set(ylabel=f"{unit}, cumulative", ylim=(0, None), title=kind)
-        right.set(xlabel="problem of the stream", ylabel=f"{kind}, cold / learned", ylim=(0, None))
+            plotting.curves(lower, places, ratios, label=name, style=looks[name])
+        upper.set(ylabel=f"{unit}, cumulative", ylim=(0, None), title=kind)
+        lower.set(xlabel="problem of the stream", ylabel=f"{kind}, cold / learned", ylim=(0, None))
     plotting.legend(figure, "start")
     reporter.figure(
         "stream",

@@ -26,24 +26,24 @@ Cells = Mapping[tuple[str, int, int], Any]  # grouping, points, centers
 CLAIMS = (
     Claim(
         id="factor-fifteen",
-        statement="The radius is at most 15 times the optimum.",
+        statement=f"The radius is at most {FACTOR:g} times the optimum.",
         source="main theorem",
         paper="15",
-        criterion="joint radius at most 15 times the optimum, on every problem",
+        criterion=f"joint radius at most {FACTOR:g} times the optimum, on every problem",
     ),
     Claim(
         id="close",
         statement="In practice the joint method is close to the optimum.",
         source="not in the paper: optima by mixed-integer programs",
         paper="–",
-        criterion="mean ratio at most 1.25 where groups are independent of the points",
+        criterion=f"mean ratio at most {JOINT} where groups are independent of the points",
     ),
     Claim(
         id="closer",
         statement="Refined, it is closer.",
         source="not in the paper",
         paper="–",
-        criterion="mean ratio at most 1.15 where groups are independent of the points",
+        criterion=f"mean ratio at most {REFINED} where groups are independent of the points",
     ),
     Claim(
         id="not-worse",
@@ -144,7 +144,7 @@ def draw_ratios(config: Any, cells: Cells, reporter: Reporter) -> None:
         "ratios",
         figure,
         f"Radius over the optimum of {len(ratios(cells, 'joint', names[0]))} random problems for "
-        "each grouping; lines are means. The theorem says 15.",
+        f"each grouping; lines are means. The theorem says {FACTOR:g}.",
     )
 
 

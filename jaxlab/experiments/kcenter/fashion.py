@@ -19,6 +19,7 @@ from jaxlab.experiments.components import principal_components
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.kcenter.fashion_report import (
     CLAIMS,
+    CLASSES,
     METHODS,
     draw_pictures,
     draw_sizes,
@@ -29,7 +30,6 @@ from jaxlab.experiments.kcenter.fashion_report import (
 __all__ = ["CLAIMS", "Config", "run"]
 
 SPLITS = {"fashion_mnist": "train", "digits": "all"}
-CLASSES = 10
 
 
 @config

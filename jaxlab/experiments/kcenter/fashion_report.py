@@ -9,8 +9,18 @@ from matplotlib.figure import Figure
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Claim, Reporter
 
-__all__ = ["CLAIMS", "METHODS", "draw_pictures", "draw_sizes", "judge", "picture_grid", "tabulate"]
+__all__ = [
+    "CLAIMS",
+    "CLASSES",
+    "METHODS",
+    "draw_pictures",
+    "draw_sizes",
+    "judge",
+    "picture_grid",
+    "tabulate",
+]
 
+CLASSES = 10
 METHODS = {
     "plain": "plain",
     "fair": "fair",
@@ -163,7 +173,7 @@ def draw_sizes(config: Any, cells: Cells, reporter: Reporter) -> None:
 def judge(config: Any, cells: Cells, reporter: Reporter) -> None:
     """Hold the summaries against the claims."""
     exact = {
-        method: bool((per_class(cell, 10) == config.per_class).all())
+        method: bool((per_class(cell, CLASSES) == config.per_class).all())
         for method, cell in cells.items()
     }
     fair = [method for method in METHODS if method != "plain"]
@@ -179,9 +189,10 @@ def judge(config: Any, cells: Cells, reporter: Reporter) -> None:
         ours=", ".join(f"{METHODS[method]}: {smallest[method]}" for method in PRIVATE),
         holds=all(smallest[method] >= config.min_size for method in PRIVATE),
     )
-    missed = int((per_class(cells["plain"], 10) != config.per_class).sum())
+    missed = int((per_class(cells["plain"], CLASSES) != config.per_class).sum())
     reporter.verdict(
         "needed",
-        ours=f"plain misses {missed} of 10 classes; smallest fair cluster {smallest['fair']}",
+        ours=f"plain misses {missed} of {CLASSES} classes; smallest fair cluster "
+        f"{smallest['fair']}",
         holds=bool(missed and smallest["fair"] < config.min_size),
     )

@@ -28,6 +28,7 @@ from jaxlab.spherical.types import Activation
 
 __all__ = [
     "ROUNDED",
+    "UPSAMPLING",
     "VARIANTS",
     "Chains",
     "activation_errors",

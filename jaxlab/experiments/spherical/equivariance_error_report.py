@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.equivariance_error_claims import TITLES, Errors
-from jaxlab.experiments.spherical.equivariance_error_measures import ROUNDED
+from jaxlab.experiments.spherical.equivariance_error_measures import ROUNDED, UPSAMPLING
 
 __all__ = ["report_activations", "report_linear", "report_trained", "report_variants"]
 
@@ -74,8 +74,9 @@ def report_linear(
             ["zero", _short(upsampling["zero_pad"])],
             ["from a quadrature too coarse for them, as published", _short(upsampling["aliased"])],
         ],
-        "Equivariance error without activation of a chain of bandwidths 12 → 6 → 12 → 16, whose "
-        f"bandlimit rises from 6 to 12; {text}.",
+        "Equivariance error without activation of a chain of bandwidths "
+        f"{' → '.join(map(str, UPSAMPLING))}, whose bandlimit rises from {UPSAMPLING[1]} to "
+        f"{UPSAMPLING[2]}; {text}.",
     )
     reporter.table(
         "bfloat16",

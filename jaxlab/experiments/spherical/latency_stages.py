@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.experiments.measure import compile_call, interleaved_seconds
+
+# the public transforms are whole, and what they are made of is what is timed here
 from jaxlab.spherical._azimuths import s2_orders, s2_samples, so3_orders, so3_samples
 from jaxlab.spherical._real_transforms import s2_forward, s2_inverse, so3_forward, so3_inverse
 from jaxlab.spherical.activation import spectral_activation
