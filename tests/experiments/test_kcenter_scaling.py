@@ -65,7 +65,7 @@ def test_an_order_is_checked_on_the_host():
         seed=0,
         sizes=(1024,),
         centers=(4, 6),
-        entries=1,
+        entries=6144,
         dims=3,
         groups=2,
         share=0.5,
