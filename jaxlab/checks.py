@@ -21,6 +21,7 @@ __all__ = [
     "check_dtype",
     "check_finite",
     "check_integer",
+    "check_key",
     "check_number",
     "check_scalar",
     "check_shape",
@@ -119,6 +120,20 @@ def check_integer(argument: str, value: Any, *, minimum: int | None = None) -> N
         integer = None
     fits = integer is not None and not isinstance(value, bool | np.bool_)
     require(fits and (minimum is None or integer >= minimum), argument, value, expected)  # type: ignore[operator]
+
+
+def check_key(argument: str, key: Any) -> None:
+    """Refuse ``key`` unless it is one typed PRNG key; a seed, a raw key or several keys are not.
+
+    Example:
+        >>> check_key("key", 0)
+        Traceback (most recent call last):
+        ...
+        ValueError: key: expected one typed PRNG key, as jax.random.key(seed) gives, got 0
+    """
+    typed = str(getattr(key, "dtype", "")).startswith("key<")
+    expected = "one typed PRNG key, as jax.random.key(seed) gives"
+    require(typed and np.shape(key) == (), argument, key, expected)
 
 
 def check_number(

@@ -11,6 +11,7 @@ from jaxlab.checks import (
     check_dtype,
     check_finite,
     check_integer,
+    check_key,
     check_number,
     check_scalar,
     check_shape,
@@ -83,7 +84,7 @@ TABLE = [
         (1, 1.5, True, HALF, INT, BOOL, FLOAT),
         (1j, "1", None, {}, RAGGED, KEY, COMPLEX, TRACED_KEY),
     ),
-    (check_bool, ((), {}), (True, False), (0, 1, None, "True", np.True_, jnp.array(True), BOOL)),
+    (check_bool, ((), {}), (True, np.False_), (0, 1, None, "True", jnp.array(True), BOOL)),
     (
         check_integer,
         ((), {}),
@@ -214,3 +215,13 @@ def test_a_value_that_is_no_choice_is_refused(value):
     check_choice("keep", "top", ("top", "end"))
     with pytest.raises(ValueError, match=r"keep: expected one of 'top', 'end'.*unknown keep"):
         check_choice("keep", value, ("top", "end"))
+
+
+@pytest.mark.parametrize(
+    "value", [0, None, jax.random.PRNGKey(0), jax.random.split(jax.random.key(0))]
+)
+def test_what_is_no_single_typed_key_is_refused(value):
+    check_key("key", jax.random.key(0))
+    jax.vmap(lambda key: check_key("key", key))(jax.random.split(jax.random.key(0)))
+    with pytest.raises(ValueError, match="key: expected one typed PRNG key"):
+        check_key("key", value)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.neighborhoods import common_neighbors
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio, at_most
 from jaxlab.graphs import Graph, connected_components, degrees
@@ -54,7 +54,7 @@ def agreement_mask(
     """
     check_shape("common", common, graph.senders.shape)
     check_dtype("common", common, "integer")
-    require(isinstance(strict, bool), "strict", strict, "True or False")
+    check_bool("strict", strict)
     return _agreement_mask(graph, common, as_ratio("beta", beta, graph.node_capacity), strict)
 
 
@@ -131,7 +131,7 @@ def agreement_clustering(
     """
     beta = as_ratio("beta", beta, graph.node_capacity)
     lam = as_ratio("lam", lam, graph.node_capacity)
-    require(isinstance(strict, bool), "strict", strict, "True or False")
+    check_bool("strict", strict)
     common = common_neighbors(graph, method=method, triangles=triangles)
     return _clusters(graph, common, beta, lam, strict)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Int32, Key
 
-from jaxlab.checks import check_integer, require
+from jaxlab.checks import check_integer, check_key, require
 from jaxlab.graphs import Graph, graph_from_edges
 from jaxlab.graphs import planted_partition as block_model
 
@@ -50,6 +50,7 @@ def planted_partition(
         >>> planted.labels.tolist(), planted.graph.mask.tolist()
         ([0, 0, 1], [True, False, False])
     """
+    check_key("key", key)
     for size in sizes:
         check_integer("sizes", size, minimum=1)
     return PlantedPartition(*block_model(key, sizes, p_in, p_out))

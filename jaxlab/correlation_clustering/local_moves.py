@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32, Key
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape
+from jaxlab.checks import check_dtype, check_integer, check_key, check_number, check_shape
 from jaxlab.correlation_clustering.cost import check_countable, check_labels, disagreements
 from jaxlab.graphs import Graph
 from jaxlab.varying import vary_like
@@ -74,6 +74,7 @@ def local_moves(
         >>> local_moves(jax.random.key(0), triangle, jnp.arange(4), rounds=8).labels.tolist()
         [0, 0, 0, 3]
     """
+    check_key("key", key)
     check_labels(graph, labels)
     check_integer("rounds", rounds, minimum=1)
     check_countable(graph.node_capacity)

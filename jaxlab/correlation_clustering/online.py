@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.checks import check_choice, check_integer, require
+from jaxlab.checks import check_bool, check_choice, check_integer
 from jaxlab.correlation_clustering._arrival import add_triangles
 from jaxlab.correlation_clustering._step import arrive, empty_state
 from jaxlab.correlation_clustering._windows import PADDING
@@ -83,7 +83,7 @@ def run_online(
     check_choice("rule", rule, RULES)
     check_integer("metrics_every", metrics_every, minimum=1)
     check_integer("active_capacity", active_capacity, minimum=1)
-    require(isinstance(strict, bool), "strict", strict, "True or False")
+    check_bool("strict", strict)
     check_countable(plan.num_nodes)
     beta = as_ratio("beta", beta, plan.num_nodes)
     lam = as_ratio("lam", lam, plan.num_nodes)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.agreement import is_agreed, is_heavy
 from jaxlab.correlation_clustering.ratios import as_ratio
 from jaxlab.graphs import Graph, connected_components
@@ -72,7 +72,7 @@ def sharded_agreement_clustering(
     """
     check_shape("triangles", triangles, ("t", 3))
     check_dtype("triangles", triangles, "integer")
-    require(isinstance(strict, bool), "strict", strict, "True or False")
+    check_bool("strict", strict)
     n, e = graph.node_capacity, graph.edge_capacity
     beta, lam = as_ratio("beta", beta, n), as_ratio("lam", lam, n)
     devices = jax.lax.axis_size(axis_name)

@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import (
+    check_bool,
+    check_choice,
+    check_dtype,
+    check_integer,
+    check_shape,
+    concrete,
+    require,
+)
 from jaxlab.correlation_clustering._arrival import close_triangles
 from jaxlab.correlation_clustering._step import arrive, empty_state
 from jaxlab.correlation_clustering._windows import PADDING
@@ -124,7 +132,7 @@ def online_step(
     """
     check_shape("neighbors", neighbors, ("d",))
     check_dtype("neighbors", neighbors, "integer")
-    require(isinstance(strict, bool), "strict", strict, "True or False")
+    check_bool("strict", strict)
     _check_neighbors(state, neighbors)
     beta = as_ratio("beta", beta, state.node_capacity)
     lam = as_ratio("lam", lam, state.node_capacity)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Num, Shaped
 
-from jaxlab.checks import check_choice, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_shape, concrete, require
 from jaxlab.graph_algorithms._auction import auction
 from jaxlab.graph_algorithms._phase import augment_in_phases
 from jaxlab.graph_algorithms._problem import (
@@ -123,6 +123,7 @@ def linear_sum_assignment(
         >>> warm.cost
         Array(18, dtype=int32)
     """
+    check_bool("maximize", maximize)
     check_problem(cost, duals, mask)
     check_choice("rounding", rounding, ROUNDINGS)
     check_choice("initial", initial, INITIALS)
@@ -203,6 +204,7 @@ def is_optimal_certificate(
         >>> is_optimal_certificate(cost.at[0, 0].set(9), result)
         Array(False, dtype=bool)
     """
+    check_bool("maximize", maximize)
     check_problem(cost, result.duals, mask)
     rows, columns = cost.shape
     check_shape("result.col_for_row", result.col_for_row, (rows,))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.graph_algorithms._forest import augment_forest, nearest_free_columns, roots_of_rows
 
 __all__ = ["Matching", "maximum_cardinality_matching"]
@@ -67,6 +67,7 @@ def maximum_cardinality_matching(
         >>> maximum_cardinality_matching(adjacency).col_for_row
         Array([1, 0], dtype=int32)
     """
+    check_bool("layered", layered)
     require(jnp.ndim(adjacency) == 2, "adjacency", adjacency, "a matrix")
     check_dtype("adjacency", adjacency, "bool")
     rows, columns = adjacency.shape

@@ -4,7 +4,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32, Key, Num
 
-from jaxlab.checks import check_integer, check_number, check_scalar, check_shape, concrete, require
+from jaxlab.checks import (
+    check_integer,
+    check_key,
+    check_number,
+    check_scalar,
+    check_shape,
+    concrete,
+    require,
+)
 
 __all__ = ["block_means", "geometric_instances", "planted_matching", "type_model"]
 
@@ -35,6 +43,7 @@ def block_means(
         >>> block_means(jax.random.key(0), groups=3).shape
         (3, 3)
     """
+    check_key("key", key)
     check_integer("groups", groups, minimum=1)
     check_scalar("mean", mean, minimum=1)
     return jax.random.geometric(key, 1 / mean, (groups, groups), dtype=jnp.int32)
@@ -77,6 +86,7 @@ def type_model(
         >>> type_model(jax.random.key(1), means, n=6, variance=10).shape
         (6, 6)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     check_scalar("variance", variance, minimum=0)
     groups = means.shape[0]
@@ -128,6 +138,7 @@ def geometric_instances(
         >>> int(geometric_instances(jax.random.key(0), points, labels, one, other)[0, 0]) in (4, 5)
         True
     """
+    check_key("key", key)
     check_shape("points", points, ("points", "d"))
     check_shape("labels", labels, (points.shape[0],))
     order = jnp.argsort(labels)
@@ -179,6 +190,7 @@ def planted_matching(
         >>> cost.shape, sorted(planted.tolist())
         ((4, 4), [0, 1, 2, 3])
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     check_scalar("chance", chance, above=0, maximum=1)
     for_order, for_noise = jax.random.split(key)

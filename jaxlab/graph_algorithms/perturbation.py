@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
-from jaxlab.checks import check_scalar, check_shape, require
+from jaxlab.checks import check_key, check_scalar, check_shape, require
 from jaxlab.graphs.containers import Digraph, check_directed
 
 __all__ = ["hiding_potentials", "perturbed_potential_graph"]
@@ -40,6 +40,7 @@ def hiding_potentials(
         >>> hiding_potentials(jax.random.key(0), graph, negative=0.0).tolist()
         [0, 0, 0]
     """
+    check_key("key", key)
     check_directed(base_graph, "base_graph")
     require(base_graph.weights is not None, "base_graph.weights", None, "one length an arc")
     check_scalar("negative", negative, minimum=0, maximum=0.5)
@@ -98,6 +99,7 @@ def perturbed_potential_graph(
         >>> perturbed_potential_graph(jax.random.key(0), graph, 0.0, potentials=pi).weights.tolist()
         [-400, 530]
     """
+    check_key("key", key)
     check_directed(base_graph, "base_graph")
     require(base_graph.weights is not None, "base_graph.weights", None, "one length an arc")
     check_scalar("sigma", sigma, minimum=0)

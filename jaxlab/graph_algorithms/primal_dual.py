@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
-from jaxlab.checks import check_choice, check_integer
+from jaxlab.checks import check_bool, check_choice, check_integer
 from jaxlab.graph_algorithms._problem import empty_result, feasible_start, pose, result_of
 from jaxlab.graph_algorithms._state import State, Work, far, tolerance
 from jaxlab.graph_algorithms.assignment import check_values, match_tight
@@ -64,6 +64,7 @@ def primal_dual_matching(
         >>> primal_dual_matching(cost, result.duals).stats.phases
         Array(1, dtype=int32)
     """
+    check_bool("maximize", maximize)
     check_problem(cost, duals, mask)
     check_choice("rounding", rounding, ROUNDINGS)
     if max_rounds is not None:

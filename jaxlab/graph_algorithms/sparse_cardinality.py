@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from jaxlab.checks import check_dtype, check_integer, check_shape
+from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms.cardinality import Matching, grow, turn
 from jaxlab.graphs.segments import at_least_int32, segment_min
@@ -60,6 +60,7 @@ def maximum_cardinality_matching_sparse(
         >>> maximum_cardinality_matching_sparse(senders, receivers, 2, 2).col_for_row
         Array([1, 0], dtype=int32)
     """
+    check_bool("layered", layered)
     check_integer("rows", rows, minimum=0)
     check_integer("columns", columns, minimum=0)
     check_shape("senders", senders, ("edges",))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from jaxlab.checks import check_shape, require
+from jaxlab.checks import check_bool, check_shape, require
 from jaxlab.graphs._host import listed
 from jaxlab.graphs.containers import Digraph, Graph, digraph_from_arcs, graph_from_edges
 
@@ -51,6 +51,7 @@ def graph_from_scipy(
         >>> graph.senders.tolist(), graph.receivers.tolist(), graph.weights.tolist()
         ([0, 1], [1, 2], [2, 1])
     """
+    check_bool("weighted", weighted)
     arcs, values, n = _entries(matrix)
     upper, lower = arcs[:, 0] < arcs[:, 1], arcs[:, 0] > arcs[:, 1]
     loops = arcs[arcs[:, 0] == arcs[:, 1]][:1].tolist()
@@ -98,6 +99,7 @@ def digraph_from_scipy(
         >>> digraph_from_scipy(matrix).weights.tolist()
         [5, 7]
     """
+    check_bool("weighted", weighted)
     arcs, values, n = _entries(matrix)
     return digraph_from_arcs(
         arcs,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Num
 
-from jaxlab.checks import require
+from jaxlab.checks import check_bool, require
 from jaxlab.graphs.containers import Digraph, Graph, check_directed, check_undirected
 
 __all__ = ["degrees", "in_degrees", "out_degrees"]
@@ -36,6 +36,7 @@ def degrees(graph: Graph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> degrees(path).tolist(), degrees(path, weighted=True).tolist()
         ([1, 2, 1], [2.0, 5.0, 3.0])
     """
+    check_bool("weighted", weighted)
     check_undirected(graph)
     return _count(graph, weighted, graph.senders, graph.receivers)
 
@@ -63,6 +64,7 @@ def out_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> out_degrees(digraph_from_arcs([[0, 1], [0, 2]], 3)).tolist()
         [2, 0, 0]
     """
+    check_bool("weighted", weighted)
     check_directed(graph)
     return _count(graph, weighted, graph.senders)
 
@@ -90,6 +92,7 @@ def in_degrees(graph: Digraph, *, weighted: bool = False) -> Num[Array, " n"]:
         >>> in_degrees(digraph_from_arcs([[0, 1], [0, 2]], 3)).tolist()
         [0, 1, 1]
     """
+    check_bool("weighted", weighted)
     check_directed(graph)
     return _count(graph, weighted, graph.receivers)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Shaped
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
 from jaxlab.graphs.containers import Digraph, Graph, check_single, check_undirected
 
 __all__ = ["graph_from_dense", "to_dense", "to_digraph"]
@@ -45,6 +45,7 @@ def graph_from_dense(
         >>> graph.senders.tolist(), graph.receivers.tolist(), graph.mask.tolist()
         ([0, 1, 3], [1, 2, 3], [True, True, False])
     """
+    check_bool("weighted", weighted)
     check_shape("adjacency", adjacency, ("n", "n"))
     n = adjacency.shape[0]
     check_shape("adjacency", adjacency, (n, n))

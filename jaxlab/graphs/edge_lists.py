@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.checks import check_integer
+from jaxlab.checks import check_bool, check_integer
 from jaxlab.graphs._files import GraphFile, read_text, refuse_line, simple_file, write_text
 from jaxlab.graphs._host import listed
 from jaxlab.graphs.containers import Digraph, Graph
@@ -56,6 +56,8 @@ def read_edge_list(
         >>> found.edges.tolist(), found.ids.tolist(), found.self_loops
         ([[0, 1], [1, 2]], [3, 7, 9], 1)
     """
+    check_bool("directed", directed)
+    check_bool("weighted", weighted)
     check_integer("skip_lines", skip_lines, minimum=0)
     lines = read_text(path).splitlines()
     kept = [k for k in range(skip_lines, len(lines)) if _counts(lines[k], comments)]

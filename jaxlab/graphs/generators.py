@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int32, Key
 from jaxlab.checks import (
     check_dtype,
     check_integer,
+    check_key,
     check_number,
     check_scalar,
     check_shape,
@@ -74,6 +75,7 @@ def erdos_renyi(key: Key[Array, ""], n: int, probability: Float[Array, ""] | flo
         >>> graph.edge_capacity, int(graph.mask.sum())
         (45, ...)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     check_scalar("probability", probability, minimum=0, maximum=1)
     return _stochastic_block(key, jnp.full((1, 1), probability, jnp.float32), sizes=(n,)).graph
@@ -104,6 +106,7 @@ def random_edges(key: Key[Array, ""], n: int, num_edges: int) -> Graph:
         >>> random_edges(jax.random.key(0), 10, 12).edge_capacity
         12
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     check_integer("num_edges", num_edges, minimum=0)
     pairs = n * (n - 1) // 2
@@ -142,6 +145,7 @@ def stochastic_block(
         >>> int(made.graph.mask.sum()), made.blocks.tolist()
         (4, [0, 0, 1, 1])
     """
+    check_key("key", key)
     sizes = _sizes(sizes)
     check_shape("probabilities", probabilities, (len(sizes), len(sizes)))
     check_number("probabilities", probabilities, minimum=0, maximum=1)
@@ -183,6 +187,7 @@ def planted_partition(
         >>> int(two_triangles.mask.sum())
         6
     """
+    check_key("key", key)
     sizes = _sizes(sizes)
     check_scalar("p_in", p_in, minimum=0, maximum=1)
     check_scalar("p_out", p_out, minimum=0, maximum=1)
@@ -222,6 +227,7 @@ def random_digraph(
         >>> graph.edge_capacity, bool((graph.senders != graph.receivers).all())
         (8, True)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     check_integer("num_arcs", num_arcs, minimum=0)
     require(n >= 2 or num_arcs == 0, "n", n, "at least two vertices")

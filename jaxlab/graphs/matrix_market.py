@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from jaxlab.checks import check_bool
 from jaxlab.graphs._files import GraphFile, refuse_line, simple_file
 
 __all__ = ["read_matrix_market"]
@@ -41,6 +42,8 @@ def read_matrix_market(
         ...     read_matrix_market(path).edges.tolist()
         [[0, 1], [0, 2]]
     """
+    check_bool("directed", directed)
+    check_bool("weighted", weighted)
     Path(path).stat()  # SciPy calls a file that is missing badly formed
     try:
         _, _, _, layout, field, _ = scipy.io.mminfo(path)

@@ -13,7 +13,7 @@ import jraph
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from jaxlab.checks import check_integer, concrete, require
+from jaxlab.checks import check_bool, check_integer, concrete, require
 from jaxlab.graphs.containers import Digraph, Graph, digraph_from_arcs, graph_from_edges
 from jaxlab.graphs.dense import to_digraph
 
@@ -102,6 +102,7 @@ def graph_from_jraph(
         >>> graph_from_jraph(to_jraph(path), padded=True).receivers.tolist()
         [1, 2]
     """
+    check_bool("padded", padded)
     arcs, weights, n = _arcs(graphs, padded)
     upper, lower = arcs[:, 0] <= arcs[:, 1], arcs[:, 0] >= arcs[:, 1]
 
@@ -150,6 +151,7 @@ def digraph_from_jraph(
         >>> digraph_from_jraph(to_jraph(arcs), padded=True).senders.tolist()
         [1]
     """
+    check_bool("padded", padded)
     arcs, weights, n = _arcs(graphs, padded)
     return digraph_from_arcs(
         arcs, n, weights=weights, node_capacity=node_capacity, edge_capacity=edge_capacity

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
-from jaxlab.checks import check_choice, check_dtype, check_scalar
+from jaxlab.checks import check_bool, check_choice, check_dtype, check_scalar
 from jaxlab.hopfield._declare import (
     EXACT,
     as_bipolar,
@@ -85,6 +85,7 @@ def hopfield_network(
         >>> hopfield_network(memories[0], memories, zero_diagonal=True).output
         Array([ 1.,  1., -1., -1.], dtype=float32)
     """
+    check_bool("zero_diagonal", zero_diagonal)
     query, memories = as_bipolar("query", query), as_bipolar("memories", memories)
     found = retrieve(
         query,

@@ -2,7 +2,7 @@
 
 import math
 
-from jaxlab.checks import check_integer, require
+from jaxlab.checks import check_bool, check_integer, require
 
 __all__ = ["one_step_error_rate", "sdm_overlap_probability"]
 
@@ -37,6 +37,7 @@ def one_step_error_rate(n: int, d: int, *, zero_diagonal: bool) -> float:
         >>> round(one_step_error_rate(100, 400, zero_diagonal=False), 5)
         0.00602
     """
+    check_bool("zero_diagonal", zero_diagonal)
     check_integer("n", n, minimum=1)
     check_integer("d", d, minimum=2)
     if n == 1:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, Real
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_key, check_shape, require
 from jaxlab.hopfield._declare import EXACT, as_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.retrieval import Recall
@@ -160,6 +160,7 @@ def asynchronous_recall(
         >>> recalled.output, int(recalled.sweeps), bool(recalled.converged)
         (Array([ 1., -1.,  1.,  1.], dtype=float32), 2, True)
     """
+    check_key("key", key)
     check_integer("max_sweeps", max_sweeps, minimum=1)
     state = _checked_state("query", query, weights)
     recall = functools.partial(_recall_one, weights=weights, max_sweeps=max_sweeps)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Shaped
 
-from jaxlab.checks import check_dtype, check_scalar, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_key, check_scalar, check_shape, require
 from jaxlab.hopfield.masking import border_mask, center_mask, mask_rows, random_mask
 from jaxlab.hopfield.types import Number
 
@@ -58,6 +58,8 @@ def gaussian_noise(
         >>> noisy.shape, bool(((noisy >= 0) & (noisy <= 1)).all())
         ((2, 3), True)
     """
+    check_key("key", key)
+    check_bool("rectify", rectify)
     check_shape("x", x, ("...", "d"))
     check_dtype("x", x, "floating")
     check_scalar("sigma", sigma, minimum=0)
@@ -99,6 +101,7 @@ def flip_bits(
         >>> (flipped == -1).sum(-1)
         Array([2, 2], dtype=int32)
     """
+    check_key("key", key)
     check_shape("x", x, ("...", "d"))
     unsigned = jnp.issubdtype(jnp.result_type(x), jnp.unsignedinteger)
     require(not unsigned, "x", x, "a signed or boolean dtype")
@@ -140,6 +143,7 @@ def salt_and_pepper(
         >>> bool(((noisy == 0) | (noisy == 1)).all())
         True
     """
+    check_key("key", key)
     check_shape("x", x, ("...", "d"))
     check_scalar("fraction", fraction, minimum=0, maximum=1)
     return _salt_and_pepper(key, x, fraction)

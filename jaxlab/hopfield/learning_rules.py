@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Real
 
+from jaxlab.checks import check_bool
 from jaxlab.hopfield._declare import EXACT, as_bipolar, check_bank, check_mask, float_dtype
 from jaxlab.varying import vary_like
 
@@ -44,6 +45,7 @@ def hebbian_weights(
                [-1.,  0., -1.],
                [ 1., -1.,  0.]], dtype=float32)
     """
+    check_bool("zero_diagonal", zero_diagonal)
     patterns = _masked(memories, mask)
     weights = jnp.matmul(patterns.T, patterns, precision=EXACT)
     return _without_diagonal(weights) if zero_diagonal else weights

@@ -18,8 +18,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from jaxlab.checks import (
+    check_bool,
     check_choice,
     check_integer,
+    check_key,
     check_scalar,
     check_shape,
     require,
@@ -165,6 +167,8 @@ def random_mask(
         >>> random_mask(jax.random.key(0), jnp.ones(4), 1.0, (2, 2))
         Array([0., 0., 0., 0.], dtype=float32)
     """
+    check_key("key", key)
+    check_bool("shared_channels", shared_channels)
     _check_arguments(x, fraction, image_shape)
     return _random_mask(key, x, fraction, image_shape, shared_channels)
 

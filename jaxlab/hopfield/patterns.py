@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jaxlab.checks import check_integer, check_scalar
+from jaxlab.checks import check_integer, check_key, check_scalar
 from jaxlab.hopfield.types import Number
 
 __all__ = ["CorrelatedPatterns", "correlated_bipolar", "random_bipolar", "spherical_gaussian"]
@@ -37,6 +37,7 @@ def random_bipolar(key: Key[Array, ""], n: int, d: int) -> Float[Array, "n d"]:
         >>> patterns.shape, bool((jnp.abs(patterns) == 1).all())
         ((3, 5), True)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=1)
     check_integer("d", d, minimum=1)
     return jax.random.rademacher(key, (n, d), dtype=jnp.result_type(float))
@@ -92,6 +93,7 @@ def correlated_bipolar(
         >>> bool((made.patterns[:2] == made.prototypes).all()), made.prototype_index
         (True, Array([0, 1, 0, 1], dtype=int32))
     """
+    check_key("key", key)
     check_scalar("flip_probability", flip_probability, minimum=0, maximum=1)
     return _correlated(key, flip_probability, n=n, d=d, num_prototypes=num_prototypes)
 
@@ -137,6 +139,7 @@ def spherical_gaussian(
         >>> spherical_gaussian(jax.random.key(0), 3, 5, scale=0.1).shape
         (3, 5)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=1)
     check_integer("d", d, minimum=1)
     check_scalar("scale", scale, minimum=0)

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_scalar, concrete
+from jaxlab.checks import check_bool, check_scalar, concrete
 from jaxlab.hopfield._declare import cached, separation_function
 from jaxlab.hopfield.types import Number, Separation
 
@@ -47,6 +47,7 @@ def polynomial(power: Number, signed: bool = False) -> Separation:
         >>> polynomial(2, signed=True)(jnp.array([3.0, -2.0]))
         Array([ 9., -4.], dtype=float32)
     """
+    check_bool("signed", signed)
     check_scalar("power", power, above=0)
     whole = _whole(power)
 

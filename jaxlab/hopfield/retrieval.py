@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxlab.checks import check_integer, check_scalar, check_shape, require
+from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape, require
 from jaxlab.hopfield._declare import (
     check_comparable,
     check_mask,
@@ -132,6 +132,8 @@ def retrieve(
         >>> result.output.tolist()
         [0.731..., 0.268...]
     """
+    check_bool("normalize_scores", normalize_scores)
+    check_bool("normalize_weights", normalize_weights)
     check_comparable(similarity, query, memories)
     if projection is None:
         projection = memories

@@ -18,13 +18,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, Real
 
-from jaxlab.checks import (
-    check_dtype,
-    check_integer,
-    check_scalar,
-    check_shape,
-    require,
-)
+from jaxlab.checks import check_dtype, check_integer, check_key, check_scalar, check_shape, require
 from jaxlab.hopfield._declare import EXACT, check_bipolar
 from jaxlab.hopfield.bipolar import bipolar_sign
 from jaxlab.hopfield.similarity import bipolar_hamming
@@ -111,6 +105,7 @@ def sdm_init(
         >>> state.addresses.shape, state.counters.shape
         ((100, 16), (100, 4))
     """
+    check_key("key", key)
     value_dim = dim if value_dim is None else value_dim
     for name, size in (("num_locations", num_locations), ("dim", dim), ("value_dim", value_dim)):
         check_integer(name, size, minimum=1)

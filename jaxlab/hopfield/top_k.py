@@ -13,7 +13,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int8, Int32, Shaped
 
-from jaxlab.checks import check_choice, check_integer, check_number, check_shape, require
+from jaxlab.checks import (
+    check_bool,
+    check_choice,
+    check_integer,
+    check_number,
+    check_shape,
+    require,
+)
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
 from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first, root
 from jaxlab.hopfield.blocked import BLOCK_SIZE, AxisName
@@ -162,6 +169,8 @@ def top_k_memories(
         >>> best.scores.tolist(), best.indices.tolist()
         ([-0.25, -0.75], [2, 3])
     """
+    check_bool("approximate", approximate)
+    check_bool("rerank", rerank)
     n = memories.shape[0] if memories.ndim else 0
     _check_arguments(query, memories, k, similarity, block_size, mask, scale, axis_name)
     check_number("recall_target", recall_target, above=0, maximum=1)

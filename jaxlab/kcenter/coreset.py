@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
 from jaxlab.kcenter._checks import check_centers, check_points, check_weights
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric
@@ -89,6 +89,7 @@ def kcenter_coreset(
         >>> coreset.source_index.tolist(), coreset.weights.tolist(), coreset.radius.tolist()
         ([0, 2], [2, 2], 4.0)
     """
+    check_bool("per_group", per_group)
     count = check_sources(points, groups, size, num_groups, weights, metric)
     return _coreset(points, groups, size, count, per_group, weights, metric)[0]
 
@@ -237,6 +238,7 @@ def distributed_summary(
         >>> jax.jit(summarise)(line, groups).tolist()
         [5.0, 0.0]
     """
+    check_bool("per_group", per_group)
     count = check_sources(points, groups, size, num_groups, weights, metric)
     local, units = _coreset(points, groups, size, count, per_group, weights, metric)
     device = jax.lax.axis_index(axis_name)

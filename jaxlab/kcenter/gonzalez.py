@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.kcenter._checks import check_centers, check_first, check_points
 from jaxlab.kcenter._gonzalez_kernel import traverse_by_kernel
 from jaxlab.kcenter._order import Order
@@ -82,6 +82,7 @@ def gonzalez(
         >>> order.indices.tolist(), order.radii.tolist(), order.labels.tolist()
         ([0, 3], [9.0, 4.0], [0, 0, 1, 1])
     """
+    check_bool("use_pallas", use_pallas)
     whole = axis_name is None or metric != "precomputed"
     require(whole, "metric", metric, "one of coordinates with axis_name")
     check_points(points, metric)

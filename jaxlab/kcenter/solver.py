@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
-from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_shape, require
 from jaxlab.kcenter._checks import (
     as_integers,
     check_enough_points,
@@ -105,14 +105,14 @@ def fair_private_kcenter(
         >>> found.labels.tolist(), found.counts.tolist(), float(found.radius)
         ([0, 0, 1, 1], [2, 2], 1.0)
     """
+    check_bool("spread", spread)
+    check_bool("fill", fill)
     check_problem(points, groups, k, first=first, metric=metric)
     check_enough_points(points.shape[0], k, min_size)
     lower, upper = as_integers("lower", lower), as_integers("upper", upper)
     check_intervals(groups, k, lower, upper)
     check_choice("selection", selection, SELECTIONS)
     check_integer("refine_steps", refine_steps, minimum=0)
-    for name, flag in (("spread", spread), ("fill", fill)):
-        require(isinstance(flag, bool), name, flag, "True or False")
     if isinstance(prefixes, str):
         check_choice("prefixes", prefixes, ("all",))
         chosen = tuple(range(k))

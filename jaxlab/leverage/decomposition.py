@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, require
+from jaxlab.checks import check_choice, check_integer, check_key, check_scalar, require
 from jaxlab.leverage._inputs import check_matrix, check_rank, subset_mask
 from jaxlab.leverage._pairs import matmul, scaled
 from jaxlab.leverage.types import SVD
@@ -82,6 +82,7 @@ def svd(
     if method == "randomized":
         require(rank is not None, "rank", rank, 'a rank for method="randomized"')
         require(key is not None, "key", key, 'a PRNG key for method="randomized"')
+        check_key("key", key)
         assert key is not None
         assert rank is not None
         return randomized_svd(
@@ -129,6 +130,7 @@ def randomized_svd(
         >>> randomized_svd(jax.random.key(0), a, 2).s.round(4).tolist()
         [4.0, 2.0]
     """
+    check_key("key", key)
     check_matrix("a", a)
     check_integer("rank", rank, minimum=1)
     require(rank <= min(a.shape), "rank", rank, f"at most min(m, n) = {min(a.shape)}")

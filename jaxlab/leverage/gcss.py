@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_choice, check_integer, check_key, check_scalar, require
 from jaxlab.leverage._choice import (
     METHODS,
     Spectrum,
@@ -163,6 +163,7 @@ def check_method(method: str, key: Any) -> None:
     check_choice("method", method, METHODS)
     if method == "sampling":
         require(key is not None, "key", key, 'a PRNG key for method="sampling"')
+        check_key("key", key)
 
 
 def check_decomposition(decomposition: SVD, a: Array) -> None:

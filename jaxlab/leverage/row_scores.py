@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_choice, check_integer, require
+from jaxlab.checks import check_choice, check_integer, check_key, require
 from jaxlab.leverage._inputs import check_matrix
 from jaxlab.leverage._pairs import matmul
 from jaxlab.leverage.decomposition import decompose, orthonormal_basis
@@ -68,6 +68,7 @@ def row_leverage_scores(
     m, n = a.shape
     if method == "sketch":
         require(key is not None, "key", key, 'a PRNG key for method="sketch"')
+        check_key("key", key)
         if sketch_size is None:
             sketch_size = 20 * n
             if sketch_size >= m:

@@ -13,6 +13,7 @@ from jaxlab.checks import (
     check_dtype,
     check_finite,
     check_integer,
+    check_key,
     check_scalar,
     check_shape,
     concrete,
@@ -120,6 +121,7 @@ def sample_columns(
         >>> print(columns, scale)
         [1 1] [0.70710677 0.70710677]
     """
+    check_key("key", key)
     check_shape("scores", scores, ("n",))
     check_dtype("scores", scores, "floating")
     check_bool("replace", replace)

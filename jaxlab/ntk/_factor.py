@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_choice, check_scalar, require
+from jaxlab.checks import check_bool, check_choice, check_scalar, require
 from jaxlab.ntk._rows import as_matrix, check_square, matmul
 from jaxlab.ntk.status import INDEFINITE, NOT_FINITE, OK, SINGULAR
 
@@ -96,6 +96,7 @@ def factorize(
     """
     check_choice("method", method, ("eigh", "cholesky"))
     check_scalar("diag_reg", diag_reg, minimum=0)
+    check_bool("absolute", absolute)
     return _factorize(k_train_train, diag_reg, absolute=absolute, method=method)
 
 

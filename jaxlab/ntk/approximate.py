@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
-from jaxlab.checks import check_integer
+from jaxlab.checks import check_integer, check_key
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import check_example_axis, prepare
 from jaxlab.ntk._push import push_forward
@@ -138,6 +138,7 @@ def sketched_ntk(
         ... ).tolist()
         [[9.0, 6.0], [6.0, 4.0]]
     """
+    check_key("key", key)
     check_integer("dim", dim, minimum=1)
     check_precision(precision)
     problems, structure = prepare(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
-from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.checks import check_integer, check_key, check_scalar, require
 from jaxlab.ntk.operators import NTKOperator
 from jaxlab.ntk.status import EXHAUSTED, NOT_CONVERGED, NOT_FINITE, OK
 from jaxlab.varying import vary_together
@@ -119,6 +119,7 @@ def top_eigenpairs(
         >>> [round(float(value), 3) for value in top.values]
         [8.0, 7.0]
     """
+    check_key("key", key)
     check_integer("k", k, minimum=1)
     require(k <= operator.size, "k", k, f"at most the {operator.size} rows of the operator")
     if steps is None:
@@ -248,6 +249,7 @@ def random_vector(
         >>> random_vector(jax.random.key(0), operator, jax.random.rademacher).shape
         (3,)
     """
+    check_key("key", key)
     rows = jnp.arange(operator.shape[0])
     if operator.axis_name is not None:
         rows = rows + jax.lax.axis_index(operator.axis_name) * operator.shape[0]

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
-from jaxlab.checks import require
+from jaxlab.checks import check_bool, require
 from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 
@@ -197,6 +197,7 @@ def target_alignment(
         >>> target_alignment(y @ y.T, y), target_alignment(jnp.ones((2, 2)), y)
         (Array(1., dtype=float32), Array(0., dtype=float32))
     """
+    check_bool("centered", centered)
     return _target_alignment(kernel, y, as_axes("trace_axes", trace_axes), centered)
 
 

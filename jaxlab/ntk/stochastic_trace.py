@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
-from jaxlab.checks import check_integer, check_scalar
+from jaxlab.checks import check_integer, check_key, check_scalar
 from jaxlab.ntk.lanczos import random_vector, tridiagonalize
 from jaxlab.ntk.operators import NTKOperator
 from jaxlab.ntk.status import INDEFINITE, NOT_FINITE, OK
@@ -72,6 +72,7 @@ def trace(key: PRNGKeyArray, operator: NTKOperator, probes: int = 32) -> Trace:
         >>> trace(jax.random.key(0), operator, 8)._asdict()  # doctest: +ELLIPSIS
         {'value': Array(7., ...), 'standard_error': Array(0., ...)}
     """
+    check_key("key", key)
     check_integer("probes", probes, minimum=2)
     return _trace(key, operator, probes)
 
@@ -116,6 +117,7 @@ def logdet(
         >>> float(logdet(jax.random.key(0), operator, 4).value)  # log 8
         2.079...
     """
+    check_key("key", key)
     check_integer("probes", probes, minimum=2)
     check_integer("lanczos_steps", lanczos_steps, minimum=1)
     check_scalar("ridge", ridge, minimum=0)

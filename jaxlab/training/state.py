@@ -12,7 +12,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Key, PyTree
 
-from jaxlab.checks import require
+from jaxlab.checks import check_key, require
 
 __all__ = ["TrainState", "create_train_state"]
 
@@ -71,9 +71,7 @@ def create_train_state(
         >>> int(state.step), state.params["w"].shape
         (0, (3,))
     """
-    typed = jnp.issubdtype(jnp.result_type(key), jax.dtypes.prng_key)
-    expected = "one typed PRNG key, as jax.random.key(seed) gives"
-    require(typed and key.shape == (), "key", key, expected)
+    check_key("key", key)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         fits = jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
         require(fits, "params" + jax.tree_util.keystr(path), leaf, "an array of floats")
