@@ -1,7 +1,7 @@
 r"""Generalized leverage scores, principal angles, column selection and sparse CCA.
 
 B. Ordozgoiti, A. Matakos, A. Gionis. *Generalized Leverage Scores: Geometric Interpretation and
-Applications.* ICML 2022, PMLR 162:17056-17070.
+Applications.* ICML 2022, PMLR 162:17056-17070, arXiv:2206.08054.
 
 Leverage scores tell which columns of ``A`` carry its leading singular vectors, and so which columns
 to keep to approximate ``A``. To approximate another matrix ``B``, or to correlate with it, other
