@@ -111,7 +111,8 @@ def batch_norm_apply(
 
     Raises:
         ValueError: if the channels are not those of ``params``, ``weights`` do not fit the first
-            axis of the grid or there is none, or ``mask`` does not fit the batch.
+            axis of the grid or there is none, or are concrete and negative or not finite, or
+            ``mask`` does not fit the batch.
 
     Cost:
         Three passes over ``x``.
@@ -157,7 +158,7 @@ def _statistics(
     repeats = x.size // max(x.shape[axis], 1) // max(sample.size, 1)
     total = sample.sum() * repeats
     total = total if axis_name is None else jax.lax.psum(total, axis_name)
-    some = total > 0
+    some = total != 0  # true of NaN
 
     def average(values: Array) -> Array:
         sums = (values * sample).sum(axis=others)
@@ -182,7 +183,10 @@ def _sample_weights(
     if mask is not None:
         sample = sample * _along(mask, x, 0)
     if weights is not None:
-        sample = sample * _along(jnp.asarray(weights, x.dtype), x, _first_of_grid(axis))
+        weights = weights.astype(np.promote_types(weights.dtype, x.dtype))
+        largest = weights.max(initial=0)
+        weights = jnp.asarray(weights / (largest + (largest == 0)), x.dtype)
+        sample = sample * _along(weights, x, _first_of_grid(axis))
     return sample
 
 
@@ -217,3 +221,4 @@ def _check_counts(x: Array, weights: Any, mask: Any, axis: int) -> None:
     if weights is not None:
         require(x.ndim > 2, "weights", weights, f"None for an input of {x.ndim} axes")
         check_shape("weights", weights, (x.shape[_first_of_grid(axis)],))
+        check_number("weights", weights, minimum=0)

@@ -50,7 +50,7 @@ def compose_canvas(
 
     Args:
         key: PRNG key.
-        images: a stock of items ``[n, h, w]`` or ``[n, h, w, channels]``.
+        images: a stock of items ``[n, h, w]`` or ``[n, h, w, channels]``, of intensities >= 0.
         labels: label of each, −1 where it is not known.
         num_items: how many are drawn from the stock, with replacement; None pastes the whole stock
             once.
@@ -130,7 +130,9 @@ def _compose(
     intensity = layers if layers.ndim == 3 else layers.max(axis=-1)
     brightest = jnp.argmax(intensity, axis=0)
     classes = class_of(labels)[brightest]
-    return Canvas(layers.max(axis=0), jnp.where(intensity.max(axis=0) > threshold, classes, 0))
+    # in 8 bits the threshold would wrap
+    lit = intensity.max(axis=0).astype(jnp.promote_types(intensity.dtype, jnp.float32)) > threshold
+    return Canvas(layers.max(axis=0), jnp.where(lit, classes, 0))
 
 
 def _apart(

@@ -217,8 +217,9 @@ def _refine(
     turned = rotate_s2(G, start).coeffs
     state = (start, turned, _inner(F.coeffs, turned), jnp.zeros(batch, dtype))
     matrix, _, value, length = jax.lax.fori_loop(0, steps, advance, vary_like(state))
+    value = value * size * other_size
     converged = (length <= epsilon**0.5) & jnp.isfinite(value)
-    return Refinement(euler_angles(matrix), matrix, value * size * other_size, length, converged)
+    return Refinement(euler_angles(matrix), matrix, value, length, converged)
 
 
 def _unit(F: S2Spectrum) -> tuple[S2Spectrum, Float[Array, "*batch"]]:

@@ -256,7 +256,7 @@ def _hits_and_union(confusion: Num[Array, "p t"]) -> tuple[Num[Array, " c"], Num
 
 
 def _mean_of_occurring(hits: Num[Array, " c"], union: Num[Array, " c"]) -> Float[Array, ""]:
-    occurs = union > 0
+    occurs = union != 0  # true of NaN
     return _ratio(jnp.where(occurs, _ratio(hits, union), 0).sum(), occurs.sum())
 
 

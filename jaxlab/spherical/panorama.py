@@ -75,12 +75,8 @@ def _resample(
     row = jnp.where(row < 0, -1 - row, row)
     row = jnp.where(row >= height, 2 * height - 1 - row, row)
     row_weight, column_weight = row_weight.astype(wide.dtype), column_weight.astype(wide.dtype)
-
-    def product(weight: Array, pixels: Array) -> Array:
-        return jnp.einsum("kt,ktjc->kjc", weight, pixels, precision=EXACT)
-
-    rows = product(jnp.where(beyond, 0, row_weight), wide[row])
-    rows = rows + product(jnp.where(beyond, row_weight, 0), opposite[row])
+    pixels = jnp.where(beyond[..., None, None], opposite[row], wide[row])
+    rows = jnp.einsum("kt,ktjc->kjc", row_weight, pixels, precision=EXACT)
     result = jnp.einsum("jt,kjtc->kjc", column_weight, rows[:, column], precision=EXACT)
     return result.reshape(*result.shape[:2], *image.shape[2:]).astype(float_dtype(image))
 

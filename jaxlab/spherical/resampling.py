@@ -97,7 +97,9 @@ def _rotate(f: Array, R: Array, points: Array, grid: Grid) -> Array:
 def _resample(f: Array, points: Array, grid: Grid) -> Array:
     b = f.shape[-1] // 2
     compute = jnp.promote_types(f.dtype, jnp.float32)
-    x, y, z = points.astype(compute)
+    points = points.astype(compute)
+    size = jax.lax.stop_gradient(jnp.abs(points).max(axis=0))  # squares stay in range
+    x, y, z = points / jnp.where(size > 0, size, 1)
     # the circles of the grid between two poles
     nodes = jnp.asarray(np.concatenate([[0], colatitudes(b, grid), [np.pi]]), compute)
     circles = f.astype(compute)

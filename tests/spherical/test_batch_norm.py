@@ -131,6 +131,19 @@ def test_sharded_batch_is_normalised_as_one(devices):
     np.testing.assert_allclose(state.mean[3], whole[1].mean, atol=1e-6)
 
 
+def test_weights_have_any_scale_and_nan_in_them_is_not_hidden():
+    x, weights = draw(2, CHANNELS, 4, 4), quadrature_weights(2)
+    apply = functools.partial(batch_norm_apply, PARAMS, STATE, train=True)
+    expected = apply(x, weights=weights)
+    for scale in (1e-44, 1e37, 1e300):
+        chex.assert_trees_all_close(apply(x, weights=scale * weights), expected, rtol=1e-5)
+    single = jnp.asarray(1e37 * weights, jnp.float32)
+    chex.assert_trees_all_close(apply(x, weights=single), expected, rtol=1e-5)
+    broken = jnp.asarray(weights, jnp.float32).at[1].set(jnp.nan)
+    for leaf in jax.tree.leaves(jax.jit(apply)(x, weights=broken)):
+        assert np.isnan(leaf).all()
+
+
 @pytest.mark.usefixtures("x64")
 def test_gradients_and_precisions():
     weights = quadrature_weights(2)
@@ -174,6 +187,9 @@ def test_bad_arguments_are_named():
         "x: expected 2 channels": lambda: batch_norm_apply(PARAMS, STATE, x[:, :1], train=True),
         "weights": lambda: batch_norm_apply(
             PARAMS, STATE, x, train=True, weights=quadrature_weights(3)
+        ),
+        "weights: expected a finite number >= 0": lambda: batch_norm_apply(
+            PARAMS, STATE, x, train=True, weights=-quadrature_weights(2)
         ),
         "weights: expected None": lambda: batch_norm_apply(
             PARAMS, STATE, x[..., 0, 0], train=True, weights=quadrature_weights(2)

@@ -76,6 +76,16 @@ def test_items_are_drawn_from_the_stock():
     np.testing.assert_array_equal(canvas.label_map, canvas.image)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "threshold", "lit"),
+    [("uint8", 200, 300, False), ("uint8", 200, -1, True), ("int8", 100, 200, False)],
+)
+def test_thresholds_beyond_8_bits(kind, value, threshold, lit):
+    images = jnp.full((1, 2, 2), value, kind)
+    canvas = compose_canvas(KEYS[0], images, jnp.array([3]), canvas_size=2, threshold=threshold)
+    np.testing.assert_array_equal(canvas.label_map, 4 * lit)
+
+
 @pytest.mark.usefixtures("bad_input")
 @pytest.mark.parametrize(
     ("arguments", "named"),

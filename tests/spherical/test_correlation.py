@@ -100,6 +100,12 @@ def test_refinement_knows_no_units_and_does_not_converge_on_nan():
     np.testing.assert_allclose(found.matrix[1:], found.matrix[:2], atol=1e-6)
     assert found.converged.all()
     assert float(found.step.max()) < 1e-3
+    beyond = S2Spectrum(1e25 * F.coeffs)  # of which not even the correlation is a number
+    assert refine_rotation(beyond, beyond, (0.1, 0.1, 0.0)).converged.tolist() == [
+        False,
+        True,
+        False,
+    ]
     broken = S2Spectrum(G.coeffs.at[0, 1, 0].set(jnp.nan))
     assert refine_rotation(F, broken, (0.1, 0.1, 0.0)).converged.tolist() == [False, True, True]
 

@@ -162,6 +162,12 @@ def test_labels_in_any_integer_type_count_alike(kind):
     assert loss == metrics.pixel_cross_entropy(logits, wide[1])
 
 
+def test_a_class_whose_count_is_nan_is_not_left_out():
+    matrix = jnp.array([[2, 0, 0], [0, 3, 0], [0, 0, jnp.nan]])
+    assert np.isnan(metrics.mean_iou(matrix))
+    assert np.isnan(metrics.non_background_miou(matrix))
+
+
 def test_sums_of_large_counts_stay_in_range():
     counts = jnp.full((3, 3), 2**30)
     assert metrics.pixel_accuracy(counts) == pytest.approx(1 / 3)

@@ -73,6 +73,15 @@ def test_detail_that_the_grid_cannot_hold_is_averaged_away():
     )
 
 
+def test_nan_spreads_to_its_neighbours_only():
+    image = np.ones((8, 16), np.float32)
+    image[0, 4] = np.nan
+    lost = np.isnan(resample_erp(image, 4))  # two pixels to a step of the grid
+    assert lost.any()
+    assert not lost[:, 4:].any()
+    assert not lost[2:].any()
+
+
 def test_resampling_is_linear_and_carries_channels():
     image = jnp.asarray(RNG.normal(size=(10, 14, 2)), jnp.float32)
     resample = jax.jit(resample_erp, static_argnums=1)

@@ -55,6 +55,14 @@ def test_poles_are_the_mean_of_the_nearest_circle():
     np.testing.assert_allclose(resample_grid(noise, poles), expected, atol=1e-6)
 
 
+def test_points_have_any_length():
+    f = on_grid(4, "soft")
+    points = jnp.asarray(sphere_points(3), jnp.float32)
+    expected = resample_grid(f, points)
+    for length in (1e-30, 1e30):
+        np.testing.assert_allclose(resample_grid(f, length * points), expected, atol=1e-5)
+
+
 def test_transformations():
     f = on_grid(4, "soft")
     rotations = jnp.stack([jnp.eye(3), R])
