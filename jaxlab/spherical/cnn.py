@@ -14,7 +14,8 @@ Source: Gerken et al. 2022, the CNN baselines of their segmentation experiments.
 
 import functools
 import math
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -167,8 +168,8 @@ def apply_cnn(
         classification, in the dtype of ``x``, and the running statistics.
 
     Raises:
-        ValueError: if ``x`` is not of the size and channels of ``cfg``, or the parameters are those
-            of another architecture.
+        ValueError: if ``x`` is not of the size and channels of ``cfg``, or parameters or statistics
+            are those of another architecture.
 
     Cost:
         ``2 n h' w' k² C_in C_out`` operations for each layer with features of h' by w'.
@@ -185,7 +186,7 @@ def apply_cnn(
     """
     check_dtype("x", x, "floating")
     check_shape("x", x, ("batch", *cfg.size, cfg.in_channels))
-    _check_params(params, state, cfg)
+    check_network(init_cnn, params, state, cfg)
     dtype = x.dtype
     x = x.astype(jnp.promote_types(dtype, jnp.float32))
     statistics, collected = iter(state), []
@@ -275,18 +276,18 @@ def _draw(key: Key[Array, ""], shapes: list[tuple[int, ...]]) -> list[Affine]:
     return layers
 
 
-def _check_params(params: CNNParams, state: CNNState, cfg: CNNConfig) -> None:
-    depth = len(cfg.channels)
-    segments = cfg.task == "segmentation"
-    require(len(params.down) == depth, "params", len(params.down), f"{depth} blocks down, as cfg")
-    blocks = depth if segments else 0
-    require(len(params.up) == blocks, "params", len(params.up), f"{blocks} blocks up, as cfg")
-    for name, layers, windows in (
-        ("down", params.down, cfg.kernels),
-        ("up", params.up, cfg.kernels[::-1]),
-    ):
-        for block, window in zip(layers, windows, strict=False):
-            shape = (window, window, "in", "out")
-            check_shape(f"params.{name}", block.layer.kernel, shape)
-    normalised = sum(block.norm is not None for block in (*params.down, *params.up))
-    require(len(state) == normalised, "state", len(state), f"statistics of {normalised} blocks")
+def check_network(init: Callable[..., Any], params: Any, state: Any, cfg: Any) -> None:
+    """Refuse parameters and statistics that are not those which ``init`` makes for ``cfg``."""
+    made = jax.eval_shape(functools.partial(init, cfg=cfg), jax.random.key(0))
+    for name, have, want in zip(("params", "state"), (params, state), made, strict=True):
+        found, wanted = _shapes(have), _shapes(want)
+        for leaf in wanted | found:
+            shape = wanted.get(leaf)
+            expected = f"shape {list(shape)}, as cfg" if shape is not None else "nothing, as cfg"
+            require(found.get(leaf) == shape, f"{name}{leaf}", found.get(leaf), expected)
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
+    """Shape of each leaf, by its place in the tree."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in leaves}

@@ -30,7 +30,7 @@ from jaxlab.spherical.batch_norm import (
     batch_norm_apply,
     batch_norm_init,
 )
-from jaxlab.spherical.cnn import Affine
+from jaxlab.spherical.cnn import Affine, check_network
 from jaxlab.spherical.convolution import (
     ConvParams,
     s2_conv_apply,
@@ -48,6 +48,7 @@ from jaxlab.spherical.s2cnn_config import (
 )
 from jaxlab.spherical.shortcut import so3_shortcut_apply, so3_shortcut_init
 from jaxlab.spherical.so3_to_s2 import SO3ToS2Params, so3_to_s2_apply, so3_to_s2_init
+from jaxlab.spherical.tables import S2Tables, SO3Tables
 from jaxlab.spherical.transforms import so3_integrate
 from jaxlab.spherical.types import Activation
 
@@ -309,7 +310,7 @@ def apply_s2cnn(
     def normalised(
         y: Array, norm: BatchNormParams, before: BatchNormState | None, weights: Array | None
     ) -> tuple[Array, BatchNormState]:
-        assert before is not None  # counted in _check
+        assert before is not None  # looked at in _check
         return batch_norm_apply(norm, before, y, train=train, weights=weights, axis_name=axis_name)
 
     def layer(
@@ -361,15 +362,9 @@ def _check(params: Any, state: Any, x: Any, tables: Any, cfg: S2CNNConfig) -> No
     check_dtype("x", x, "floating")
     size = tables.layers[0].tables_in.shape
     check_shape("x", x, ("batch", cfg.in_channels, *size))
-    depth = len(cfg.channels)
-    require(len(params.layers) == depth, "params", len(params.layers), f"{depth} layers, as cfg")
-    segments = cfg.task == "segmentation"
-    fits = (params.output is not None) == segments
-    require(fits, "params", params.output, f"those of a network for {cfg.task}")
-    linear = 0 if segments else len(cfg.hidden) + 1
-    found = len(params.readout)
-    require(found == linear, "params", found, f"{linear} linear layers, as cfg")
-    sizes = (cfg.bandwidth, *cfg.bandlimits) + (cfg.bandwidth,) * segments
+    check_network(init_s2cnn, params, state, cfg)
+    sizes = (cfg.bandwidth, *cfg.bandlimits)
+    sizes += (cfg.bandwidth,) * (cfg.task == "segmentation")
     made = tuple((one.tables_in.b, one.tables_out.b) for one in tables.layers)
     wanted = tuple(itertools.pairwise(sizes))
     require(made == wanted, "tables", made, f"bandwidths {wanted}, as cfg")
@@ -385,5 +380,23 @@ def _check(params: Any, state: Any, x: Any, tables: Any, cfg: S2CNNConfig) -> No
     )
     expected = f"activations on bandwidths {oversampled}, as cfg"
     require(fine == oversampled, "tables", fine, expected)
-    norms = sum(one.norm is not None for one in (*params.layers, *params.readout))
-    require(len(state) == norms, "state", len(state), f"statistics of {norms} layers")
+    for index, (one, kernel) in enumerate(zip(tables.layers, layer_kernels(cfg), strict=True)):
+        b_in, b_out = made[index]
+        L = b_out if cfg.upsample == "aliased" else min(b_in, b_out)
+        name, kgrid = f"tables.layers[{index}]", one.kernel_tables.kgrid
+        _check_orders(name, one.tables_in, cfg, L)
+        _check_orders(name, one.tables_out, cfg, L)
+        require(kgrid == kernel, name, kgrid, f"the kernel {kernel}, as cfg")
+    for index, pair in enumerate(pairs):
+        if pair is not None:
+            _check_orders(f"tables.activations[{index}]", pair[0], cfg, cfg.bandlimits[index])
+
+
+def _check_orders(name: str, tables: S2Tables | SO3Tables, cfg: S2CNNConfig, L: int) -> None:
+    """Refuse tables of other degrees, or on the group of other orders, than ``cfg`` has."""
+    found, wanted = {"L": tables.L}, {"L": L}
+    if isinstance(tables, SO3Tables):
+        n_max = azimuthal_bandlimit(cfg, tables.b)
+        found |= {"n_max": tables.n_max, "gamma_size": tables.gamma_size}
+        wanted |= {"n_max": min(n_max or L, L), "gamma_size": 2 * (n_max or tables.b)}
+    require(found == wanted, name, found, f"{wanted}, as cfg")

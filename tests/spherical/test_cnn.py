@@ -1,5 +1,7 @@
 """Planar networks against compositions of jax's own primitives, symmetries, and eight devices."""
 
+import dataclasses
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -158,13 +160,19 @@ def test_bad_arguments_are_named():
     x = images(SEGMENTER)
     for argument, call in {
         "x": lambda: apply_cnn(params, state, x[:, 1:], SEGMENTER, train=True),
-        "params: expected 2 blocks up": lambda: apply_cnn(
-            params._replace(up=()), state, x, SEGMENTER, train=True
+        r"params.up\[0\].layer.kernel: expected shape \[2, 2, 3, 2\], as cfg, got None": lambda: (
+            apply_cnn(params._replace(up=()), state, x, SEGMENTER, train=True)
         ),
         "params.down": lambda: apply_cnn(
             params._replace(down=params.down[::-1]), state, x, SEGMENTER, train=True
         ),
         "state": lambda: apply_cnn(params, (), x, SEGMENTER, train=True),
+        r"params.down\[1\].skip.kernel: expected nothing, as cfg": lambda: apply_cnn(
+            params, state, x, dataclasses.replace(SEGMENTER, skips=False), train=True
+        ),
+        r"params.down\[0\].layer.kernel: expected shape": lambda: apply_cnn(
+            params, state, x, dataclasses.replace(SEGMENTER, channels=(3, 3)), train=True
+        ),
     }.items():
         with pytest.raises(ValueError, match=f"^{argument}"):
             call()

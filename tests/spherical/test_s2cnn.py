@@ -99,14 +99,15 @@ def test_smooth_networks_turn_with_their_input():
 
 def test_an_azimuthal_bandlimit_no_signal_reaches_changes_nothing():
     cfg, params, state, tables = network("segment")
-    limited = make_s2cnn_tables(dataclasses.replace(cfg, n_max=max(cfg.bandlimits)))
-    run = compiled("segment")
-    logits, _ = run(params, state, images(), tables)
-    np.testing.assert_allclose(
-        logits, run(params, state, images(), limited)[0], rtol=1e-4, atol=1e-5
-    )
-    narrow = make_s2cnn_tables(dataclasses.replace(cfg, n_max=1))
-    assert not np.allclose(logits, run(params, state, images(), narrow)[0], atol=1e-3)
+    logits, _ = compiled("segment")(params, state, images(), tables)
+
+    def limited(n_max):
+        one = dataclasses.replace(cfg, n_max=n_max)
+        run = jax.jit(functools.partial(apply_s2cnn, cfg=one, train=False))
+        return run(params, state, images(), make_s2cnn_tables(one))[0]
+
+    np.testing.assert_allclose(logits, limited(max(cfg.bandlimits)), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(logits, limited(1), atol=1e-3)
 
 
 def test_turns_about_the_axis_by_grid_steps_are_exact_with_any_activation():
@@ -192,7 +193,8 @@ def test_what_belongs_to_another_network_is_refused():
     cfg, params, state, tables = network("segment")
     with pytest.raises(ValueError, match=r"x: expected shape \[batch, 1, 12, 12\]"):
         apply_s2cnn(params, state, jnp.ones((2, 1, 8, 8)), tables, cfg, train=False)
-    with pytest.raises(ValueError, match="params: expected those of a network for segmentation"):
+    expected = r"params.layers\[1\].conv.kernel: expected shape \[3, 2, 16\], as cfg"
+    with pytest.raises(ValueError, match=expected):
         apply_s2cnn(network("classify")[1], state, images(), tables, cfg, train=False)
     with pytest.raises(ValueError, match="tables: expected bandwidths"):
         apply_s2cnn(params, state, images(), network("classify")[3], cfg, train=False)
@@ -219,8 +221,25 @@ def test_what_belongs_to_another_network_is_refused():
         apply_s2cnn(params, state, images(), few, cfg, train=False)
     cfg, params, state, tables = network("classify")
     few = params._replace(readout=params.readout[:1])
-    with pytest.raises(ValueError, match="params: expected 2 linear layers, as cfg, got 1"):
+    expected = r"params.readout\[1\].affine.kernel: expected shape \[6, 5\], as cfg, got None"
+    with pytest.raises(ValueError, match=expected):
         apply_s2cnn(few, state, images(), tables, cfg, train=False)
     cfg, params, state, tables = network("segment")
-    with pytest.raises(ValueError, match="state: expected statistics of 0 layers"):
+    with pytest.raises(ValueError, match=r"state\[0\].mean: expected nothing, as cfg, got \(4,\)"):
         apply_s2cnn(params, network("normalised")[2], images(), tables, cfg, train=False)
+    for change, place in (
+        ({"n_max": 2}, r"layers\[0\]"),
+        ({"upsample": "aliased"}, r"layers\[2\]"),
+        ({"max_beta": (0.8, 0.8, 1.0)}, r"layers\[1\]"),
+        ({"gamma_grid": "uniform"}, r"layers\[1\]"),
+    ):
+        other = make_s2cnn_tables(dataclasses.replace(cfg, **change))
+        with pytest.raises(ValueError, match=f"tables.{place}: expected .* as cfg, got"):
+            apply_s2cnn(params, state, images(), other, cfg, train=False)
+    narrow = make_s2cnn_tables(dataclasses.replace(cfg, oversample=2.0, n_max=2))
+    mixed = make_s2cnn_tables(finer)._replace(activations=narrow.activations)
+    with pytest.raises(ValueError, match=r"tables.activations\[0\]: expected {'L': 4, 'n_max': 4"):
+        apply_s2cnn(params, state, images(), mixed, finer, train=False)
+    plain = dataclasses.replace(VARIANTS["shortcuts"], shortcuts=False)
+    with pytest.raises(ValueError, match=r"params.layers\[1\].shortcut.kernel: expected nothing"):
+        apply_s2cnn(*network("shortcuts")[1:3], images(), tables, plain, train=False)
