@@ -16,8 +16,14 @@ import flax.struct
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_choice, check_dtype, check_integer, check_scalar, require
-from jaxlab.spherical.tables import S2Tables, SO3Tables, make_s2_tables, make_so3_tables
+from jaxlab.checks import check_choice, check_dtype, check_scalar, require
+from jaxlab.spherical.tables import (
+    S2Tables,
+    SO3Tables,
+    check_sizes,
+    make_s2_tables,
+    make_so3_tables,
+)
 from jaxlab.spherical.transforms import (
     s2_analysis,
     s2_synthesis,
@@ -82,8 +88,8 @@ def make_activation_tables(
     """
     check_scalar("oversample", oversample, minimum=1)
     check_choice("group", group, get_args(Group))
-    check_integer("L", L, minimum=1)
     require(group == "so3" or n_max is None, "n_max", n_max, "None on the sphere")
+    b, L, n_max, dtype = check_sizes(b, L, n_max, grid, dtype)
     if oversample == 1:
         return None
     sizes = (b, math.ceil(oversample * L))

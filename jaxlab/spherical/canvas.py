@@ -5,6 +5,7 @@ Source: Gerken et al. 2022, who segment spheres with several digits.
 
 import functools
 import math
+import operator
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key, Shaped
 
-from jaxlab.checks import check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_integer, check_scalar, require
 from jaxlab.spherical.spherical_images import check_images, class_of
 
 __all__ = ["Canvas", "compose_canvas"]
@@ -87,7 +88,9 @@ def compose_canvas(
     check_integer("num_items", items, minimum=1)
     check_integer("canvas_size", canvas_size, minimum=max(height, width))
     check_integer("max_tries", max_tries, minimum=1)
+    check_bool("allow_overlap", allow_overlap)
     check_scalar("threshold", threshold)
+    items, canvas_size, max_tries = map(operator.index, (items, canvas_size, max_tries))
     need = _cells(items) * max(height, width)
     fits = allow_overlap or need <= canvas_size
     require(fits, "canvas_size", canvas_size, f"at least {need}, where {items} items fit abreast")

@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
+import operator
 from typing import NamedTuple, TypeAlias, get_args
 
-from jaxlab.checks import check_choice, check_integer, require
+from jaxlab.checks import check_bool, check_choice, check_integer, require
 from jaxlab.spherical.types import Padding, Task
 
 __all__ = ["CNNConfig", "cnn_feature_sizes", "cnn_param_count"]
@@ -44,8 +45,12 @@ class CNNConfig:
     def __post_init__(self) -> None:
         check_choice("task", self.task, get_args(Task))
         check_choice("padding", self.padding, get_args(Padding))
-        check_integer("num_classes", self.num_classes, minimum=1)
-        check_integer("in_channels", self.in_channels, minimum=1)
+        check_bool("skips", self.skips)
+        check_bool("batch_norm", self.batch_norm)
+        for name in ("num_classes", "in_channels"):
+            check_integer(name, getattr(self, name), minimum=1)
+            # as Python's, in which nothing wraps
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
         for name in ("size", "channels", "kernels", "strides"):
             values = getattr(self, name)
             require(isinstance(values, tuple), name, values, "a tuple of integers")
@@ -53,6 +58,7 @@ class CNNConfig:
             require(len(values) == length, name, values, f"{length} entries")
             for value in values:
                 check_integer(name, value, minimum=1)
+            object.__setattr__(self, name, tuple(map(operator.index, values)))
         cnn_feature_sizes(self)
 
 

@@ -98,6 +98,7 @@ def correlate_s2(F: S2Spectrum, G: S2Spectrum, tables: SO3Tables) -> Float[Array
         >>> [round(float(value), 3) for value in c[:, 0, 0]]
         [2.772, 1.148, -1.148, -2.772]
     """
+    require(isinstance(tables, SO3Tables), "tables", type(tables), "SO3Tables")
     for name, spectrum in (("F", F), ("G", G)):
         check_spectrum(name, spectrum, S2Spectrum)
         fits = spectrum.L == tables.L

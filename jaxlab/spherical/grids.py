@@ -15,6 +15,7 @@ Source: Driscoll and Healy, *Computing Fourier transforms and convolutions on th
 Kostelec and Rockmore, *FFTs on the rotation group*, 2008.
 """
 
+import operator
 from typing import get_args
 
 import numpy as np
@@ -55,7 +56,7 @@ def colatitudes(b: int, grid: Grid = "soft") -> Float[np.ndarray, " k"]:
         >>> colatitudes(2).round(3).tolist()
         [0.393, 1.178, 1.963, 2.749]
     """
-    _check(b, grid)
+    b = check_grid(b, grid)
     if grid == "gauss_legendre":
         return np.arccos(np.polynomial.legendre.leggauss(b)[0][::-1])
     k = np.arange(2 * b)
@@ -74,11 +75,14 @@ def longitudes(b: int) -> Float[np.ndarray, " j"]:
     Raises:
         ValueError: if ``b`` is no integer >= 1.
 
+    Cost:
+        O(b).
+
     Example:
         >>> longitudes(2).round(3).tolist()
         [0.0, 1.571, 3.142, 4.712]
     """
-    check_integer("b", b, minimum=1)
+    b = check_grid(b, "soft")
     return np.pi * np.arange(2 * b) / b
 
 
@@ -107,7 +111,7 @@ def quadrature_weights(b: int, grid: Grid = "soft", group: Group = "s2") -> Floa
         >>> float(quadrature_weights(3, group="so3").sum() * 6 * 6)
         1.0
     """
-    _check(b, grid)
+    b = check_grid(b, grid)
     check_choice("group", group, get_args(Group))
     if grid == "gauss_legendre":
         weights = np.polynomial.legendre.leggauss(b)[1][::-1].copy()
@@ -143,6 +147,8 @@ def sphere_points(b: int, grid: Grid = "soft") -> Float[np.ndarray, "xyz k j"]:
     return np.stack([np.sin(beta) * np.cos(alpha), np.sin(beta) * np.sin(alpha), np.cos(beta)])
 
 
-def _check(b: int, grid: str) -> None:
+def check_grid(b: int, grid: str) -> int:
+    """``b`` as Python's integer, in which nothing wraps; refuse a bad bandwidth or grid."""
     check_integer("b", b, minimum=1)
     check_choice("grid", grid, GRIDS)
+    return operator.index(b)

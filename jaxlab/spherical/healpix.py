@@ -11,6 +11,7 @@ data distributed on the sphere*, 2005.
 """
 
 import functools
+import operator
 from typing import Any
 
 import flax.struct
@@ -113,6 +114,7 @@ def make_healpix_tables(
     """
     cosine, alpha, inside = _circles(nside)
     check_integer("L", L, minimum=1)
+    nside, L = operator.index(nside), operator.index(L)
     require(2 * nside >= L, "L", L, f"at most 2·nside = {2 * nside} degrees")
     dtype = check_table_dtype(dtype)
     size = 2 * alpha.size * L * dtype.itemsize
@@ -120,6 +122,7 @@ def make_healpix_tables(
         f"a table of at most max_table_bytes = {max_table_bytes} bytes, this one has {size}: "
         "take fewer degrees, or the transforms of s2fft"
     )
+    check_integer("max_table_bytes", max_table_bytes, minimum=0)
     require(size <= max_table_bytes, "nside", nside, limit)
     orders = np.arange(L)
     phases = np.empty((*alpha.shape, L, 2), dtype)
@@ -164,6 +167,7 @@ def healpix_synthesis(F: S2Spectrum, tables: HealpixTables) -> Float[Array, "*ba
         ((48,), True)
     """
     check_spectrum("F", F, S2Spectrum)
+    require(isinstance(tables, HealpixTables), "tables", type(tables), "HealpixTables")
     require(tables.L == F.L, "F", F.coeffs, f"L = {tables.L} degrees, as in tables")
     return _synthesis(jnp.stack([F.coeffs.real, F.coeffs.imag], axis=-1), tables)
 
@@ -196,6 +200,7 @@ def healpix_analysis(
         [2.0, 0.0]
     """
     check_integer("iters", iters, minimum=0)
+    require(isinstance(tables, HealpixTables), "tables", type(tables), "HealpixTables")
     check_dtype("f", f, "floating")
     check_shape("f", f, ("...", tables.place.shape[0]))
     dtype = tables.d.dtype
@@ -232,6 +237,7 @@ def _circles(
 ) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "r j"], Bool[np.ndarray, "r j"]]:
     """Cosine of the colatitude of each circle, longitudes of its pixels, and which there are."""
     check_integer("nside", nside, minimum=1)
+    nside = operator.index(nside)
     require(nside & (nside - 1) == 0, "nside", nside, "a power of two")
     circle = np.arange(1, 4 * nside)
     from_pole = np.minimum(circle, 4 * nside - circle)

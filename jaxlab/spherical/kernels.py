@@ -13,6 +13,7 @@ Source: Cohen, Geiger, Köhler and Welling, *Spherical CNNs*, ICLR 2018.
 
 import functools
 import math
+import operator
 from typing import Any
 
 import flax.struct
@@ -86,10 +87,12 @@ def make_kernel_tables(
         (7, 4, 4, 3)
     """
     check_integer("L", L, minimum=1)
+    L = operator.index(L)
     dtype = check_table_dtype(dtype)
     if kgrid.gamma:
         n_max = L if n_max is None else n_max
         check_integer("n_max", n_max, minimum=1)
+        n_max = operator.index(n_max)
         require(n_max <= L, "n_max", n_max, f"at most L = {L}")
     else:
         require(n_max is None, "n_max", n_max, "None for a kernel on the sphere")

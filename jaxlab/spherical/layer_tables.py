@@ -4,6 +4,7 @@ A layer from a grid of bandwidth ``b_in`` to one of ``b_out`` works on the degre
 ``L = min(b_in, b_out)``: going down it drops degrees, going up the new ones are zero.
 """
 
+import operator
 from typing import Any, NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -86,6 +87,7 @@ def make_layer_tables(
     check_choice("upsample", upsample, get_args(Upsampling))
     check_integer("b_in", b_in, minimum=1)
     check_integer("b_out", b_out, minimum=1)
+    b_in, b_out = operator.index(b_in), operator.index(b_out)
     require(
         bool(kgrid.gamma) == (kind != "s2_to_so3"), "kgrid", kgrid, "points on the input's space"
     )
@@ -118,6 +120,7 @@ def _so3_tables(
     if n_max is None:
         return make_so3_tables(b, L, None, grid, **options, upsample=upsample)
     check_integer("n_max", n_max, minimum=1)
+    n_max = operator.index(n_max)
     require(n_max <= b, "n_max", n_max, f"at most the bandwidth b = {b}")
     orders = min(n_max, L)
     tables = make_so3_tables(b, L, orders, grid, **options, upsample=upsample)

@@ -122,6 +122,7 @@ def erp_analysis(image: Float[Array, "*batch h w"], tables: S2Tables) -> S2Spect
         >>> bool(jnp.allclose(F.coeffs[0, 0], 1.0, atol=1e-6))
         True
     """
+    require(isinstance(tables, S2Tables), "tables", type(tables), "S2Tables")
     require(tables.grid == "soft", "tables", tables.grid, "a soft grid")
     check_dtype("image", image, "floating")
     check_shape("image", image, ("...", tables.shape[0], "w"))

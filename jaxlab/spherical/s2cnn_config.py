@@ -3,9 +3,17 @@
 import dataclasses
 import itertools
 import math
+import operator
 from typing import Literal, get_args
 
-from jaxlab.checks import check_choice, check_integer, check_number, require
+from jaxlab.checks import (
+    check_bool,
+    check_choice,
+    check_integer,
+    check_number,
+    check_scalar,
+    require,
+)
 from jaxlab.spherical.grids import GRIDS
 from jaxlab.spherical.kernel_grids import (
     KernelGrid,
@@ -90,16 +98,21 @@ class S2CNNConfig:
         check_choice("gamma_grid", self.gamma_grid, get_args(GammaGrid))
         if self.fft is not None:
             check_choice("fft", self.fft, get_args(Dft))
-        if self.num_buckets is not None:
-            check_integer("num_buckets", self.num_buckets, minimum=1)
-        check_number("oversample", self.oversample, minimum=1)
-        for name in ("bandwidth", "num_classes", "in_channels", "n_beta", "n_alpha"):
+        check_scalar("oversample", self.oversample, minimum=1)
+        for name in ("shortcuts", "batch_norm", "features_norm", "remat"):
+            check_bool(name, getattr(self, name))
+        sizes = ("bandwidth", "num_classes", "in_channels", "n_beta", "n_alpha")
+        given = [name for name in ("n_max", "num_buckets") if getattr(self, name) is not None]
+        for name in (*sizes, *given):
             check_integer(name, getattr(self, name), minimum=1)
+            # as Python's, in which nothing wraps
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
         for name in ("channels", "bandlimits", "hidden"):
             values = getattr(self, name)
             require(isinstance(values, tuple), name, values, "a tuple of integers")
             for value in values:
                 check_integer(name, value, minimum=1)
+            object.__setattr__(self, name, tuple(map(operator.index, values)))
         depth = len(self.channels)
         require(depth > 0, "channels", self.channels, "at least one layer")
         fits = len(self.bandlimits) == depth
@@ -115,7 +128,6 @@ class S2CNNConfig:
             require(fits, "max_beta", self.max_beta, f"'auto' or {kernels} angles")
             check_number("max_beta", self.max_beta, above=0, maximum=math.pi)
         if self.n_max is not None:
-            check_integer("n_max", self.n_max, minimum=1)
             most = max(self.bandlimits)
             require(self.n_max <= most, "n_max", self.n_max, f"at most the bandlimits, {most}")
 

@@ -6,6 +6,7 @@ bandlimits. A table is a PyTree, so it can be replicated over devices and donate
 """
 
 import functools
+import operator
 from typing import Any, Literal
 
 import flax.struct
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxlab.checks import check_choice, check_integer, require
-from jaxlab.spherical.grids import colatitudes, quadrature_weights
+from jaxlab.spherical.grids import check_grid, colatitudes, quadrature_weights
 from jaxlab.spherical.types import Grid
 from jaxlab.spherical.wigner import degrees
 
@@ -114,9 +115,9 @@ def make_s2_tables(
         >>> make_s2_tables(4, 3).d.shape
         (3, 3, 8)
     """
-    dtype = _check(b, L, grid, dtype, upsample)
+    b, L, _, dtype = check_sizes(b, L, None, grid, dtype, upsample)
     size = L * L * colatitudes(b, grid).size * dtype.itemsize
-    require(size <= max_table_bytes, "L", L, _limit(size, max_table_bytes))
+    _check_bytes(L, size, max_table_bytes)
     return S2Tables(
         d=jnp.asarray(_s2_table(b, L, grid, dtype.name)),
         weights=jnp.asarray(quadrature_weights(b, grid), dtype),
@@ -163,15 +164,11 @@ def make_so3_tables(
         >>> make_so3_tables(4, 3).d.shape
         (5, 3, 3, 8)
     """
-    dtype = _check(b, L, grid, dtype, upsample)
-    gamma_size = 2 * b
-    if n_max is not None:
-        check_integer("n_max", n_max, minimum=1)
-        require(n_max <= min(L, b), "n_max", n_max, f"at most L = {L} and b = {b}")
-        gamma_size = 2 * n_max
+    b, L, n_max, dtype = check_sizes(b, L, n_max, grid, dtype, upsample)
+    gamma_size = 2 * (b if n_max is None else n_max)
     n_max = L if n_max is None else n_max
     size = (2 * n_max - 1) * L * L * colatitudes(b, grid).size * dtype.itemsize
-    require(size <= max_table_bytes, "L", L, _limit(size, max_table_bytes))
+    _check_bytes(L, size, max_table_bytes)
     weights = quadrature_weights(b, grid, "so3") * (2 * b / gamma_size)
     return SO3Tables(
         d=jnp.asarray(_so3_table(b, L, n_max, grid, dtype.name)),
@@ -207,19 +204,30 @@ def _table(b: int, L: int, n: np.ndarray, grid: Grid, dtype: str) -> Float[np.nd
     return table
 
 
-def _check(b: int, L: int, grid: str, dtype: Any, upsample: str) -> np.dtype:
+def check_sizes(
+    b: int, L: int, n_max: int | None, grid: str, dtype: Any, upsample: str = "refuse"
+) -> tuple[int, int, int | None, np.dtype]:
+    """Sizes as Python's integers, and the dtype as numpy's, of tables that there can be."""
     check_integer("L", L, minimum=1)
     check_choice("upsample", upsample, ("refuse", "aliased"))
-    colatitudes(b, grid)  # type: ignore[arg-type]  # refuses a bad bandwidth or grid
+    b, L = check_grid(b, grid), operator.index(L)
     if upsample == "refuse":
         require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")
-    return check_table_dtype(dtype)
+    if n_max is not None:
+        check_integer("n_max", n_max, minimum=1)
+        n_max = operator.index(n_max)
+        require(n_max <= min(L, b), "n_max", n_max, f"at most L = {L} and b = {b}")
+    return b, L, n_max, check_table_dtype(dtype)
 
 
 def check_table_dtype(dtype: Any) -> np.dtype:
     """``dtype`` as numpy's, refused unless it is one that jax computes tables in."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = dtype
+    check_choice("dtype", name, ("float32", "float64"))
     dtype = np.dtype(dtype)
-    check_choice("dtype", dtype.name, ("float32", "float64"))
     if dtype == np.float64:
         enabled = jnp.result_type(float) == np.float64
         require(enabled, "dtype", dtype.name, "x64 to be enabled")
@@ -232,8 +240,10 @@ def check_precision(argument: str, signal: Any, dtype: Any) -> None:
     require(fits, argument, signal, f"at most the precision of tables, {dtype}")
 
 
-def _limit(size: int, most: int) -> str:
-    return (
+def _check_bytes(L: int, size: int, most: int) -> None:
+    check_integer("max_table_bytes", most, minimum=0)
+    limit = (
         f"a table of at most max_table_bytes = {most} bytes, this one has {size}: "
         "take fewer degrees, or a smaller azimuthal bandlimit n_max"
     )
+    require(size <= most, "L", L, limit)

@@ -70,7 +70,7 @@ def s2_analysis(
         >>> bool(jnp.allclose(F.coeffs[0, 0], 1.0, atol=1e-6))
         True
     """
-    _check_signal("f", f, tables)
+    _check_signal("f", f, tables, S2Tables)
     return from_parts(s2_forward(f, tables, fft), S2Spectrum)
 
 
@@ -102,7 +102,7 @@ def s2_synthesis(
         True
     """
     check_spectrum("F", F, S2Spectrum)
-    _check_degrees(F, tables)
+    _check_degrees(F, tables, S2Tables)
     return s2_inverse(to_parts(F).astype(tables.d.dtype), tables, fft)
 
 
@@ -135,7 +135,7 @@ def so3_analysis(
         >>> F.coeffs.shape, bool(jnp.allclose(F.coeffs[0, 0, 1], 1.0, atol=1e-6))
         ((2, 2, 3), True)
     """
-    _check_signal("f", f, tables)
+    _check_signal("f", f, tables, SO3Tables)
     return from_parts(so3_forward(f, tables, fft), SO3Spectrum)
 
 
@@ -167,7 +167,7 @@ def so3_synthesis(
         True
     """
     check_spectrum("F", F, SO3Spectrum)
-    _check_degrees(F, tables)
+    _check_degrees(F, tables, SO3Tables)
     require(F.n_max == tables.n_max, "F", F.coeffs, f"n_max = {tables.n_max}, as in tables")
     return so3_inverse(to_parts(F).astype(tables.d.dtype), tables, fft)
 
@@ -225,7 +225,7 @@ def _integrate(f: Any, grid: Grid, group: Any, axes: tuple[str, ...]) -> Array:
     check_dtype("f", f, "floating")
     b = f.shape[-1] // 2
     size = b if grid == "gauss_legendre" else 2 * b
-    fits = f.shape[-1] % 2 == 0 and f.shape[-len(axes)] == size
+    fits = b > 0 and f.shape[-1] == 2 * b and f.shape[-len(axes)] == size and f.shape[-2] > 0
     require(fits, "f", f, f"axes [..., {', '.join(axes)}] of a {grid} grid: 2b longitudes")
     weights = quadrature_weights(b, grid)
     compute = jnp.promote_types(f.dtype, jnp.float32)
@@ -237,12 +237,14 @@ def _integrate(f: Any, grid: Grid, group: Any, axes: tuple[str, ...]) -> Array:
 # --- checks and shapes ------------------------------------------------------------------------
 
 
-def _check_signal(argument: str, f: Any, tables: S2Tables | SO3Tables) -> None:
+def _check_signal(argument: str, f: Any, tables: Any, kind: type) -> None:
+    require(isinstance(tables, kind), "tables", type(tables), kind.__name__)
     require(not jnp.iscomplexobj(f), argument, f, "a real signal")
     check_dtype(argument, f, "floating")
     check_shape(argument, f, ("...", *tables.shape))
     check_precision(argument, f, tables.d.dtype)
 
 
-def _check_degrees(F: S2Spectrum | SO3Spectrum, tables: S2Tables | SO3Tables) -> None:
+def _check_degrees(F: S2Spectrum | SO3Spectrum, tables: Any, kind: type) -> None:
+    require(isinstance(tables, kind), "tables", type(tables), kind.__name__)
     require(tables.L == F.L, "F", F.coeffs, f"L = {tables.L} degrees, as in tables")

@@ -13,6 +13,7 @@ Source: Kostelec and Rockmore, *FFTs on the rotation group*, 2008, section 2 (re
 Varshalovich, Moskalev and Khersonskii, *Quantum Theory of Angular Momentum*, chapter 4.
 """
 
+import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -57,6 +58,7 @@ def wigner_d(
     check_integer("L", L, minimum=1)
     n_max = L if n_max is None else n_max
     check_integer("n_max", n_max, minimum=1)
+    L, n_max = operator.index(L), operator.index(n_max)
     require(n_max <= L, "n_max", n_max, f"at most L = {L}")
     beta = np.asarray(beta, np.float64)
     require(beta.ndim == 1, "beta", beta, "a flat array of angles")
@@ -98,6 +100,7 @@ def wigner_D(
         check_number(name, angle)
     d = np.moveaxis(wigner_d(L, np.asarray(beta, np.float64).ravel()), -1, 0)
     d = d.reshape(beta.shape + d.shape[1:])
+    L = operator.index(L)
     orders = np.arange(-L + 1, L)
     left = np.exp(-1j * alpha[..., None] * orders)[..., None, :, None]
     right = np.exp(-1j * gamma[..., None] * orders)[..., None, None, :]

@@ -119,9 +119,12 @@ def test_bad_arguments_are_named():
         "oversample": lambda: make_activation_tables(2, 2, 0.5),
         "group": lambda: make_activation_tables(2, 2, 2, "so2"),
         "n_max": lambda: make_activation_tables(2, 2, 2, "s2", n_max=1),
-        "L": lambda: make_activation_tables(2, 3, 2),
+        "L": lambda: make_activation_tables(2, 3, 1),
+        "grid": lambda: make_activation_tables(2, 2, 1, grid="healpix"),
+        "dtype": lambda: make_activation_tables(2, 2, 1, dtype="foo"),
+        "n_max: expected at most": lambda: make_activation_tables(2, 2, 1, n_max=3),
         "f": lambda: spectral_activation(jnp.zeros((6, 6)), jnp.tanh, fine),
         "fn": lambda: spectral_activation(jnp.zeros((4, 4)), jnp.sum),
     }.items():
-        with pytest.raises(ValueError, match=f"^{argument}: "):
+        with pytest.raises(ValueError, match=f"^{argument}"):
             call()

@@ -65,6 +65,13 @@ def test_overlaps_take_the_brighter_item():
     np.testing.assert_allclose(counts, 50, atol=4 * np.sqrt(50))
 
 
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_8_bits_do_not_wrap():
+    images = jnp.ones((9, 30, 30))
+    canvas = compose_canvas(KEYS[0], images, jnp.arange(9), canvas_size=np.uint8(90))
+    assert canvas.image.sum() == 9 * 30 * 30
+
+
 def test_items_are_drawn_from_the_stock():
     stock = jnp.arange(1.0, 5.0)[:, None, None] * jnp.ones((3, 3))
     canvas = compose(stock, jnp.arange(4), num_items=2, canvas_size=3, allow_overlap=True)
@@ -98,6 +105,8 @@ def test_thresholds_beyond_8_bits(kind, value, threshold, lit):
         ({"canvas_size": 3}, "canvas_size"),
         ({"max_tries": 0}, "max_tries"),
         ({"threshold": jnp.ones(2)}, "threshold"),
+        ({"allow_overlap": 1}, "allow_overlap"),
+        ({"labels": jnp.array([0, 1, 2**31 - 1])}, "labels"),
     ],
 )
 def test_what_is_refused(arguments, named):

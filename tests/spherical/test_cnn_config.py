@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -59,6 +60,15 @@ def test_sizes_shrink_by_kernels_and_strides():
     assert hash(padded) != hash(SMALL)
 
 
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_8_bits_do_not_wrap():
+    fields = {"size": (30, 30), "channels": (100,), "kernels": (3,), "strides": (1,)}
+    narrow = {name: tuple(map(np.int8, values)) for name, values in fields.items()}
+    cfg = CNNConfig(**narrow, num_classes=np.int8(100))
+    assert cfg == CNNConfig(**fields, num_classes=100)
+    assert cnn_param_count(cfg) == (9 + 1) * 100 + (9 * 100 + 1) * 100
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_bad_architectures_are_named():
     for field, value in {
@@ -70,6 +80,8 @@ def test_bad_architectures_are_named():
         "in_channels": 0,
         "task": "segment",
         "padding": "same",
+        "skips": 1,
+        "batch_norm": None,
     }.items():
         with pytest.raises(ValueError, match=f"^{field}: "):
             dataclasses.replace(SMALL, **{field: value})

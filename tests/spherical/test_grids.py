@@ -45,6 +45,15 @@ def test_angles_and_points():
     np.testing.assert_allclose(points[:, 4, 1], expected)
 
 
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_bandwidths_of_8_bits_do_not_wrap():
+    b = np.uint8(128)
+    for function in (grids.colatitudes, grids.longitudes, grids.quadrature_weights):
+        np.testing.assert_array_equal(function(b), function(128))
+    found = grids.quadrature_weights(np.uint8(9), group="so3")
+    np.testing.assert_array_equal(found, grids.quadrature_weights(9, group="so3"))
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     for function in (grids.colatitudes, grids.longitudes, grids.quadrature_weights):

@@ -13,6 +13,7 @@ from jaxlab.spherical.healpix import (
     make_healpix_tables,
 )
 from jaxlab.spherical.spectra import S2Spectrum
+from jaxlab.spherical.tables import make_s2_tables
 from tests.spherical.oracle import evaluate_s2, random_s2
 
 RNG = np.random.default_rng(5)
@@ -107,12 +108,21 @@ def test_maps_that_the_tables_would_round_are_refused():
         healpix_analysis(jnp.ones(48, jnp.float64), make_healpix_tables(2, 3))
 
 
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_resolutions_of_8_bits_do_not_wrap():
+    np.testing.assert_array_equal(healpix_points(np.uint8(64)), healpix_points(64))
+    assert make_healpix_tables(np.uint8(16), np.uint8(2)).phases.shape[:2] == (63, 64)
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
     tables = make_healpix_tables(2, 3)
     for call, named in [
         (lambda: healpix_points(3), "nside"),
         (lambda: healpix_points(0), "nside"),
+        (lambda: make_healpix_tables(2, 2, "foo"), "dtype"),
+        (lambda: make_healpix_tables(2, 2, max_table_bytes="2GB"), "max_table_bytes"),
+        (lambda: healpix_analysis(jnp.ones(48), make_s2_tables(2, 2)), "tables"),
         (lambda: make_healpix_tables(2, 5), "L"),
         (lambda: make_healpix_tables(2, 0), "L"),
         (lambda: make_healpix_tables(2, 2, jnp.bfloat16), "dtype"),

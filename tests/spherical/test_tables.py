@@ -37,6 +37,18 @@ def test_they_are_pytrees_with_static_sizes_in_float32():
         assert hash(jax.tree.structure(tables)) == hash(jax.tree.structure(halved))
 
 
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_any_integer_type():
+    for integer in (np.int8, jnp.asarray):
+        tables = make_so3_tables(integer(40), integer(3), integer(2))
+        assert (tables.shape, tables.d.shape) == ((80, 4, 80), (3, 3, 3, 80))
+        tables = make_s2_tables(integer(40), integer(3))
+        assert type(tables.b) is type(tables.L) is int
+    with pytest.raises(ValueError, match="this one has 128000: take"):
+        make_so3_tables(np.int8(40), np.int8(20), 1, max_table_bytes=0)
+    assert make_so3_tables(np.int8(100), np.int8(2), np.int8(1)).weights.shape == (200,)
+
+
 def test_aliased_orders_are_left_out():
     tables = make_so3_tables(3, 5, upsample="aliased")
     assert tables.L == tables.n_max == 5
@@ -65,6 +77,10 @@ def test_refusals():
             make(2, 2, dtype=jnp.bfloat16)
         with pytest.raises(ValueError, match="dtype: expected x64 to be enabled, got 'float64'"):
             make(2, 2, dtype=jnp.float64)
+        with pytest.raises(ValueError, match=r"dtype: expected one of .*, got unknown dtype 'foo'"):
+            make(2, 2, dtype="foo")
+        with pytest.raises(ValueError, match="max_table_bytes: expected an integer"):
+            make(2, 2, max_table_bytes="2GB")
         with pytest.raises(ValueError, match=r"at most max_table_bytes = 99 bytes, this one has"):
             make(4, 4, max_table_bytes=99)
     with pytest.raises(ValueError, match=r"n_max: expected at most L = 2 and b = 4, got 3"):

@@ -264,6 +264,10 @@ def test_refusals():
             analysis(jnp.zeros(tables.shape), tables, fft="numpy")
     with jax.enable_x64(True), pytest.raises(ValueError, match="at most the precision of tables"):
         s2_analysis(jnp.zeros(sphere.shape, jnp.float64), sphere)
+    with pytest.raises(ValueError, match=r"tables: expected S2Tables, got .*SO3Tables"):
+        s2_analysis(jnp.zeros(group.shape), group)
+    with pytest.raises(ValueError, match=r"tables: expected SO3Tables, got .*S2Tables"):
+        so3_synthesis(SO3Spectrum(jnp.zeros((2, 2, 3), complex)), sphere)
     wrong = S2Spectrum(jnp.zeros((3, 3), complex))
     with pytest.raises(ValueError, match="F: expected L = 2 degrees, as in tables"):
         s2_synthesis(wrong, sphere)
@@ -276,3 +280,6 @@ def test_refusals():
             so3_integrate(jnp.zeros(shape), grid)
     with pytest.raises(ValueError, match=r"f: expected axes \[..., β, α\] of a soft grid"):
         s2_integrate(jnp.zeros((3, 6)))
+    for integrate, shape in ((s2_integrate, (0, 0)), (so3_integrate, (6, 0, 6))):
+        with pytest.raises(ValueError, match=r"f: expected axes .* of a soft grid"):
+            integrate(jnp.zeros(shape))
