@@ -21,8 +21,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Shaped
 
-from jaxlab.checks import check_choice, check_dtype, check_shape, require
-from jaxlab.spherical.rotation import check_rotation
+from jaxlab.checks import (
+    check_choice,
+    check_dtype,
+    check_finite,
+    check_shape,
+    concrete,
+    require,
+)
+from jaxlab.spherical.rotation import TOLERANCE, check_rotation
 from jaxlab.spherical.types import Interpolation
 
 __all__ = ["project_image", "project_labels"]
@@ -53,8 +60,8 @@ def project_image(
         and bfloat16 are interpolated in float32. NaN spreads to the points around it.
 
     Raises:
-        ValueError: for a bad shape or dtype, an unknown interpolation, or a matrix that is no
-            rotation.
+        ValueError: for a bad shape or dtype, an unknown interpolation, a matrix that is no
+            rotation, or points that are concrete and no unit vectors.
 
     Cost:
         O(k j channels), time and memory.
@@ -89,7 +96,8 @@ def project_labels(
         A class for each point, 0 outside the map.
 
     Raises:
-        ValueError: for a bad shape or dtype, or a matrix that is no rotation.
+        ValueError: for a bad shape or dtype, a matrix that is no rotation, or points that are
+            concrete and no unit vectors.
 
     Cost:
         O(k j).
@@ -188,9 +196,19 @@ def check_rotations(argument: str, R: Any, shape: tuple[int, ...]) -> None:
 
 
 def check_points(points: Any) -> None:
-    """Refuse what is not an array of vectors on a grid."""
+    """Refuse what is not an array of unit vectors on a grid."""
+    check_vectors(points)
+    if (known := concrete(points)) is not None:
+        length = np.linalg.norm(known.astype(np.float64), axis=0)
+        fits = np.abs(length - 1).max(initial=0) <= TOLERANCE
+        require(bool(fits), "points", points, f"unit vectors, to {TOLERANCE}")
+
+
+def check_vectors(points: Any) -> None:
+    """Refuse what is not an array of finite vectors on a grid."""
     check_dtype("points", points, "floating")
     check_shape("points", points, (3, "β", "α"))
+    check_finite("points", points)
 
 
 def float_dtype(image: Array) -> Any:

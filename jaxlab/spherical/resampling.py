@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, require
 from jaxlab.spherical.grids import GRIDS, colatitudes, sphere_points
-from jaxlab.spherical.projection import check_points
+from jaxlab.spherical.projection import check_vectors
 from jaxlab.spherical.rotation import check_rotation
 from jaxlab.spherical.types import Grid
 
@@ -70,7 +70,8 @@ def resample_grid(
         One value for each point; float16 and bfloat16 are interpolated in float32.
 
     Raises:
-        ValueError: if the last axes of ``f`` are no grid of that kind, or ``points`` no vectors.
+        ValueError: if the last axes of ``f`` are no grid of that kind, or ``points`` no
+            finite vectors.
 
     Cost:
         O(q r) a signal, time and memory.
@@ -81,7 +82,7 @@ def resample_grid(
         Array([[0.]], dtype=float32)
     """
     _bandwidth(f, grid)
-    check_points(points)
+    check_vectors(points)
     return _resample(f, jnp.asarray(points), grid)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
+from jaxlab.spherical.tables import check_table_dtype
 
 __all__ = [
     "Angle",
@@ -65,7 +66,7 @@ def random_rotations(
         Rotation matrices.
 
     Raises:
-        ValueError: if ``n`` is no integer >= 0 or ``dtype`` is not floating.
+        ValueError: if ``n`` is no integer >= 0 or ``dtype`` is another.
 
     Cost:
         O(n).
@@ -79,8 +80,7 @@ def random_rotations(
         True
     """
     check_integer("n", n, minimum=0)
-    require(jnp.issubdtype(dtype, jnp.floating), "dtype", dtype, "a floating dtype")
-    return _uniform(key, n, np.dtype(dtype))
+    return _uniform(key, n, check_table_dtype(dtype))
 
 
 def arvo_rotation(u: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
@@ -225,6 +225,7 @@ def _uniform(key: Array, n: int, dtype: np.dtype) -> Float[Array, "n 3 3"]:
 
 @jax.jit
 def _arvo(u: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
+    u = u.astype(jnp.promote_types(u.dtype, jnp.float32))
     turn, phi, z = 2 * jnp.pi * u[..., 0], 2 * jnp.pi * u[..., 1], 2 * u[..., 2]
     axis = jnp.stack(
         [jnp.sqrt(z) * jnp.sin(phi), jnp.sqrt(z) * jnp.cos(phi), jnp.sqrt(2 - z)], axis=-1

@@ -56,7 +56,7 @@ def rescale_intensity(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
     Returns:
         Whole numbers in the dtype of ``x``; zeros where the intensities differ by less than 1e-6.
-        With a NaN in ``x`` all are NaN.
+        With a NaN in ``x``, or a range that is no number, all are NaN.
 
     Raises:
         ValueError: if ``x`` is not floating.
@@ -74,6 +74,7 @@ def rescale_intensity(x: Float[Array, "..."]) -> Float[Array, "..."]:
     span = jnp.max(wide, initial=-jnp.inf) - low
     flat = span < FLAT
     levels = jnp.floor((wide - low) / jnp.where(flat, 1, span) * LEVELS + SLACK)
+    levels = jnp.where(jnp.isfinite(span), levels, jnp.nan)
     return jnp.where(flat, 0, levels).astype(x.dtype)
 
 
@@ -178,4 +179,5 @@ def check_images(images: Any, labels: Any) -> None:
     expected = f"shape [{count}] or [{count}, {height}, {width}]"
     require(labels.shape in ((count,), (count, height, width)), "labels", labels, expected)
     if (values := concrete(labels)) is not None and values.size:
-        check_number("labels", values.min(), minimum=-1)
+        for value in (values.min(), values.max()):
+            check_number("labels", value, minimum=-1, maximum=2**31 - 2)  # the class is one more

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxlab.checks import check_integer, check_scalar, check_shape
+from jaxlab.checks import check_dtype, check_integer, check_number, check_scalar, check_shape
 from jaxlab.spherical.grids import sphere_points
 from jaxlab.spherical.projection import check_points
 from jaxlab.spherical.rotation import check_rotation, random_rotations
@@ -192,7 +192,8 @@ def sample_shapes(shapes: Shapes, points: Float[Array | np.ndarray, "3 k j"]) ->
         255 and ``label + 1`` on a shape, 0 off it.
 
     Raises:
-        ValueError: if ``points`` are no vectors.
+        ValueError: if ``points`` are no unit vectors, or ``shapes`` have another dtype or a label
+            that is none.
 
     Cost:
         O(n k j).
@@ -203,14 +204,23 @@ def sample_shapes(shapes: Shapes, points: Float[Array | np.ndarray, "3 k j"]) ->
         [1, 0, 0, 0, 0, 0, 0, 0]
     """
     check_points(points)
-    return _sample(shapes, jnp.asarray(points, shapes.frame.dtype))
+    check_dtype("shapes.label", shapes.label, "integer")
+    check_number("shapes.label", shapes.label, minimum=0, maximum=len(SHAPE_NAMES) - 1)
+    for name in ("frame", "radius", "ratio"):
+        check_dtype(f"shapes.{name}", getattr(shapes, name), "floating")
+    return _sample(shapes, jnp.asarray(points))
 
 
 @jax.jit
 def _sample(shapes: Shapes, points: Array) -> SphericalBatch:
+    dtype = shapes.frame.dtype
+    compute = jnp.promote_types(dtype, jnp.float32)
+    points = points.astype(compute)
 
     def one(label: Array, frame: Array, radius: Array, ratio: Array) -> tuple[Array, Array]:
-        q = jnp.einsum("ba,bkj->akj", frame, points, precision=jax.lax.Precision.HIGHEST)
+        q = jnp.einsum(
+            "ba,bkj->akj", frame.astype(compute), points, precision=jax.lax.Precision.HIGHEST
+        )
         sine = jnp.hypot(q[0], q[1])
         theta = jnp.arctan2(sine, q[2])
         u, v = theta * q[:2] / jnp.where(sine > 0, sine, 1)
@@ -221,6 +231,6 @@ def _sample(shapes: Shapes, points: Array) -> SphericalBatch:
             (jnp.abs(u) <= radius) & (jnp.abs(v) <= ratio * radius / 3),
         ]
         on = jnp.stack(inside)[label]
-        return jnp.where(on, BRIGHT, 0.0).astype(points.dtype), jnp.where(on, label + 1, 0)
+        return jnp.where(on, BRIGHT, 0.0).astype(dtype), jnp.where(on, label + 1, 0)
 
     return SphericalBatch(*jax.vmap(one)(*shapes))

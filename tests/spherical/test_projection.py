@@ -185,6 +185,8 @@ def test_gradients_in_image_and_rotation():
         ({"R": 2 * jnp.eye(3)}, "R"),
         ({"R": jnp.diag(jnp.array([1.0, 1.0, -1.0]))}, "R"),
         ({"points": jnp.ones((8, 8))}, "points"),
+        ({"points": 1.01 * POINTS}, "points"),
+        ({"points": np.where(POINTS > 0.9, np.nan, POINTS)}, "points"),
         ({"interpolation": "cubic"}, "interpolation"),
     ],
 )
@@ -192,8 +194,9 @@ def test_what_is_refused(arguments, named):
     good = {"image": jnp.ones((4, 4)), "R": jnp.eye(3), "points": POINTS}
     with pytest.raises(ValueError, match=f"^{named}: expected"):
         project_image(**good | arguments)
-    if named == "R":
-        with pytest.raises(ValueError, match=r"^R: expected"):
-            project_labels(jnp.ones((4, 4), int), arguments["R"], POINTS)
+    if named in ("R", "points"):
+        given = {"R": jnp.eye(3), "points": POINTS} | arguments
+        with pytest.raises(ValueError, match=f"^{named}: expected"):
+            project_labels(jnp.ones((4, 4), int), **given)
     with pytest.raises(ValueError, match=r"^label_map: expected dtype integer"):
         project_labels(jnp.ones((4, 4)), jnp.eye(3), POINTS)

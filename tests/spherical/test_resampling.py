@@ -98,3 +98,5 @@ def test_what_is_refused(f, rotation, grid, named):
 def test_points_that_are_refused():
     with pytest.raises(ValueError, match="points: expected"):
         resample_grid(jnp.ones((6, 6)), jnp.ones((2, 6, 6)))
+    with pytest.raises(ValueError, match="points: expected finite entries"):
+        resample_grid(jnp.ones((6, 6)), jnp.full((3, 6, 6), jnp.nan))

@@ -93,11 +93,18 @@ def test_quaternions_are_scipys():
     np.testing.assert_allclose(rotation.from_quaternion(jnp.asarray(q)), expected, atol=1e-6)
 
 
+def test_half_precision_numbers_give_rotations_of_single_precision():
+    u = jnp.array([0.25, 0.375, 0.8125], jnp.bfloat16)
+    R = rotation.arvo_rotation(u)
+    assert R.dtype == jnp.float32
+    np.testing.assert_array_equal(R, rotation.arvo_rotation(u.astype(jnp.float32)))
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     with pytest.raises(ValueError, match="n: expected an integer >= 0, got -1"):
         rotation.random_rotations(jax.random.key(0), -1)
-    with pytest.raises(ValueError, match="dtype: expected a floating dtype"):
+    with pytest.raises(ValueError, match="dtype: expected one of"):
         rotation.random_rotations(jax.random.key(0), 1, jnp.int32)
     with pytest.raises(ValueError, match=r"u: expected shape \[..., 3\], got float32\[2\]"):
         rotation.arvo_rotation(jnp.zeros(2))

@@ -87,6 +87,8 @@ def test_edge_cases():
         np.asarray(255 * IMAGES, np.uint8), np.asarray(LABELS), np.asarray(ROTATIONS), POINTS
     )
     assert bytes_.x.dtype == jnp.float32
+    wide = rescale_intensity(jnp.array([-3e38, 0.0, 3e38]))  # the range is no number of float32
+    assert jnp.isnan(wide).all()
     last = make_spherical_batch(IMAGES[:1], np.array([127], np.int8), ROTATIONS[:1], POINTS)
     assert last.mask.max() == 128
 

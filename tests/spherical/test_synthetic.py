@@ -17,6 +17,7 @@ from jaxlab.spherical.synthetic import (
 )
 
 KEY = jax.random.key(0)
+POINTS = sphere_points(2)
 
 
 def test_fields_have_the_variances_of_an_isotropic_law():
@@ -77,6 +78,13 @@ def test_what_is_drawn_turns_with_its_mask():
     np.testing.assert_allclose(shapes.frame[:, :, 2].mean(axis=0), 0, atol=0.08)
     assert spherical_shapes(KEY, 0, 2).x.shape == (0, 4, 4)
 
+    half = Shapes(jnp.array([0]), jnp.eye(3)[None], jnp.array([0.5]), jnp.ones(1))
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), half)._replace(label=half.label)
+    fine = sphere_points(40)
+    found = sample_shapes(half, fine)
+    assert found.x.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(found.mask[0] > 0, np.arccos(fine[2]) <= 0.5)
+
 
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
@@ -89,6 +97,14 @@ def test_what_is_refused():
         (lambda: rotate_shapes(shapes, jnp.stack([jnp.eye(3)] * 3)), "R"),
         (lambda: rotate_shapes(shapes, -jnp.eye(3)), "R"),
         (lambda: sample_shapes(shapes, jnp.ones((2, 4, 4))), "points"),
+        (lambda: sample_shapes(shapes, jnp.ones((3, 4, 4))), "points"),
+        (lambda: sample_shapes(shapes._replace(label=shapes.label + 4), POINTS), "shapes.label"),
+        (lambda: sample_shapes(shapes._replace(label=shapes.radius), POINTS), "shapes.label"),
+        (lambda: sample_shapes(shapes._replace(radius=shapes.label), POINTS), "shapes.radius"),
+        (
+            lambda: sample_shapes(shapes._replace(frame=jnp.eye(3, dtype=int)), POINTS),
+            "shapes.frame",
+        ),
     ]:
         with pytest.raises(ValueError, match=f"^{named}: expected"):
             call()
