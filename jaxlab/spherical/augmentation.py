@@ -16,7 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key, Shaped
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
+from jaxlab.checks import (
+    check_bool,
+    check_choice,
+    check_dtype,
+    check_integer,
+    check_scalar,
+    check_shape,
+    require,
+)
 from jaxlab.spherical.projection import check_geometry
 from jaxlab.spherical.resampling import rotate_grid
 from jaxlab.spherical.rotation import check_rotation, random_rotations
@@ -109,6 +117,7 @@ def rotated_dataset(
     check_integer("n", n, minimum=0)
     check_integer("images_per_rotation", images_per_rotation, minimum=1)
     check_integer("chunk_size", chunk_size, minimum=1)
+    check_bool("rotate", rotate)
     require(n == 0 or images.shape[0] > 0, "images", images, "at least one image")
     check_scalar("threshold", threshold)
     check_geometry(points, interpolation)
@@ -188,8 +197,8 @@ def augment_batch(
         Signals and masks.
 
     Raises:
-        ValueError: as :func:`~jaxlab.spherical.make_spherical_batch`; or unless there is one index
-            for each image.
+        ValueError: as :func:`~jaxlab.spherical.make_spherical_batch`; unless there is one integer
+            index for each image; or ``step`` is no integer >= 0.
 
     Cost:
         That of :func:`~jaxlab.spherical.make_spherical_batch`.
@@ -205,6 +214,9 @@ def augment_batch(
     """
     check_images(images, labels)
     check_shape("index", index, (images.shape[0],))
+    check_dtype("index", index, "integer")
+    check_scalar("step", step, minimum=0)
+    check_dtype("step", step, "integer")
     check_scalar("threshold", threshold)
     check_geometry(points, interpolation)
     step_key = jax.random.fold_in(key, step)
@@ -246,7 +258,8 @@ def average_over_rotations(
             is no rotation.
 
     Cost:
-        That of ``apply_fn`` and of two interpolations for each rotation, one after another.
+        That of ``apply_fn`` and of two interpolations for each rotation, one after another; memory
+        for the probabilities of all rotations.
 
     Example:
         >>> brightness = lambda x: jnp.stack([x.mean((1, 2, 3)), 0 * x[:, 0, 0, 0]], axis=-1)
@@ -255,6 +268,7 @@ def average_over_rotations(
         [[0.7..., 0.2...], [0.7..., 0.2...]]
     """
     check_choice("task", task, get_args(Task))
+    check_bool("channels_last", channels_last)
     check_shape(
         "x", x, ("n", "β", "α", "channels") if channels_last else ("n", "channels", "β", "α")
     )

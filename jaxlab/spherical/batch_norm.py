@@ -15,7 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
+from jaxlab.checks import (
+    check_bool,
+    check_dtype,
+    check_integer,
+    check_number,
+    check_scalar,
+    check_shape,
+    require,
+)
 
 __all__ = ["BatchNormParams", "BatchNormState", "batch_norm_apply", "batch_norm_init"]
 
@@ -126,8 +134,9 @@ def batch_norm_apply(
     """
     x_dtype, axis = _check(params, state, x, channel_axis)
     _check_counts(x, weights, mask, axis)
-    check_number("momentum", momentum, minimum=0, maximum=1)
-    check_number("epsilon", epsilon, minimum=0)
+    check_bool("train", train)
+    check_scalar("momentum", momentum, minimum=0, maximum=1)
+    check_scalar("epsilon", epsilon, minimum=0)
     x = x.astype(jnp.promote_types(x_dtype, jnp.float32))
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.spherical.batch_norm import (
     BatchNormParams,
     BatchNormState,
@@ -187,6 +187,7 @@ def apply_cnn(
     check_dtype("x", x, "floating")
     check_shape("x", x, ("batch", *cfg.size, cfg.in_channels))
     check_network(init_cnn, params, state, cfg)
+    check_bool("train", train)
     dtype = x.dtype
     x = x.astype(jnp.promote_types(dtype, jnp.float32))
     statistics, collected = iter(state), []

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Float
 
-from jaxlab.checks import check_choice, check_integer, check_number, require
+from jaxlab.checks import check_choice, check_integer, check_number, check_scalar, require
 from jaxlab.spherical.types import GammaGrid
 
 __all__ = [
@@ -89,6 +89,9 @@ def near_identity_s2(
     Raises:
         ValueError: if ``max_beta`` is outside ``(0, π]`` or a number is below 1.
 
+    Cost:
+        O(n_points).
+
     Example:
         >>> near_identity_s2().n_points
         24
@@ -126,11 +129,14 @@ def near_identity_so3(
     Raises:
         ValueError: for angles out of range, a number below 1 or an unknown name.
 
+    Cost:
+        O(n_points).
+
     Example:
         >>> near_identity_so3().n_points
         192
     """
-    check_number("max_gamma", max_gamma, minimum=0)
+    check_scalar("max_gamma", max_gamma, minimum=0)
     check_choice("gamma_grid", gamma_grid, get_args(GammaGrid))
     alpha = _turn(n_alpha)
     n_gamma = n_alpha if n_gamma is None else n_gamma
@@ -155,6 +161,9 @@ def equatorial_s2(max_beta: int | float = 0.0, *, n_alpha: int = 32, n_beta: int
 
     Raises:
         ValueError: if ``max_beta`` is outside ``[0, π/2]`` or a number is below 1.
+
+    Cost:
+        O(n_points).
 
     Example:
         >>> equatorial_s2().n_points
@@ -186,11 +195,14 @@ def equatorial_so3(
     Raises:
         ValueError: for angles out of range or a number below 1.
 
+    Cost:
+        O(n_points).
+
     Example:
         >>> equatorial_so3().n_points
         64
     """
-    check_number("max_gamma", max_gamma, minimum=0)
+    check_scalar("max_gamma", max_gamma, minimum=0)
     check_integer("n_gamma", n_gamma, minimum=1)
     gamma = tuple(np.linspace(-max_gamma, max_gamma, n_gamma).tolist())
     return KernelGrid(_band(max_beta, n_beta), _turn(n_alpha), gamma)
@@ -205,6 +217,9 @@ def kernel_points(kgrid: KernelGrid) -> Float[np.ndarray, "p abc"]:
     Returns:
         ``[n_points, 3]``, radians.
 
+    Cost:
+        O(n_points).
+
     Example:
         >>> kernel_points(near_identity_s2(0.3, n_alpha=2, n_beta=1)).round(2).tolist()
         [[0.0, 0.3, 0.0], [3.14, 0.3, 0.0]]
@@ -216,13 +231,13 @@ def kernel_points(kgrid: KernelGrid) -> Float[np.ndarray, "p abc"]:
 
 
 def _rings(max_beta: int | float, n_beta: int) -> tuple[float, ...]:
-    check_number("max_beta", max_beta, above=0, maximum=np.pi)
+    check_scalar("max_beta", max_beta, above=0, maximum=np.pi)
     check_integer("n_beta", n_beta, minimum=1)
     return tuple((np.arange(1, n_beta + 1) * max_beta / n_beta).tolist())
 
 
 def _band(max_beta: int | float, n_beta: int) -> tuple[float, ...]:
-    check_number("max_beta", max_beta, minimum=0, maximum=np.pi / 2)
+    check_scalar("max_beta", max_beta, minimum=0, maximum=np.pi / 2)
     check_integer("n_beta", n_beta, minimum=1)
     return tuple(np.linspace(np.pi / 2 - max_beta, np.pi / 2 + max_beta, n_beta).tolist())
 

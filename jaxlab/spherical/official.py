@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_shape, require
+from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.spherical._layers import ConvParams
 from jaxlab.spherical.batch_norm import BatchNormParams, BatchNormState
 from jaxlab.spherical.cnn import Affine
@@ -113,11 +113,12 @@ def load_official_state_dict(
     endpoint = cfg.gamma_grid == "endpoint"  # other grids have as many points, elsewhere
     require(endpoint, "cfg", cfg, "gamma_grid='endpoint'")
     shapes, _ = jax.eval_shape(functools.partial(init_s2cnn, cfg=cfg), jax.random.key(0))
-    left = {
-        name: np.asarray(value, np.float32)
-        for name, value in state_dict.items()
-        if not name.endswith("num_batches_tracked")
-    }
+    left = {}
+    for name, value in state_dict.items():
+        if not name.endswith("num_batches_tracked"):
+            array = np.asarray(value)
+            check_dtype(f"state_dict[{name!r}]", array, "real")
+            left[name] = array.astype(np.float32)
 
     def take(name: str, shape: tuple[int, ...]) -> Array:
         require(name in left, "state_dict", sorted(state_dict), f"an array {name!r}")

@@ -91,8 +91,10 @@ def planar_transposed_conv(
     """
     _check(x, stride)
     check_shape("kernel", kernel, ("k", "l", x.shape[-1], "o"))
+    check_shape("size", size, (2,))
     padding = [(0, 0, 0)]
     for have, window, want in zip(x.shape[1:3], kernel.shape[:2], size, strict=True):
+        check_integer("size", want)
         least = stride * (have - 1) + window
         fits = least <= want < least + stride
         require(fits, "size", size, f"{least} ... {least + stride - 1} pixels for {have}")
@@ -158,6 +160,7 @@ def nearest_upsample(x: Float[Array, "n p q c"], size: tuple[int, int]) -> Float
         [0.0, 0.0, 0.0, 1.0, 1.0]
     """
     _check(x, 1)
+    check_shape("size", size, (2,))
     for axis, want in zip((1, 2), size, strict=True):
         check_integer("size", want, minimum=1)
         have = x.shape[axis]

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.spherical.activation import (
     ActivationTables,
     make_activation_tables,
@@ -303,6 +303,7 @@ def apply_s2cnn(
         (3, 10)
     """
     _check(params, state, x, tables, cfg)
+    check_bool("train", train)
     dtype = x.dtype
     x = x.astype(jnp.promote_types(dtype, jnp.float32))
     statistics, collected = iter(state), []

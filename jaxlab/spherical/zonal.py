@@ -66,6 +66,9 @@ def s2_zonal_conv_init(
     Raises:
         ValueError: if a number is below 1.
 
+    Cost:
+        Linear in the number of parameters.
+
     Example:
         >>> s2_zonal_conv_init(jax.random.key(0), 1, 8).knots.shape
         (1, 8, 8)
@@ -120,6 +123,8 @@ def s2_zonal_conv_apply(
     check_shape("params.knots", params.knots, ("C_in", "C_out", "knots"))
     channels, channels_out, num_knots = params.knots.shape
     check_shape("params.bias", params.bias, (channels_out,))
+    for name, tables in (("tables_in", tables_in), ("tables_out", tables_out)):
+        require(isinstance(tables, S2Tables), name, type(tables), "S2Tables")
     check_shape("x", x, ("...", channels, *tables_in.shape))
     L = tables_in.L
     require(tables_out.L == L, "tables_out", tables_out.L, f"L = {L}, as tables_in")

@@ -119,6 +119,7 @@ def test_what_is_refused():
         ({"images_per_rotation": 0}, "images_per_rotation"),
         ({"chunk_size": 0}, "chunk_size"),
         ({"interpolation": "linear"}, "interpolation"),
+        ({"rotate": 1}, "rotate"),
         ({"threshold": jnp.ones(2)}, "threshold"),
     ]:
         with pytest.raises(ValueError, match=f"^{named}: expected"):
@@ -127,10 +128,17 @@ def test_what_is_refused():
         augmentation.rotated_dataset(KEY, IMAGES[:0], LABELS[:0], POINTS, n=1)
     with pytest.raises(ValueError, match="index: expected shape"):
         augmentation.augment_batch(KEY, 0, IMAGES, LABELS, jnp.arange(4), POINTS)
+    index = jnp.arange(len(IMAGES))
+    with pytest.raises(ValueError, match="index: expected dtype integer"):
+        augmentation.augment_batch(KEY, 0, IMAGES, LABELS, 0.1 * index, POINTS)
+    for step in (0.5, -1, jnp.zeros(2, int)):
+        with pytest.raises(ValueError, match="step: expected"):
+            augmentation.augment_batch(KEY, step, IMAGES, LABELS, index, POINTS)
 
     good = {"apply_fn": lambda x: x, "x": jnp.ones((2, 3, 4, 4)), "rotations": jnp.eye(3)[None]}
     for arguments, named in [
         ({"task": "detection"}, "task"),
+        ({"channels_last": 1}, "channels_last"),
         ({"x": jnp.ones((3, 4, 4))}, "x"),
         ({"channels_last": True, "task": "segmentation"}, "f"),
         ({"rotations": jnp.eye(3)}, "rotations"),

@@ -167,6 +167,7 @@ def test_bad_arguments_are_named():
             params._replace(down=params.down[::-1]), state, x, SEGMENTER, train=True
         ),
         "state": lambda: apply_cnn(params, (), x, SEGMENTER, train=True),
+        "train: expected True or False": lambda: apply_cnn(params, state, x, SEGMENTER, train=1),
         r"params.down\[1\].skip.kernel: expected nothing, as cfg": lambda: apply_cnn(
             params, state, x, dataclasses.replace(SEGMENTER, skips=False), train=True
         ),

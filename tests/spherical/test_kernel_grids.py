@@ -63,6 +63,8 @@ def test_bad_angles_are_refused():
         equatorial_s2(1.6)
     with pytest.raises(ValueError, match="max_gamma: expected a finite number >= 0"):
         equatorial_so3(max_gamma=-1)
+    with pytest.raises(ValueError, match=r"max_beta: expected shape \[\]"):
+        near_identity_s2(np.ones(3))
     with pytest.raises(ValueError, match="n_gamma: expected an integer"):
         near_identity_so3(n_gamma=0)
     with pytest.raises(ValueError, match="gamma_grid: expected one of 'endpoint', 'uniform'"):

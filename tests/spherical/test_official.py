@@ -83,6 +83,9 @@ def test_what_does_not_fit_is_refused():
     wrong = arrays | {"input_layer.kernel": np.ones((1, 2, 6))}
     with pytest.raises(ValueError, match=r"'input_layer.kernel'\]: expected shape \[1, 2, 24\]"):
         load_official_state_dict(wrong, SEGMENTATION)
+    wrong = arrays | {"input_layer.kernel": np.array("kernel")}
+    with pytest.raises(ValueError, match=r"'input_layer.kernel'\]: expected dtype real"):
+        load_official_state_dict(wrong, SEGMENTATION)
     arrays, *_ = published(CLASSIFIER)
     with pytest.raises(ValueError, match="expected 1 convolutions, as cfg, got"):
         load_official_state_dict(

@@ -124,6 +124,7 @@ def test_bad_arguments_are_named():
         "kernel: expected shape": lambda: planar_conv(x, kernel[:, :, :1]),
         "stride": lambda: planar_conv(x, kernel, 0),
         "size": lambda: planar_transposed_conv(x, kernel, 2, (9, 11)),
+        "size: expected shape": lambda: planar_transposed_conv(x, kernel, 2, (9, 9, 9)),
         "window": lambda: max_pool(x, 5),
         "before": lambda: erp_pad(x, 5, 0),
         "size: expected an integer": lambda: nearest_upsample(x, (0, 2)),

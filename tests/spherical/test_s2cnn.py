@@ -181,11 +181,23 @@ def test_layers_computed_again_change_nothing():
         ({"num_buckets": 1.5}, "num_buckets: expected an integer >= 1"),
         ({"n_max": 5}, "n_max: expected at most the bandlimits, 4"),
         ({"channels": ()}, "channels: expected at least one layer"),
+        ({"batch_norm": 1}, "batch_norm: expected True or False"),
+        ({"oversample": np.ones(2)}, "oversample: expected shape"),
     ],
 )
 def test_bad_architectures_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SEGMENT, **change)
+
+
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_8_bits_do_not_wrap():
+    narrow = dataclasses.replace(
+        CLASSIFY, bandwidth=np.int8(B), channels=tuple(np.int8([3, 4])), hidden=(np.int8(100),)
+    )
+    wide = dataclasses.replace(CLASSIFY, hidden=(100,))
+    assert narrow == wide
+    assert s2cnn_param_count(narrow) == s2cnn_param_count(wide)
 
 
 @pytest.mark.usefixtures("bad_input")

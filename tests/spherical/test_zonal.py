@@ -7,7 +7,7 @@ import pytest
 
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.spectral_rotation import rotate_s2
-from jaxlab.spherical.tables import make_s2_tables
+from jaxlab.spherical.tables import make_s2_tables, make_so3_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
 from jaxlab.spherical.zonal import ZonalParams, s2_zonal_conv_apply, s2_zonal_conv_init
 
@@ -67,5 +67,8 @@ def test_bad_arguments_are_refused():
     ):
         with pytest.raises(ValueError, match=rf"params.{name}: expected shape \[{shape}\]"):
             s2_zonal_conv_apply(params._replace(**{name: value}), jnp.ones((2, 10, 10)), *TABLES)
+    group = make_so3_tables(4, L)
+    with pytest.raises(ValueError, match="tables_out: expected S2Tables"):
+        s2_zonal_conv_apply(params, jnp.ones((2, 10, 10)), TABLES[0], group)
     with pytest.raises(ValueError, match="tables_out: expected L = 4, as tables_in"):
         s2_zonal_conv_apply(params, jnp.ones((2, 10, 10)), TABLES[0], make_s2_tables(4, 3))
