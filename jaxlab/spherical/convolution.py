@@ -69,6 +69,9 @@ def s2_conv_init(
     Raises:
         ValueError: if a number of channels is below 1 or ``kgrid`` is of the rotation group.
 
+    Cost:
+        Linear in the number of parameters.
+
     Example:
         >>> from jaxlab.spherical.kernel_grids import near_identity_s2
         >>> s2_conv_init(jax.random.key(0), 1, 8, near_identity_s2()).kernel.shape
@@ -156,6 +159,9 @@ def so3_conv_init(
 
     Raises:
         ValueError: if a number of channels is below 1 or ``kgrid`` is of the sphere.
+
+    Cost:
+        Linear in the number of parameters.
 
     Example:
         >>> from jaxlab.spherical.kernel_grids import near_identity_so3

@@ -55,6 +55,9 @@ def so3_shortcut_init(
     Raises:
         ValueError: if a number is below 1.
 
+    Cost:
+        Linear in the number of parameters.
+
     Example:
         >>> so3_shortcut_init(jax.random.key(0), 3, 8, 4, 4).kernel.shape
         (3, 8, 1)

@@ -88,6 +88,9 @@ def so3_to_s2_init(
         ValueError: if a number is below 1, ``kgrid`` is of the sphere, the mode is unknown, or
             ``L`` is missing or not needed.
 
+    Cost:
+        Linear in the number of parameters.
+
     Example:
         >>> from jaxlab.spherical.kernel_grids import near_identity_so3
         >>> so3_to_s2_init(jax.random.key(0), 3, 11, near_identity_so3()).kernel.shape

@@ -1,10 +1,12 @@
 """Published architectures have the published numbers of parameters, and random ones the wanted."""
 
+import dataclasses
+
 import jax
 import pytest
 
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS, sample_s2cnn_architecture
-from jaxlab.spherical.s2cnn_config import s2cnn_param_count
+from jaxlab.spherical.s2cnn_config import layer_kernels, s2cnn_param_count
 
 COUNTS = {
     "s2cnn_204k": 204_073,
@@ -20,10 +22,6 @@ def test_presets_have_the_published_numbers_of_parameters():
 
 
 def test_published_kernels_reach_a_constant_number_of_grid_cells():
-    import dataclasses
-
-    from jaxlab.spherical.s2cnn_config import layer_kernels
-
     cfg = S2CNN_PRESETS["s2cnn_204k"]
     automatic = layer_kernels(dataclasses.replace(cfg, max_beta="auto"))
     for ours, published in zip(automatic, layer_kernels(cfg), strict=True):
