@@ -21,6 +21,7 @@ from jaxlab.checks import (
     check_choice,
     check_dtype,
     check_integer,
+    check_key,
     check_scalar,
     check_shape,
     require,
@@ -112,6 +113,7 @@ def rotated_dataset(
         >>> data.x.shape, data.source[:2].tolist()
         ((3, 4, 4), [0, 1])
     """
+    check_key("key", key)
     check_images(images, labels)
     n = images.shape[0] if n is None else n
     check_integer("n", n, minimum=0)
@@ -212,6 +214,7 @@ def augment_batch(
         >>> bool(jnp.all(whole.x[1:] == half.x))
         True
     """
+    check_key("key", key)
     check_images(images, labels)
     check_shape("index", index, (images.shape[0],))
     check_dtype("index", index, "integer")

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key, Shaped
 
-from jaxlab.checks import check_bool, check_integer, check_scalar, require
+from jaxlab.checks import check_bool, check_integer, check_key, check_scalar, require
 from jaxlab.spherical.spherical_images import check_images, class_of
 
 __all__ = ["Canvas", "compose_canvas"]
@@ -80,6 +80,7 @@ def compose_canvas(
         >>> [int((canvas.label_map == kind).sum()) for kind in (0, 5, 8)]
         [46, 9, 9]
     """
+    check_key("key", key)
     check_images(images, labels)
     require(np.ndim(labels) == 1, "labels", labels, "one label for each image")
     count, height, width = images.shape[:3]

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxlab.checks import check_bool, check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_key, check_shape, require
 from jaxlab.spherical.batch_norm import (
     BatchNormParams,
     BatchNormState,
@@ -123,6 +123,7 @@ def init_cnn(key: Key[Array, ""], cfg: CNNConfig) -> tuple[CNNParams, CNNState]:
         >>> params.down[0].layer.kernel.shape, params.up[0].layer.kernel.shape
         ((3, 3, 1, 2), (3, 3, 2, 3))
     """
+    check_key("key", key)
     down, up = block_shapes(cfg)
     shapes: list[tuple[int, ...]] = []
     for window, before, after, skip, _ in down + up:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from jaxlab.checks import check_integer, check_scalar
+from jaxlab.checks import check_bool, check_integer, check_key, check_scalar
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count, convolved_size
 from jaxlab.spherical.types import Padding, Task
 
@@ -137,6 +137,9 @@ def sample_cnn_architecture(
         >>> 19_000 <= cnn_param_count(cfg) <= 21_000
         True
     """
+    check_key("key", key)
+    check_bool("skips", skips)
+    check_bool("batch_norm", batch_norm)
     check_integer("target_params", target_params, minimum=1)
     check_scalar("rel_tol", rel_tol, minimum=0)
     check_integer("bandwidth", bandwidth, minimum=1)

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import require
+from jaxlab.checks import check_key, require
 from jaxlab.spherical._layers import (
     ConvParams,
     add_bias,
@@ -77,6 +77,7 @@ def s2_conv_init(
         >>> s2_conv_init(jax.random.key(0), 1, 8, near_identity_s2()).kernel.shape
         (1, 8, 24)
     """
+    check_key("key", key)
     require(not kgrid.gamma, "kgrid", kgrid, "points on the sphere")
     return conv_init(key, channels_in, channels_out, kgrid.n_points, dtype)
 
@@ -168,6 +169,7 @@ def so3_conv_init(
         >>> so3_conv_init(jax.random.key(0), 3, 8, near_identity_so3()).kernel.shape
         (3, 8, 192)
     """
+    check_key("key", key)
     require(bool(kgrid.gamma), "kgrid", kgrid, "points on the rotation group")
     return conv_init(key, channels_in, channels_out, kgrid.n_points, dtype)
 

@@ -13,7 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, concrete, require
+from jaxlab.checks import (
+    check_dtype,
+    check_integer,
+    check_key,
+    check_number,
+    check_shape,
+    concrete,
+    require,
+)
 from jaxlab.spherical.tables import check_table_dtype
 
 __all__ = [
@@ -79,6 +87,7 @@ def random_rotations(
         >>> bool(jnp.allclose(R @ R.mT, jnp.eye(3), atol=1e-6))
         True
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     return _uniform(key, n, check_table_dtype(dtype))
 

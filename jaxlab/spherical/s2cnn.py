@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_bool, check_dtype, check_shape, require
+from jaxlab.checks import check_bool, check_dtype, check_key, check_shape, require
 from jaxlab.spherical.activation import (
     ActivationTables,
     make_activation_tables,
@@ -222,6 +222,7 @@ def init_s2cnn(key: Key[Array, ""], cfg: S2CNNConfig) -> tuple[S2CNNParams, S2CN
         >>> params.layers[0].conv.kernel.shape, params.readout[0].affine.kernel.shape
         ((1, 2, 24), (2, 10))
     """
+    check_key("key", key)
     kernels = layer_kernels(cfg)
     widths, sizes = (cfg.in_channels, *cfg.channels), (cfg.bandwidth, *cfg.bandlimits)
     states: list[BatchNormState] = []

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from jaxlab.checks import check_integer, check_scalar
+from jaxlab.checks import check_bool, check_integer, check_key, check_scalar
 from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
 from jaxlab.spherical.types import Task
 
@@ -118,6 +118,8 @@ def sample_s2cnn_architecture(
         >>> 36_000 <= s2cnn_param_count(cfg) <= 44_000
         True
     """
+    check_key("key", key)
+    check_bool("batch_norm", batch_norm)
     check_integer("target_params", target_params, minimum=1)
     check_scalar("rel_tol", rel_tol, minimum=0)
     check_integer("bandwidth", bandwidth, minimum=4)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_integer, check_shape
+from jaxlab.checks import check_integer, check_key, check_shape
 from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical._layers import (
     ConvParams,
@@ -62,6 +62,7 @@ def so3_shortcut_init(
         >>> so3_shortcut_init(jax.random.key(0), 3, 8, 4, 4).kernel.shape
         (3, 8, 1)
     """
+    check_key("key", key)
     check_integer("b_in", b_in, minimum=1)
     check_integer("b_out", b_out, minimum=1)
     params = conv_init(key, channels_in, channels_out, 1, dtype)

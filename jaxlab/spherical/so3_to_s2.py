@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_choice, check_integer, check_shape, require
+from jaxlab.checks import check_choice, check_integer, check_key, check_shape, require
 from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical._layers import (
     add_bias,
@@ -96,6 +96,7 @@ def so3_to_s2_init(
         >>> so3_to_s2_init(jax.random.key(0), 3, 11, near_identity_so3()).kernel.shape
         (3, 11, 192)
     """
+    check_key("key", key)
     require(bool(kgrid.gamma), "kgrid", kgrid, "points on the rotation group")
     check_choice("mode", mode, get_args(SO3ToS2Mode))
     weights = None

@@ -12,7 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_scalar, check_shape
+from jaxlab.checks import (
+    check_dtype,
+    check_integer,
+    check_key,
+    check_number,
+    check_scalar,
+    check_shape,
+)
 from jaxlab.spherical.grids import sphere_points
 from jaxlab.spherical.projection import check_points
 from jaxlab.spherical.rotation import check_rotation, random_rotations
@@ -92,6 +99,7 @@ def bandlimited_field(
         >>> bandlimited_field(jax.random.key(0), 4).coeffs.shape
         (4, 4)
     """
+    check_key("key", key)
     check_integer("b", b, minimum=1)
     check_scalar("slope", slope)
     zonal_key, complex_key = jax.random.split(key)
@@ -127,6 +135,7 @@ def spherical_shapes(key: Key[Array, ""], n: int, b: int, grid: Grid = "soft") -
         >>> data.x.shape, bool(jnp.all((data.mask > 0) == (data.x > 150)))
         ((3, 16, 16), True)
     """
+    check_key("key", key)
     check_integer("n", n, minimum=0)
     points = sphere_points(b, grid)
     shapes = _draw(key, n)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.checks import check_integer, check_key, check_shape, require
 from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.spectra import S2Spectrum
 from jaxlab.spherical.tables import S2Tables
@@ -73,6 +73,7 @@ def s2_zonal_conv_init(
         >>> s2_zonal_conv_init(jax.random.key(0), 1, 8).knots.shape
         (1, 8, 8)
     """
+    check_key("key", key)
     check_integer("channels_in", channels_in, minimum=1)
     check_integer("channels_out", channels_out, minimum=1)
     check_integer("num_knots", num_knots, minimum=1)
