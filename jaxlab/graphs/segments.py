@@ -39,12 +39,12 @@ class Mode(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_sum(
-    values: Num[Array, "e *d"],
+    values: Num[Array, " e *d"],
     segments: Int[Array, " e"],
     num_segments: int,
     *,
     mask: Bool[Array, " e"] | None = None,
-) -> Num[Array, "s *d"]:
+) -> Num[Array, " s *d"]:
     """Sum of each segment, ``y_s = Σ_{e: segments_e = s} x_e``.
 
     Args:
@@ -72,12 +72,12 @@ def segment_sum(
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_max(
-    values: Num[Array, "e *d"],
+    values: Num[Array, " e *d"],
     segments: Int[Array, " e"],
     num_segments: int,
     *,
     mask: Bool[Array, " e"] | None = None,
-) -> Num[Array, "s *d"]:
+) -> Num[Array, " s *d"]:
     """Largest value of each segment.
 
     Args:
@@ -105,12 +105,12 @@ def segment_max(
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_min(
-    values: Num[Array, "e *d"],
+    values: Num[Array, " e *d"],
     segments: Int[Array, " e"],
     num_segments: int,
     *,
     mask: Bool[Array, " e"] | None = None,
-) -> Num[Array, "s *d"]:
+) -> Num[Array, " s *d"]:
     """Least value of each segment.
 
     Args:
@@ -176,12 +176,12 @@ def segment_argmin(
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_mean(
-    values: Float[Array, "e *d"],
+    values: Float[Array, " e *d"],
     segments: Int[Array, " e"],
     num_segments: int,
     *,
     mask: Bool[Array, " e"] | None = None,
-) -> Float[Array, "s *d"]:
+) -> Float[Array, " s *d"]:
     """Mean of each segment.
 
     Args:
@@ -214,12 +214,12 @@ def segment_mean(
 
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_softmax(
-    values: Float[Array, "e *d"],
+    values: Float[Array, " e *d"],
     segments: Int[Array, " e"],
     num_segments: int,
     *,
     mask: Bool[Array, " e"] | None = None,
-) -> Float[Array, "e *d"]:
+) -> Float[Array, " e *d"]:
     """Softmax within each segment, ``y_e = exp(x_e) / Σ_{f: segments_f = segments_e} exp(x_f)``.
 
     Args:
@@ -309,7 +309,7 @@ def at_least_int32(ids: Integer[Array, "*s"]) -> Integer[Array, "*s"]:
 
 
 def take_or_fill(
-    values: Shaped[Array, "n *d"], index: Integer[Array, "*s"], fill: Any
+    values: Shaped[Array, " n *d"], index: Integer[Array, "*s"], fill: Any
 ) -> Shaped[Array, "..."]:
     """``values[index]``, ``fill`` where ``index`` is ``n`` or more."""
     if values.shape[0] == 0:  # XLA gathers nothing from an empty array, not even its fill

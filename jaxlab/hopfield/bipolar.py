@@ -57,7 +57,7 @@ def hopfield_network(
     memories: Real[Array, "n d"],
     *,
     zero_diagonal: bool = False,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """One step of the classical Hopfield network, ``z = sign(Mᵀ M q)``, without making ``MᵀM``.
 
@@ -108,7 +108,7 @@ def dense_associative_memory(
     *,
     power: Number,
     negative: str = "signed",
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """One step of the dense associative memory, ``z = sign(Mᵀ F(M q))`` with ``F(s) = s^power``.
 
@@ -160,7 +160,7 @@ def sparse_distributed_memory(
     projection: Real[Array, "n p"] | None = None,
     *,
     radius: Number,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """Single-stage sparse distributed memory: the majority of all patterns within ``radius``.
 

@@ -53,8 +53,8 @@ class Trajectory(NamedTuple):
 
     v: Float[Array, "saves *b d"]
     h: Float[Array, "saves *b n"]
-    energy: Float[Array, "saves *b"]
-    times: Float[Array, "saves"]
+    energy: Float[Array, " saves *b"]
+    times: Float[Array, " saves"]
     status: Int[Array, "*b"]
 
 

@@ -18,7 +18,7 @@ def hebbian_weights(
     memories: Real[Array, "n d"],
     zero_diagonal: bool = True,
     *,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Float[Array, "d d"]:
     """Hebb's rule ``W = MᵀM``, without self-connections unless asked for.
 
@@ -53,7 +53,7 @@ def hebbian_weights(
 
 @jax.jit
 def storkey_weights(
-    memories: Real[Array, "n d"], *, mask: Bool[Array, "n"] | None = None
+    memories: Real[Array, "n d"], *, mask: Bool[Array, " n"] | None = None
 ) -> Float[Array, "d d"]:
     """Storkey's local, incremental rule, whose capacity exceeds that of Hebb's.
 

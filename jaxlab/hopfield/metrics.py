@@ -221,7 +221,7 @@ class BasinRadius(NamedTuple):
 
 def basin_radius(
     recall_at: Callable[[Float[Array, ""]], Float[Array, ""]],
-    levels: Sequence[float] | Float[Array, "levels"],
+    levels: Sequence[float] | Float[Array, " levels"],
     required: float = 0.95,
 ) -> BasinRadius:
     """The largest corruption that is still recalled well enough, by bisection over a grid.

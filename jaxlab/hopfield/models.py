@@ -88,7 +88,7 @@ def modern_hopfield(
     *,
     beta: Number,
     steps: int = 1,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """The modern continuous Hopfield network: ``z = Pᵀ softmax(β M q)``.
 
@@ -144,7 +144,7 @@ def predictive_coding_memory(
     projection: Float[Array, "n p"] | None = None,
     *,
     beta: Number,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """Predictive-coding memory: ``z = Pᵀ softmax(−β ‖q − m_μ‖²)``, the mean shift of the memories.
 
@@ -189,7 +189,7 @@ def attention(
     values: Float[Array, "n p"],
     *,
     scale: Number | None = None,
-    mask: Bool[Array, "n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
 ) -> Retrieval:
     """One head of attention as hetero-associative recall: ``z = Vᵀ softmax(scale · K q)``.
 

@@ -54,7 +54,7 @@ class CorrelatedPatterns(NamedTuple):
 
     patterns: Float[Array, "n d"]
     prototypes: Float[Array, "k d"]
-    prototype_index: Int[Array, "n"]
+    prototype_index: Int[Array, " n"]
 
 
 def correlated_bipolar(

@@ -215,5 +215,5 @@ def _greedy_on_residual(residual: Array, b: Array, *, c: int, tol: Array | None)
         jnp.zeros(c, dtype),
         jnp.int32(0),
     )
-    state = jax.lax.fori_loop(0, c, step, vary_like(state, a, b))
+    state = jax.lax.fori_loop(0, c, step, vary_like(state))
     return GreedySelection(state[3], state[5], state[4])

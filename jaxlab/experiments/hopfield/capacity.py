@@ -57,7 +57,7 @@ class CapacityCurve(NamedTuple):
     """
 
     correct: Float[Array, "counts thresholds"]
-    recalled: Float[Array, "counts"]
+    recalled: Float[Array, " counts"]
 
 
 class BaselineScores(NamedTuple):
@@ -79,8 +79,8 @@ def capacity_curve(
     queries: Float[Array, "n d"],
     memories: Float[Array, "n d"],
     projection: Float[Array, "n p"],
-    counts: Int[Array, "counts"],
-    thresholds: Float[Array, "thresholds"],
+    counts: Int[Array, " counts"],
+    thresholds: Float[Array, " thresholds"],
     *,
     memory: Memory,
     tile: int = 128,
@@ -210,11 +210,11 @@ def _capacity_curve(
 def _judge(
     found: Retrieval,
     target: Float[Array, "t p"],
-    index: Int[Array, "t"],
+    index: Int[Array, " t"],
     count: Int[Array, ""],
-    thresholds: Float[Array, "thresholds"],
+    thresholds: Float[Array, " thresholds"],
     activation: Activation | None,
-) -> tuple[Int[Array, "thresholds"], Int[Array, ""]]:
+) -> tuple[Int[Array, " thresholds"], Int[Array, ""]]:
     """How many of the stored patterns of one tile are correct, per threshold, and recalled."""
     stored = index < count
     output = found.output if activation is None else activation(found.output)
@@ -223,7 +223,7 @@ def _judge(
     return _count(close & stored[:, None]), _count(own & stored)
 
 
-def _count(right: Bool[Array, "t *rest"]) -> Int[Array, "*rest"]:
+def _count(right: Bool[Array, " t *rest"]) -> Int[Array, "*rest"]:
     return jnp.sum(right, axis=0, dtype=jnp.int32)
 
 
@@ -231,7 +231,7 @@ def _count(right: Bool[Array, "t *rest"]) -> Int[Array, "*rest"]:
 def baseline_scores(
     queries: Float[Array, "levels n d"],
     stored: Float[Array, "n d"],
-    thresholds: Float[Array, "thresholds"],
+    thresholds: Float[Array, " thresholds"],
     *,
     explained: float = 0.9,
 ) -> BaselineScores:

@@ -51,12 +51,12 @@ def pattern_counts(dim: int, loads: Sequence[float]) -> list[int]:
 @functools.partial(jax.jit, static_argnames=("dim", "max_count", "zero_diagonal"))
 def one_step_rates(
     key: Key[Array, ""],
-    counts: Int[Array, "c"],
+    counts: Int[Array, " c"],
     *,
     dim: int,
     max_count: int,
     zero_diagonal: bool,
-) -> Float[Array, "c"]:
+) -> Float[Array, " c"]:
     """Share of bits that one step turns at the stored patterns, for each number of them."""
     patterns = random_bipolar(key, n=max_count, d=dim)
 

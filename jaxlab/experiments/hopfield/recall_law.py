@@ -67,7 +67,7 @@ class Rule(NamedTuple):
 def self_excluded_field(
     query: Float[Array, "q d"],
     memories: Float[Array, "n d"],
-    stored: Float[Array, "n"],
+    stored: Float[Array, " n"],
     *,
     power: int,
 ) -> Float[Array, "q d"]:
@@ -109,14 +109,14 @@ def self_excluded_field(
 @functools.partial(jax.jit, static_argnames=("rule", "dim", "max_count", "queries"))
 def exact_recall(
     key: Key[Array, ""],
-    counts: Int[Array, "c"],
+    counts: Int[Array, " c"],
     flip: Float[Array, ""],
     *,
     rule: Rule,
     dim: int,
     max_count: int,
     queries: int,
-) -> Float[Array, "c"]:
+) -> Float[Array, " c"]:
     """Share of queries recalled exactly in one step, for every number of stored patterns.
 
     All counts share patterns, queries and flips: query ``j`` is a corrupted pattern ``j mod N``.
