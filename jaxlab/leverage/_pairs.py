@@ -14,6 +14,7 @@ from jaxlab.leverage._inputs import check_matrix
 __all__ = [
     "Whitened",
     "centred",
+    "centred_columns",
     "check_indices",
     "check_pair",
     "column_norms",
@@ -21,7 +22,6 @@ __all__ = [
     "scaled",
     "top",
     "unit_columns",
-    "varies",
     "whiten",
     "whiten_gram",
 ]
@@ -79,7 +79,7 @@ def scaled(matrix: Float[Array, "m n"]) -> tuple[Float[Array, "m n"], Float[Arra
 def centred(
     a: Float[Array, "m n"], mask: Bool[Array, " m"] | None = None
 ) -> tuple[Float[Array, "m n"], Float[Array, " n"]]:
-    """Rows about their mean, 0 in columns that are constant up to rounding, and the mean."""
+    """Rows about their mean, and the mean."""
     there = True if mask is None else mask[:, None]
     rows = a.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1).astype(a.dtype)
     rough = jnp.sum(jnp.where(there, a / rows, 0), axis=0)
@@ -87,16 +87,15 @@ def centred(
     # the rough mean is off by rounding of large numbers; what it leaves is a small one
     left = jnp.sum(a, axis=0) / rows
     a = jnp.where(there, a - left, 0)
-    mean = rough + left
-    return jnp.where(varies(column_norms(a), mean, rows), a, 0), mean
+    return a, rough + left
 
 
-def varies(lengths: Float[Array, " n"], mean: Float[Array, " n"], rows: Any) -> Bool[Array, " n"]:
-    """Which columns, of these lengths about their means, are not constant but for rounding.
+def centred_columns(a: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    """Columns about their means, those of a single value exactly 0.
 
-    Others must be 0, because columns are taken at unit length, whatever their lengths.
+    The mean of these is off by rounding, and what that leaves would be taken at unit length.
     """
-    return lengths > 4 * jnp.finfo(lengths.dtype).eps * jnp.sqrt(rows) * jnp.abs(mean)
+    return jnp.where(jnp.max(a, axis=0) > jnp.min(a, axis=0), centred(a)[0], 0)
 
 
 def top(scores: Float[Array, " n"], number: int) -> Array:

@@ -11,7 +11,7 @@ from jaxlab.checks import check_bool, check_scalar
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import (
     Whitened,
-    centred,
+    centred_columns,
     check_indices,
     check_pair,
     matmul,
@@ -49,8 +49,7 @@ def cca(
         columns_b: the only columns of the second view to use; all by default.
         ridge: added to the diagonals of ``AᵀA`` and ``BᵀB``, in their units, at least 0.
         q: number of pairs, by default and at most the lesser number of columns; static.
-        center: subtract the mean of every column, which makes those 0 that are constant up to
-            rounding; static.
+        center: subtract the mean of every column, which makes those of a single value 0; static.
 
     Returns:
         Correlations in [0, 1] (0 beyond the rank) and loadings of the columns used.
@@ -87,7 +86,7 @@ def cca(
 @functools.partial(jax.jit, static_argnames=("q", "center"))
 def _cca(a: Array, b: Array, ridge: Array, *, q: int, center: bool) -> Cca:
     if center:
-        a, b = centred(a)[0], centred(b)[0]
+        a, b = centred_columns(a), centred_columns(b)
     return cca_on_columns(a, b, ridge, q=q)
 
 

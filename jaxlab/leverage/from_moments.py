@@ -23,7 +23,7 @@ from jaxlab.leverage._choice import (
     spectral_limit,
 )
 from jaxlab.leverage._inputs import check_columns, check_matrix
-from jaxlab.leverage._pairs import matmul, varies, whiten_gram
+from jaxlab.leverage._pairs import matmul, whiten_gram
 from jaxlab.leverage.cca import cca_on_gram
 from jaxlab.leverage.gcss import check_method, check_subset
 from jaxlab.leverage.greedy import greedy_on_gram
@@ -54,7 +54,7 @@ def gcss_from_moments(
     from, and the bounds allow for them, whatever part of ``B`` they carry.
 
     Args:
-        moments: of both views.
+        moments: of both views. A column of which they tell no more than rounding is constant.
         c: number of columns; static.
         k: size of R, ``min(c, n)`` by default; static.
         method: as of :func:`~jaxlab.leverage.gcss`; static.
@@ -113,7 +113,7 @@ def sparse_cca_from_moments(
     """:func:`~jaxlab.leverage.sparse_cca` from the moments of both views.
 
     Args:
-        moments: of both views.
+        moments: of both views. A column of which they tell no more than rounding is constant.
         ca: number of columns of the first view; static.
         cb: number of columns of the second view; static.
         k: as there; static.
@@ -167,11 +167,14 @@ def _check_moments(moments: Moments) -> tuple[int, int]:
 
 @jax.jit
 def _varying(moments: Moments) -> Moments:
-    """Moments with zeros for columns that are constant up to rounding."""
+    """Moments with zeros for columns that are constant up to rounding.
+
+    What rounding leaves of them would be taken at unit length.
+    """
     count, mean_a, mean_b, caa, cbb, cab = moments
-    rows = count.astype(cab.dtype)
+    rounding = 4 * jnp.finfo(cab.dtype).eps * jnp.sqrt(count.astype(cab.dtype))
     a, b = (
-        varies(jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 0)), mean, rows)[:, None]
+        (jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 0)) > rounding * jnp.abs(mean))[:, None]
         for gram, mean in ((caa, mean_a), (cbb, mean_b))
     )
     return moments._replace(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_bool, check_integer, check_scalar
-from jaxlab.leverage._pairs import centred, check_pair, matmul, scaled, unit_columns
+from jaxlab.leverage._pairs import centred_columns, check_pair, matmul, scaled, unit_columns
 from jaxlab.varying import vary_like
 
 __all__ = ["PmdCca", "pmd_sparse_cca"]
@@ -94,7 +94,7 @@ def pmd_sparse_cca(
 def _pmd(
     a: Array, b: Array, l1_a: Array, l1_b: Array, *, max_rounds: int, standardize: bool
 ) -> PmdCca:
-    a, b = centred(a)[0], centred(b)[0]
+    a, b = centred_columns(a), centred_columns(b)
     (a, scale_a), (b, scale_b) = scaled(a), scaled(b)
     if standardize:
         a, b = unit_columns(a), unit_columns(b)

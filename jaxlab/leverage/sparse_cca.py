@@ -12,7 +12,7 @@ from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar,
 from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of, rows_of
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
-from jaxlab.leverage._pairs import centred, check_pair, matmul, top, unit_columns
+from jaxlab.leverage._pairs import centred_columns, check_pair, matmul, top, unit_columns
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
 from jaxlab.leverage.types import SVD, SparseCca
@@ -97,8 +97,7 @@ def sparse_cca(
             "subspace", which has none; "forward" and "threshold" choose columns without it, and it
             only changes their bound. Under ``jit``, indices that name no vector count for nothing.
         subset_b: ``R_b`` itself.
-        center: subtract the mean of every column, which makes those 0 that are constant up to
-            rounding; static.
+        center: subtract the mean of every column, which makes those of a single value 0; static.
         rtol: singular vectors with ``σ ≤ rtol σ_0`` are taken for noise.
         ridge: of the final analysis, see :func:`~jaxlab.leverage.cca`.
 
@@ -189,7 +188,7 @@ def check_ranks(
 @functools.partial(jax.jit, static_argnames=("center",))
 def _decomposed(a: Array, b: Array, *, center: bool) -> tuple[Array, Array, SVD, SVD]:
     if center:
-        a, b = centred(a)[0], centred(b)[0]
+        a, b = centred_columns(a), centred_columns(b)
     return a, b, svd(jax.lax.stop_gradient(a)), svd(jax.lax.stop_gradient(b))
 
 
@@ -297,10 +296,10 @@ def alternating_subsets(
     squares = product * product
     first = jnp.argmax(jnp.max(squares, axis=1))
 
-    def columns_of(rows: Array) -> Array:
+    def columns_with(rows: Array) -> Array:
         return jnp.sort(top(jnp.where(allowed_b, jnp.sum(squares[rows], axis=0), -1), k))
 
-    def rows_of(columns: Array) -> Array:
+    def rows_with(columns: Array) -> Array:
         return jnp.sort(top(jnp.where(allowed_a, jnp.sum(squares[:, columns], axis=1), -1), k))
 
     def more(state: tuple) -> Array:
@@ -308,13 +307,13 @@ def alternating_subsets(
 
     def once(state: tuple) -> tuple:
         rows, columns, _, rounds = state
-        new_rows = rows_of(columns)
-        new_columns = columns_of(new_rows)
+        new_rows = rows_with(columns)
+        new_columns = columns_with(new_rows)
         same = jnp.all(new_rows == rows) & jnp.all(new_columns == columns)
         return new_rows, new_columns, same, rounds + 1
 
-    columns = columns_of(first[None])
-    state = (rows_of(columns), columns, jnp.bool_(False), jnp.int32(0))
+    columns = columns_with(first[None])
+    state = (rows_with(columns), columns, jnp.bool_(False), jnp.int32(0))
     rows, columns, _, _ = jax.lax.while_loop(more, once, vary_like(state))
     return rows, columns
 

@@ -49,6 +49,14 @@ def test_constant_columns_change_nothing_in_float32():
         np.testing.assert_allclose(other, found, atol=1e-6)
 
 
+def test_small_differences_of_large_numbers_are_differences():
+    """A rare event beside 2¹⁸, every number exact in single precision."""
+    rare = (np.arange(1000) % 200 == 0).astype(np.float32)
+    other = np.random.default_rng(0).normal(size=1000).astype(np.float32) / 10 + rare
+    found = cca(*put(rare[:, None] + 2.0**18, other[:, None])).correlations
+    np.testing.assert_allclose(found[0], np.corrcoef(rare, other)[0, 1], rtol=1e-3)
+
+
 def test_dependent_and_constant_columns_change_nothing(x64):
     a, b = targets.wine_views()
     more = np.column_stack([a[:, :3], 3 * a[:, 2] - a[:, 0], a[:, 1] * 0 + 5, a[:, 0] * 1e-3])

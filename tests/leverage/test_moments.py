@@ -43,6 +43,15 @@ def batches(a, b, dtype):
         yield jax.device_put((*views, np.arange(BATCH) < real))
 
 
+def test_batches_in_which_little_differs():
+    """A rare event beside 2²⁰: within a batch its spread is less than a rounding of its mean."""
+    a = (2.0**20 + (np.arange(8 * BATCH) % BATCH == 0)).astype(np.float32)[:, None]
+    state = moments_init(1, 1)
+    for batch in np.split(a, 8):
+        state = moments_update(state, *jax.device_put((batch, batch)))
+    np.testing.assert_allclose(state.caa, [[8 * (1 - 1 / BATCH)]], rtol=1e-5)
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-4)])
 def test_stream_with_large_means(dtype, tolerance, x64):
     a, b = far_from_zero(1000)
