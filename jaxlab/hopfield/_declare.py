@@ -112,13 +112,14 @@ def cached(factory: F) -> F:
     def make(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        made = factory(*bound.args)  # each time, for its checks: True is equal to 1
+        made = factory(*bound.args, **bound.kwargs)  # each time, for its checks: True is equal to 1
+        given = tuple(bound.arguments.values())
         try:
-            hash(bound.args)
+            hash(given)
         except TypeError:
             return made
-        kept = in_use if any(callable(argument) for argument in bound.args) else remembered
-        return kept.setdefault(bound.args, made)
+        kept = in_use if any(callable(argument) for argument in given) else remembered
+        return kept.setdefault(given, made)
 
     return make  # type: ignore[return-value]
 

@@ -242,7 +242,7 @@ def basin_radius(
     Raises:
         ValueError: no levels, levels that do not increase, ``required`` outside ``[0, 1]``.
 
-    Cost: ``⌈log2(levels + 1)⌉`` calls of ``recall_at``, traced once.
+    Cost: ``⌈log2(levels + 1)⌉`` calls of ``recall_at``, traced twice.
 
     Source: the basin of attraction as in Hopfield 1982; 95 % is this package's convention.
 

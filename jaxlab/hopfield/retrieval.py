@@ -118,8 +118,8 @@ def retrieve(
             turn around) or to be separated by a function that needs positive ones.
 
     Cost:
-        That of the similarity, the separation, and ``2 Q n p``; ``O(Q n)`` memory. For larger banks
-        see :mod:`jaxlab.hopfield.scale`.
+        That of the similarity, the separation, and ``2 Q n p``; ``O(Q n)`` memory and, with a mask,
+        a copy of the projection. For larger banks see :mod:`jaxlab.hopfield.scale`.
 
     Source:
         Millidge et al. 2022, section 3, equation for ``z = P·sep(sim(M, q))``.

@@ -303,14 +303,17 @@ def _scaled(query: Array, memories: Array) -> tuple[Array, Array, Array]:
     """Each pattern over a power of two near its largest entry, and the products of the two.
 
     So squares and sums neither overflow nor vanish. Of the memories no scaled copy is made: their
-    factor is applied to the products.
+    factor is applied to the products, which are finite where twice the sum of a memory's absolute
+    entries is. Scales are float32 or wider: half-precision division loses its smallest numbers.
     """
+    query_dtype, dtype = query.dtype, float_dtype(query, memories)
     query_scale, scale = (
-        power_of_two(jnp.max(jnp.abs(patterns), axis=-1, keepdims=True))
+        power_of_two(jnp.max(jnp.abs(patterns), axis=-1, keepdims=True).astype(dtype))
         for patterns in (query, memories)
     )
     query = query / query_scale
-    return query, memories / scale, inner(query, memories) / scale[:, 0]
+    products = inner(query.astype(query_dtype), memories) / scale[:, 0]
+    return query, memories / scale, products
 
 
 def _squared_distance(query: Array, memories: Array) -> Array:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxlab.hopfield import separation as s
+from jaxlab.hopfield._declare import cached
 from tests.helpers import to_device
 
 INF = float("inf")
@@ -317,6 +318,12 @@ def test_factories_remember_equal_parameters():
     assert s.top_k(2, s.softmax(1.0)) is s.top_k(k=2, base=s.softmax(1.0))
     assert s.maximum() is s.maximum(ties="first")
     assert s.polynomial(2) is not s.polynomial(2, signed=True)
+
+
+def test_factories_may_have_parameters_by_keyword_alone():
+    made = cached(lambda *, beta: lambda scores: beta * scores)
+    assert made(beta=2.0) is made(beta=2)
+    assert (made(beta=2.0)(1.0), made(beta=3.0)(1.0)) == (2, 3)
 
 
 def test_mask_values():

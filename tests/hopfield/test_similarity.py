@@ -195,6 +195,12 @@ def test_half_precision_patterns_accumulate_in_float32(name, dtype):
         np.testing.assert_allclose(scores, expected, rtol=3e-5, atol=3e-5)
 
 
+def test_cosine_of_the_smallest_half_precision_numbers():
+    tiny = jnp.array([[1.0, 2.0, 2.0], [2.0, 1.0, 2.0]]) * 2.0**-24
+    found = s.cosine(tiny[0].astype(jnp.float16), tiny.astype(jnp.float16))
+    np.testing.assert_allclose(found, [1, 8 / 9], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_derivatives_against_differences_of_the_oracle(name, x64):
     function, oracle = ORACLES[name]
