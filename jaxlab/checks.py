@@ -77,8 +77,8 @@ def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) ->
 def check_dtype(argument: str, array: Any, kind: str) -> None:
     """Refuse ``array`` unless its dtype is of ``kind``: "floating", "integer", "bool" or "real".
 
-    ``"floating"`` includes bfloat16 and the other extended floats that numpy itself does not know;
-    ``"real"`` is any of the three.
+    ``"floating"`` and ``"integer"`` include those that numpy itself does not know, such as bfloat16
+    and int4; ``"real"`` is any of the three.
 
     Example:
         >>> check_dtype("mask", np.zeros(3), "bool")
@@ -247,7 +247,7 @@ def nearest(value: object, choices: Iterable[str]) -> str | None:
 
 
 def extremes(array: Any) -> tuple[float, float] | None:
-    """Least and largest entry, or None where there are none or ``array`` is traced.
+    """Least and largest entry, or None where there are none or they are not known here.
 
     Nothing of the array's size is allocated, and what lies on an accelerator is looked at there:
     its extremes come back, not the array.
@@ -258,7 +258,7 @@ def extremes(array: Any) -> tuple[float, float] | None:
     if hasattr(array, "devices"):  # one of jax's, which is loaded then
         import jax
 
-        if isinstance(array, jax.core.Tracer):
+        if isinstance(array, jax.core.Tracer) or not array.is_fully_addressable:
             return None
         elsewhere = any(device.platform != "cpu" for device in array.devices())
     known = array if elsewhere else np.asarray(array)
@@ -304,8 +304,9 @@ def _kind(dtype: Any) -> str | None:
         dtype = np.dtype(dtype)
     except TypeError:  # of a typed PRNG key
         return None
-    if dtype.kind == "V" and "float" in dtype.name:
-        return "floating"
+    if dtype.kind == "V":  # those that numpy itself does not know
+        extended = (("float", "floating"), ("int", "integer"))
+        return next((kind for part, kind in extended if part in dtype.name), None)
     return {"b": "bool", "i": "integer", "u": "integer", "f": "floating"}.get(dtype.kind)
 
 

@@ -69,7 +69,7 @@ TABLE = [
     (
         check_dtype,
         (("integer",), {}),
-        (1, np.uint8(1), jnp.arange(3), INT),
+        (1, np.uint8(1), jnp.arange(3), jnp.arange(3, dtype=jnp.int4), INT),
         (1.0, True, HALF, np.timedelta64(1), "1", None, KEY, BOOL, FLOAT, TRACED_KEY),
     ),
     (
@@ -188,6 +188,12 @@ def test_what_has_no_values_passes():
         return a
 
     assert np.isnan(traced(jnp.array([jnp.nan]))[0])
+
+
+def test_entries_of_which_others_hold_a_part_pass(monkeypatch):
+    a = jnp.array([jnp.nan])
+    monkeypatch.setattr(type(a), "is_fully_addressable", False)
+    check_finite("a", a)
 
 
 def test_entries_on_another_device_are_looked_at(monkeypatch):
