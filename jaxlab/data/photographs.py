@@ -39,10 +39,12 @@ def photograph(name: str) -> np.ndarray:
         uint8 [height, width, 3].
 
     Raises:
+        ValueError: an unknown name.
         DataUnavailableError: the package is not installed, or ships no such photograph.
     """
     from PIL import Image
 
+    check_choice("name", name, PHOTOGRAPHS)
     package, project, path = PHOTOGRAPHS[name]
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:

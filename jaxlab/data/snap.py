@@ -167,13 +167,13 @@ def _of_copy(
 
 def _rows(content: bytes) -> np.ndarray:
     lines = content.decode("ascii", "replace").replace(",", " ").splitlines()
-    rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
-    if rows and not any(is_number(word) for word in rows[0]):
+    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    if rows and not any(is_number(word) for word in rows[0].split()):
         rows = rows[1:]
-    uneven = next((row for row in rows if len(row) != 2), None)
+    uneven = next((row for row in rows if len(row.split()) != 2), None)
     require(uneven is None, "content", uneven, "two integers in every row")
     try:
-        return np.array(rows, np.int64).reshape(-1, 2)
+        return np.array(" ".join(rows).split(), np.int64).reshape(-1, 2)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"content: expected rows of two integers, got {error}") from None
 

@@ -7,6 +7,7 @@ import pytest
 
 import jaxlab.data
 from jaxlab.data import registry
+from jaxlab.data.photographs import photograph
 
 
 def test_available_needs_no_network_for_embedded_sets():
@@ -72,6 +73,11 @@ def test_checksums_are_pinned_once():
 def test_bad_arguments_are_refused_by_name(arguments, options, message, bad_input):
     with pytest.raises(ValueError, match=message):
         jaxlab.data.load(*arguments, **options)
+
+
+def test_an_unknown_photograph_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"name: expected one of .*did you mean 'china'"):
+        photograph("chna")
 
 
 def test_default_split_is_the_first():
