@@ -4,7 +4,7 @@
 ``pmap_*`` helpers are for those who drive ``jax.pmap``, where replicas are a leading axis.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -142,7 +142,7 @@ def place(leaf: Any, sharding: Sharding) -> jax.Array:
     return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
-def pmap_replicate(tree: PyTree, devices: Sequence[jax.Device] | None = None) -> PyTree:
+def pmap_replicate(tree: PyTree, devices: Iterable[jax.Device] | None = None) -> PyTree:
     """``tree`` with a leading axis of equal copies, one on each of ``devices``.
 
     Args:
@@ -177,7 +177,7 @@ def pmap_unreplicate(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[0], tree)
 
 
-def pmap_shard(batch: PyTree, devices: Sequence[jax.Device] | None = None) -> PyTree:
+def pmap_shard(batch: PyTree, devices: Iterable[jax.Device] | None = None) -> PyTree:
     """Consecutive parts of ``batch`` along a new leading axis, one for each of ``devices``.
 
     Args:
@@ -235,10 +235,10 @@ def initialize_distributed(
     )
 
 
-def _devices(devices: Sequence[jax.Device] | None) -> Sequence[jax.Device]:
-    found = jax.local_devices() if devices is None else devices
-    fits = isinstance(found, Sequence) and len(found) > 0
-    fits = fits and all(isinstance(device, jax.Device) for device in found)
+def _devices(devices: Iterable[jax.Device] | None) -> list[jax.Device]:
+    given = jax.local_devices() if devices is None else devices
+    found = list(given) if isinstance(given, Iterable) else []
+    fits = len(found) > 0 and all(isinstance(device, jax.Device) for device in found)
     require(fits, "devices", devices, "a sequence of one device or more")
     return found
 

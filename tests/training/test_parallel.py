@@ -268,6 +268,10 @@ def test_bad_axes_are_refused(mesh):
         shard(BATCHES[0], mesh, axis_name="batch")
 
 
+def test_devices_may_be_an_array_as_those_of_a_mesh_are(mesh):
+    assert pmap_replicate(np.ones(3), mesh.devices).shape == (8, 3)
+
+
 @pytest.mark.usefixtures("bad_input")
 @pytest.mark.parametrize("place", [pmap_replicate, pmap_shard])
 @pytest.mark.parametrize("bad", [[], 8, [0, 1], "cpu"])
