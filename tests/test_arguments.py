@@ -1,4 +1,4 @@
-"""Options and PRNG keys of every public function of a method are refused by their name."""
+"""Flags and required PRNG keys of every public function of a method are refused by their name."""
 
 import inspect
 

@@ -30,8 +30,8 @@ def read_matrix(path: str | os.PathLike[str], array: str | None = None) -> Float
         path: ``.npy``; ``.npz``, of arrays or of one SciPy sparse matrix; Matrix Market ``.mtx``,
             dense or sparse, also ``.mtx.gz``; ``.csv`` or ``.tsv`` of numbers, under a line of
             names, none of them a number, or not.
-        array: name of the array of an ``.npz`` file that holds several; without one, those of a
-            SciPy sparse matrix are that matrix.
+        array: name of the array of an ``.npz`` file that holds several; without it, the file of a
+            SciPy sparse matrix is read as that matrix.
 
     Returns:
         The matrix. A vector is one column.

@@ -48,7 +48,7 @@ def check_rank(mask: Array, rank: Array, *, name: str = "subset") -> None:
 
 
 def subset_mask(subset: Any, size: int, *, name: str = "subset") -> Array:
-    """Mask of ``size`` singular vectors from indices or a mask; traced indices beyond count not."""
+    """Mask of ``size`` singular vectors from indices or a mask; traced ones beyond do not count."""
     if not hasattr(subset, "dtype"):
         empty = isinstance(subset, Sequence) and len(subset) == 0
         subset = np.asarray(subset, np.int32 if empty else None)

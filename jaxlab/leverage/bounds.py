@@ -120,8 +120,8 @@ def columns_needed(k: int, eps: float, eta: float) -> int:
         The number of columns ``c``.
 
     Raises:
-        ValueError: ``k`` below 1, ``eps`` outside of (0, k), or ``eta`` not above 0 or
-            so small that the number overflows.
+        ValueError: ``k`` below 1, ``eps`` outside of (0, k), or ``eta`` not above 0 or so small
+            that the number overflows.
 
     Cost:
         O(1), on the host.

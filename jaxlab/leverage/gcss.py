@@ -86,8 +86,8 @@ def gcss(
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
             ``c`` or ``k`` out of range; an unknown method; "sampling" without a key; a negative
-            ``lam``; a decomposition of another shape; a subset with duplicates or
-            that exceeds the numerical rank.
+            ``lam``; a decomposition of another shape; a subset with duplicates or that exceeds the
+            numerical rank.
 
     Cost:
         The decomposition, ``O(n r p)``, and for the greedy methods that of
