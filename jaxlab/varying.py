@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-__all__ = ["vary", "vary_like", "vary_together", "varying"]
+__all__ = ["vary", "vary_like", "varying"]
 
 
 def varying(tree: Any) -> frozenset[str]:
@@ -38,11 +38,9 @@ def vary(tree: Any, axes: frozenset[str]) -> Any:
     return jax.tree.map(declare, tree)
 
 
-def vary_together(tree: Any) -> Any:
-    """``tree``, every array of which differs between devices wherever one of them does."""
-    return vary(tree, varying(tree))
-
-
 def vary_like(tree: Any, *data: Any) -> Any:
-    """``tree``, the start of a loop over ``data``, which differs wherever these or it do."""
+    """``tree``, every array of which differs wherever one of them or of ``data`` does.
+
+    So must the start of a loop over ``data``, and what a kernel is given.
+    """
     return vary(tree, varying((tree, data)))

@@ -8,7 +8,7 @@ copy of it. Sizes are balanced, so that at most ``number - 1`` rows are visited 
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jaxlab.checks import check_integer, require
 from jaxlab.hopfield._declare import check_comparable, check_mask
 from jaxlab.hopfield.types import Similarity
 
-__all__ = ["Block", "Blocks", "check_blockable", "for_each_block", "vary_together"]
+__all__ = ["Block", "Blocks", "check_blockable", "for_each_block"]
 
 Carry = TypeVar("Carry")
 
@@ -86,22 +86,6 @@ def for_each_block(blocks: Blocks, carry: Carry, step: Callable[[Carry, Block], 
         return step(carry, blocks.block(index)), None
 
     return jax.lax.scan(body, carry, jnp.arange(blocks.number))[0]
-
-
-def vary_together(*arrays: Any) -> tuple[Any, ...]:
-    """The arrays (or None), typed as varying over every mesh axis that any of them varies over.
-
-    Under ``shard_map`` a loop's carry and the cotangents of a custom derivative must have exactly
-    the type of what they belong to, while memories vary over one axis and queries over another or
-    none. A selection by a constant that has every array's type does it: the selection itself
-    disappears in compilation, and its transpose sums cotangents over the axes that were added.
-    Outside ``shard_map`` nothing changes.
-    """
-    never = jnp.zeros((), bool)
-    for array in arrays:
-        if array is not None:
-            never |= jnp.zeros_like(array, dtype=bool, shape=())
-    return tuple(x if x is None else jax.lax.select_n(never, x, x) for x in arrays)
 
 
 def check_blockable(

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxlab.checks import check_number, check_shape
-from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
+from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block
 from jaxlab.hopfield._declare import check_broadcasts, float_dtype, output_dtype, present_rows
 from jaxlab.hopfield.types import Number, Similarity
+from jaxlab.varying import vary_like
 
 __all__ = ["logsumexp_blocked", "retrieve_blocked"]
 
@@ -173,7 +174,8 @@ def _retrieve_blocked(
     check_broadcasts("beta", beta, batch)
     beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch).reshape(-1)
     blocks = Blocks.of(memories.shape[0], block_size)
-    rows, memories, projection, beta, mask = vary_together(rows, memories, projection, beta, mask)
+    together = vary_like((rows, memories, projection, beta, mask))
+    rows, memories, projection, beta, mask = together
     # arrays that the similarity closes over become arguments, so that they get their derivative
     score, constants = jax.closure_convert(similarity, rows, memories[: blocks.size])
     output, logsumexp = _attend(

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.hopfield._declare import NONPOSITIVE, float_dtype, similarity_function
 from jaxlab.hopfield.similarity import manhattan
-from jaxlab.varying import vary_together
+from jaxlab.varying import vary_like
 
 __all__ = ["manhattan_scores"]
 
@@ -102,7 +102,7 @@ def _tiled(query: Array, memories: Array, *, tile: int, **options: Any) -> Array
     tiles = tuple(math.ceil(size / tile) for size in sizes)
     padded = [
         jnp.pad(x, ((0, 0), (0, count * tile - x.shape[1])))
-        for x, count in zip(vary_together((query, memories)), tiles, strict=True)
+        for x, count in zip(vary_like((query, memories)), tiles, strict=True)
     ]
     shape = jax.ShapeDtypeStruct(
         tuple(count * tile for count in tiles),

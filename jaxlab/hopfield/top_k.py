@@ -21,12 +21,13 @@ from jaxlab.checks import (
     check_shape,
     require,
 )
-from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block, vary_together
+from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block
 from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first, root
 from jaxlab.hopfield.blocked import BLOCK_SIZE, AxisName
 from jaxlab.hopfield.manhattan_kernel import manhattan_scores
 from jaxlab.hopfield.similarity import euclidean, manhattan, squared_euclidean
 from jaxlab.hopfield.types import Similarity
+from jaxlab.varying import vary_like
 
 __all__ = ["QuantizedMemories", "TopK", "quantize_memories", "top_k_memories"]
 
@@ -182,7 +183,7 @@ def top_k_memories(
 
     batch = query.shape[:-1]
     rows = query.reshape(math.prod(batch), query.shape[-1])
-    rows, memories, mask, scale = vary_together(rows, memories, mask, scale)
+    rows, memories, mask, scale = vary_like((rows, memories, mask, scale))
     direct = rerank and similarity in (euclidean, squared_euclidean)
     here = min(k, n)  # sharded, a device may hold fewer than k
     candidates = min(n, k + max(k, 8)) if direct else here

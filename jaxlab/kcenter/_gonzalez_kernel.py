@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.kcenter._order import Order
-from jaxlab.varying import vary_like, vary_together
+from jaxlab.varying import vary_like
 
 __all__ = ["traverse_by_kernel"]
 
@@ -71,7 +71,7 @@ def _pass(
     """New values and labels, and the largest value of each block, repeated in a tile."""
     from jax.experimental import pallas as pl  # slow to import
 
-    operands = vary_together((coordinates, center, counter, value, labels))
+    operands = vary_like((coordinates, center, counter, value, labels))
     kind = jax.typeof(operands[0]).manual_axis_type
     shape = functools.partial(jax.ShapeDtypeStruct, manual_axis_type=kind)
     d, n = coordinates.shape

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from jaxlab.checks import check_dtype, check_integer, check_scalar, check_shape, require
 from jaxlab.ntk.operators import NTKOperator
 from jaxlab.ntk.status import INDEFINITE, NOT_CONVERGED, NOT_FINITE, OK, STALLED
-from jaxlab.varying import vary_together
+from jaxlab.varying import vary_like
 
 __all__ = [
     "Solution",
@@ -161,7 +161,7 @@ def _solve(
     dtype = jnp.promote_types(operator.dtype, b.dtype)
     # custom_linear_solve wants all that it takes and gives to vary over the same mesh axes
     given = (operator, b, jnp.asarray(ridge, dtype), jnp.asarray(tol, dtype), preconditioner)
-    operator, b, ridge, tol, preconditioner = vary_together(given)
+    operator, b, ridge, tol, preconditioner = vary_like(given)
 
     def product(vector: Array) -> Array:
         return operator.matvec(vector).astype(dtype) + ridge * vector
@@ -249,4 +249,4 @@ def _iterate(
     missed = jnp.where(jnp.isfinite(true_norm), missed, NOT_FINITE)
     met = (end.failure == OK) & (true_norm <= target)
     status = jnp.where(met, OK, missed).astype(jnp.int32)
-    return vary_together((value, (magnitude * true_norm, end.steps, status)))
+    return vary_like((value, (magnitude * true_norm, end.steps, status)))

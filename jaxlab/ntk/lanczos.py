@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 from jaxlab.checks import check_integer, check_key, check_scalar, require
 from jaxlab.ntk.operators import NTKOperator
 from jaxlab.ntk.status import EXHAUSTED, NOT_CONVERGED, NOT_FINITE, OK
-from jaxlab.varying import vary_together
+from jaxlab.varying import vary_like
 
 __all__ = [
     "Eigenpairs",
@@ -191,7 +191,7 @@ def tridiagonalize(operator: NTKOperator, start: Float[Array, "..."], steps: int
     """
     check_integer("steps", steps, minimum=1)
     dtype = operator.dtype
-    operator, start = vary_together((operator, start.astype(dtype)))
+    operator, start = vary_like((operator, start.astype(dtype)))
     norm = operator.norm(start)
     epsilon = jnp.finfo(dtype).eps
 
