@@ -83,4 +83,4 @@ report: $(VENV)/.core ## scoreboard of the newest run of every experiment
 	$(BIN)/jaxlab report
 
 clean: ## remove the environments and caches; runs/ stays
-	rm -rf $(VENV) $(REFERENCE) .venv-newest docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .venv-reference .venv-newest docs/_build docs/api docs/benchmarks docs/notebooks docs/*.md .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
