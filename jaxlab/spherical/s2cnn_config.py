@@ -116,7 +116,7 @@ class S2CNNConfig:
         depth = len(self.channels)
         require(depth > 0, "channels", self.channels, "at least one layer")
         fits = len(self.bandlimits) == depth
-        require(fits, "bandlimits", self.bandlimits, f"{depth} entries, as channels")
+        require(fits, "bandlimits", self.bandlimits, f"as many entries as channels ({depth})")
         segments = self.task == "segmentation"
         if segments:
             require(not self.hidden, "hidden", self.hidden, "no linear layers for segmentation")

@@ -168,7 +168,7 @@ def test_layers_computed_again_change_nothing():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bandlimits": (4,)}, "bandlimits: expected 2 entries, as channels"),
+        ({"bandlimits": (4,)}, r"bandlimits: expected as many entries as channels \(2\)"),
         ({"activation": "rellu"}, "did you mean 'relu'"),
         ({"oversample": 0.5}, "oversample: expected a finite number >= 1"),
         ({"max_beta": (0.5,)}, "max_beta: expected 'auto' or 3 angles"),

@@ -54,7 +54,7 @@ class Config:
     def __post_init__(self) -> None:
         """Every base has its phases."""
         fits = len(self.phases) == len(self.bases)
-        require(fits, "phases", self.phases, f"{len(self.bases)} entries, as bases")
+        require(fits, "phases", self.phases, f"as many entries as bases ({len(self.bases)})")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -58,7 +58,8 @@ class Planted:
 
     def __post_init__(self) -> None:
         """Every data set has its number of vectors."""
-        require(len(self.k) == len(self.names), "k", self.k, f"{len(self.names)} entries, as names")
+        wanted = f"as many entries as names ({len(self.names)})"
+        require(len(self.k) == len(self.names), "k", self.k, wanted)
 
 
 @config

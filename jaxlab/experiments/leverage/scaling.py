@@ -60,7 +60,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Rows and columns belong together, and everything is measured on the Gram route."""
-        wanted = f"{len(self.rows)} entries, as rows"
+        wanted = f"as many entries as rows ({len(self.rows)})"
         require(len(self.columns) == len(self.rows), "columns", self.columns, wanted)
         require("gram" in self.routes, "routes", self.routes, "'gram' among them")
 

@@ -59,7 +59,7 @@ class Config:
     def __post_init__(self) -> None:
         """Every data set has its tolerance."""
         if not self.data.path:
-            wanted = f"{len(self.data.names)} entries, as data.names"
+            wanted = f"as many entries as data.names ({len(self.data.names)})"
             require(len(self.rtol) == len(self.data.names), "rtol", self.rtol, wanted)
 
 

@@ -92,6 +92,6 @@ class Comparison:
             ("cnn_steps", "cnn_factors"),
         ):
             got, wanted = len(getattr(self, name)), len(getattr(self, of))
-            require(got == wanted, name, getattr(self, name), f"{wanted} entries, as {of}")
+            require(got == wanted, name, getattr(self, name), f"as many entries as {of} ({wanted})")
         fits = set(self.erp_factors) <= set(self.cnn_factors)
         require(fits, "erp_factors", self.erp_factors, f"some of {self.cnn_factors}")
