@@ -60,6 +60,8 @@ def test_verdicts():
 def test_what_cannot_be_judged():
     elsewhere = verdicts(constructed(data="count_query"))
     assert elsewhere["joint-wins"] is elsewhere["published"] is None
+    made = verdicts(constructed(data="blobs"))
+    assert made["fair-alone"] is made["refinement"] is made["refined-joint"] is None
     plain = {place: found for place, found in constructed().items() if not place.refined}
     assert verdicts(plain)["refinement"] is verdicts(plain)["refined-joint"] is None
 
@@ -107,5 +109,5 @@ def test_solvers_agree_with_the_room():
 def test_the_smoke_preset_runs(tmp_path):
     results = finished(run(NAME, preset="smoke", runs=tmp_path))
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}
-    assert held["feasible"] is held["fair-alone"] is held["refinement"] is True
-    assert held["joint-wins"] is held["published"] is None
+    assert held.pop("feasible") is True
+    assert set(held.values()) == {None}

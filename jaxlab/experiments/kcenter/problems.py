@@ -13,6 +13,7 @@ import jaxlab.data
 from jaxlab.data.demographics import read_points
 
 __all__ = [
+    "MADE",
     "TITLES",
     "DataName",
     "Instance",
@@ -26,6 +27,7 @@ __all__ = [
 DataName = Literal["count_query", "gender_diabetes", "race_adult", "sub_electric", "blobs"]
 
 STAND_IN = "sub_electric, stood in for"
+MADE = ("blobs", STAND_IN)  # what is made here, and is no published data set
 TITLES = {
     "count_query": "countQuery",
     "gender_diabetes": "genderDiabetes",
