@@ -61,7 +61,10 @@ def gather(runs: Path) -> tuple[list[Shown], list[str]]:
         for file in folder.glob("*/results.json"):
             try:
                 environment = read_json(file.parent / "environment.json")
-                candidates.append((environment["started"], file.parent.name, file, environment))
+                started = environment["started"]
+                if not isinstance(started, str):
+                    raise TypeError(f"started: expected a date, got {started!r}")
+                candidates.append((started, file.parent.name, file, environment))
             except _UNREADABLE as error:
                 warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
         last = None

@@ -157,6 +157,8 @@ def test_what_cannot_be_read_is_left_out_and_said(toy):
     (toy["runs"] / NAME / "stray").mkdir()
     killed = run(NAME, preset="smoke", **toy)
     (killed.path / "environment.json").unlink()
+    dateless = run(NAME, preset="smoke", **toy).path / "environment.json"
+    dateless.write_text(json.dumps(json.loads(dateless.read_text()) | {"started": 5}))
     for file, key in (("environment.json", "device"), ("results.json", "figures")):
         path = run(NAME, preset="smoke", **toy).path / file
         content = json.loads(path.read_text())
@@ -164,7 +166,7 @@ def test_what_cannot_be_read_is_left_out_and_said(toy):
         path.write_text(json.dumps(content))
     (shown,), warnings = gather(toy["runs"])
     assert shown.path == good.path
-    assert len(warnings) == 4
+    assert len(warnings) == 5
     assert all("left out" in warning for warning in warnings)
 
 
