@@ -62,8 +62,8 @@ def local_moves(
         Clusters, cost after each round, moves of each vertex.
 
     Raises:
-        ValueError: labels or a budget that do not fit the graph; a negative budget; fewer than one
-            round; more than 65,536 vertices without x64.
+        ValueError: labels or a budget that do not fit the graph; a budget that is negative or that
+            int32 has no room for; fewer than one round; more than 65,536 vertices without x64.
 
     Cost:
         For each round one sort of ``2 e`` and four of ``n``.
@@ -81,7 +81,7 @@ def local_moves(
     limit = LARGEST if budget is None else budget
     check_shape("budget", limit, (graph.node_capacity,) if jnp.ndim(limit) else ())
     check_dtype("budget", limit, "integer")
-    check_number("budget", limit, minimum=0)
+    check_number("budget", limit, minimum=0, maximum=LARGEST)
     return _moves(key, graph, labels, limit, rounds)
 
 

@@ -78,6 +78,7 @@ def test_bad_input(bad_input):
     for match, budget in {
         "budget: expected dtype integer": 0.5,
         "budget: expected a finite number >= 0": -1,
+        "budget: expected a finite number >= 0 and <= 2147483647": 2**31,
         r"budget: expected shape \[3\]": jnp.ones(2, int),
     }.items():
         with pytest.raises(ValueError, match=match):
