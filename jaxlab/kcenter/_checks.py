@@ -3,13 +3,13 @@
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from jaxlab.checks import (
     check_dtype,
-    check_finite,
     check_integer,
     check_number,
     check_shape,
@@ -38,7 +38,9 @@ __all__ = [
 INT32 = np.iinfo(np.int32)
 
 
-def check_points(points: Array, metric: Metric = "euclidean", *, name: str = "points") -> None:
+def check_points(
+    points: Array, metric: Metric = "euclidean", *, padded: bool = False, name: str = "points"
+) -> None:
     """Refuse what is no cloud of at least one point with coordinates that have distances."""
     check_metric(metric)
     check_shape(name, points, ("n", "d"))
@@ -47,23 +49,41 @@ def check_points(points: Array, metric: Metric = "euclidean", *, name: str = "po
     require(points.shape[1] > 0, name, points, "at least one coordinate")
     if metric == "precomputed":
         check_shape(name, points, (points.shape[0], points.shape[0]))
-        check_finite(name, points)
-        ends = extremes(points)
+        ends = finite_extremes(name, points, points.dtype)
         require(ends is None or ends[0] >= 0, name, points, "distances >= 0")
     else:
-        check_coordinates(name, points, metric, points.dtype)
+        check_coordinates(name, points, metric, points.dtype, padded=padded)
 
 
-def check_coordinates(name: str, points: Array, metric: Metric, dtype: Any) -> None:
-    """Refuse coordinates that are not finite, or whose distances ``dtype`` has no room for."""
-    check_finite(name, points)
-    ends = extremes(points)
-    if ends is None or callable(metric):
+def check_coordinates(
+    name: str, points: Array, metric: Metric, dtype: Any, *, padded: bool = False
+) -> None:
+    """Refuse coordinates that are not finite, or so far apart that ``dtype`` cannot hold it.
+
+    The sum over many coordinates may still overflow: that distance is then infinite. Where some
+    points are padding, which may lie anywhere, ``padded``, all are only held to be finite.
+    """
+    ends = finite_extremes(name, points, dtype)
+    if ends is None or padded or metric not in ("euclidean", "sqeuclidean", "manhattan"):
         return
-    largest, d = float(jnp.finfo(dtype).max), points.shape[1]
-    limit = largest / (2 * d) if metric == "manhattan" else math.sqrt(largest / (4 * d))
-    text = f"coordinates up to {limit:.2g}, whose {metric} distances {jnp.dtype(dtype).name} holds"
-    require(max(-ends[0], ends[1]) <= limit, name, points, text)
+    kind = jnp.finfo(jax.dtypes.canonicalize_dtype(dtype))
+    limit, what = float(kind.max), "differences"
+    if metric != "manhattan":
+        limit, what = math.sqrt(limit), "squared differences"
+    apart = ends[1] - ends[0]
+    if apart > limit and (known := concrete(points)) is not None:  # it is each coordinate's range
+        apart = (known.max(axis=0).astype(np.float64) - known.min(axis=0)).max()
+        text = f"coordinates at most {limit:.3g} apart, whose {what} {kind.dtype.name} holds"
+        require(bool(apart <= limit), name, points, text)
+
+
+def finite_extremes(name: str, points: Array, dtype: Any) -> tuple[float, float] | None:
+    """Least and largest entry, where known; refuse what is not finite in ``dtype``."""
+    ends = extremes(points)
+    largest = float(jnp.finfo(jax.dtypes.canonicalize_dtype(dtype)).max)
+    fits = ends is None or bool(max(-ends[0], ends[1]) <= largest)  # not so for NaN
+    require(fits, name, points, "finite entries")
+    return ends
 
 
 def check_problem(
@@ -148,8 +168,9 @@ def as_integers(argument: str, values: Any) -> Any:
     array = values if known is None else known
     check_dtype(argument, array, "integer")
     check_shape(argument, array, ("m",))
-    wide = array.astype(np.promote_types(array.dtype, np.int32))
-    return wide.clip(INT32.min, INT32.max).astype(np.int32)
+    held = np.iinfo(array.dtype)
+    ends = max(held.min, INT32.min), min(held.max, INT32.max)
+    return array.clip(*(np.asarray(end, array.dtype) for end in ends)).astype(np.int32)
 
 
 def check_labels(groups: Any, m: int) -> None:

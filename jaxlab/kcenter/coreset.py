@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
 from jaxlab.kcenter._checks import check_centers, check_points, check_weights
 from jaxlab.kcenter.gonzalez import gonzalez
-from jaxlab.kcenter.metrics import Metric
+from jaxlab.kcenter.metrics import Metric, check_metric
 from jaxlab.kcenter.types import Coreset
 
 __all__ = [
@@ -254,9 +254,10 @@ def check_sources(
     points: Array, groups: Array, size: Any, num_groups: Any, weights: Array | None, metric: Metric
 ) -> int:
     """Refuse points, groups or sizes that make no coreset; the number of groups."""
-    check_points(points, metric)
+    check_metric(metric)
     require(metric != "precomputed", "metric", metric, "one of coordinates")
     require(metric != "sqeuclidean", "metric", metric, "one with a triangle inequality")
+    check_points(points, metric, padded=weights is not None)
     n = points.shape[0]
     check_centers(size, n, name="size")
     fits = np.shape(groups) == (n,)

@@ -42,9 +42,10 @@ def gonzalez(
     Under ``jax.vmap`` over clouds of unequal sizes, ``mask`` tells the points from the padding. A
     cloud with fewer than ``k`` points has −1 for the picks that are missing, and radius 0.
 
-    Euclidean distances are compared by their squares. Concrete coordinates whose squares overflow
-    are refused; traced ones have infinite radii. Distances whose squares underflow, below 10⁻¹⁹ in
-    float32, count as 0.
+    Euclidean distances are compared by their squares. Concrete points so far apart in a coordinate
+    that its square overflows are refused, unless there is a ``mask``; all other distances whose
+    squares overflow are infinite. Distances whose squares underflow, below 10⁻¹⁹ in float32, count
+    as 0.
 
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances.
@@ -65,9 +66,9 @@ def gonzalez(
         differentiable in ``points``; distances are constants.
 
     Raises:
-        ValueError: ``k < 1``; fewer points than ``k``; coordinates that are not finite, or so large
-            that distances overflow; negative distances; ``first`` that is no point; unknown metric;
-            "precomputed" with ``axis_name``.
+        ValueError: ``k < 1``; fewer points than ``k``; coordinates that are not finite, or so far
+            apart that distances overflow; negative distances; ``first`` that is no point; unknown
+            metric; "precomputed" with ``axis_name``.
 
     Cost:
         O(n k d) time; memory for three numbers a point beside the coordinates.
@@ -85,7 +86,7 @@ def gonzalez(
     check_bool("use_pallas", use_pallas)
     whole = axis_name is None or metric != "precomputed"
     require(whole, "metric", metric, "one of coordinates with axis_name")
-    check_points(points, metric)
+    check_points(points, metric, padded=mask is not None)
     n = points.shape[0]
     devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
     check_centers(k, n * devices)

@@ -55,8 +55,8 @@ def distance_matrix(
     Differences come first and squares after: no digits are lost among near points, as they are in
     ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
     to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
-    Where squares overflow, above 10¹⁹ in float32 and 255 in float16, distances are infinite; where
-    they underflow, below 10⁻¹⁹ in float32, distances are 0.
+    Where sums of squared differences overflow, above 10¹⁹ in float32 and 255 in float16, distances
+    are infinite; where they underflow, below 10⁻¹⁹ in float32, distances are 0. Angles do neither.
 
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances of all points, which only
@@ -132,6 +132,8 @@ def coordinates_of(points: Array, metric: Metric) -> Array:
     Coordinates come first, so that a sum over them is one over whole vectors of points.
     """
     if metric == "cosine-angle":
+        scale = jax.lax.stop_gradient(jnp.max(jnp.abs(points), axis=1, keepdims=True))
+        points = points / jnp.where(scale > 0, scale, 1)  # else squares overflow, or underflow
         norm = safe_sqrt(_total(jnp.square, points.T))
         points = points / jnp.where(norm > 0, norm, 1)[:, None]
     return points.T

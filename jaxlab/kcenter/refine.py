@@ -75,8 +75,9 @@ def refine_minimax(
     check_min_size(min_size)
     for name, number in (("steps", steps), ("extremes", extremes), ("shortlist", shortlist)):
         check_integer(name, number, minimum=1)
-    same = solution.radius.dtype == points.dtype
-    require(same, "solution.radius", solution.radius, f"dtype {points.dtype} as of points")
+    dtype = jax.dtypes.canonicalize_dtype(points.dtype)
+    same = solution.radius.dtype == dtype
+    require(same, "solution.radius", solution.radius, f"dtype {dtype} as of points")
     fixed = jax.lax.stop_gradient(points)
     known = jax.lax.stop_gradient(solution.radius)
     best = best_of(

@@ -95,7 +95,8 @@ def sequential_fair_private(
     else:
         known = concrete(lower)
         text = f"numbers that sum to k = {k}, unless base is 'fair_range_kcenter'"
-        require(known is None or int(known.sum()) == k, "lower", lower, text)
+        total = k if known is None else int(known.sum())
+        require(total == k, "lower", total, text)
         fair = BASES[base](points, groups, lower, **options)
     bound = lower_bound(jax.lax.stop_gradient(points), k, min_size, first=first, metric=metric)
     fixed = jax.lax.stop_gradient(points)

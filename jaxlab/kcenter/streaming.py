@@ -45,7 +45,7 @@ def stream_init(
     check_integer("dimension", dimension, minimum=1)
     check_integer("num_groups", num_groups, minimum=1)
     try:
-        kind = jnp.dtype(dtype)
+        kind = jnp.dtype(bool if dtype is None else dtype)
     except TypeError:  # no dtype at all
         kind = jnp.dtype(bool)
     require(jnp.issubdtype(kind, jnp.floating), "dtype", dtype, "a floating dtype")
@@ -79,7 +79,8 @@ def stream_update(
 
     Args:
         state: the stream so far.
-        batch: the next points; finite, with squares that do not overflow.
+        batch: the next points, finite. Where a squared distance to those before them overflows,
+            ``δ`` is infinite as soon as one is too many.
         groups: their groups; 0 by default.
         mask: which of them are there.
 
@@ -87,8 +88,8 @@ def stream_update(
         The stream with the batch.
 
     Raises:
-        ValueError: shapes that do not fit the state; a batch that is not finite, or so large that
-            distances overflow; group labels that the state does not have.
+        ValueError: shapes that do not fit the state; a batch that is not finite, or, without
+            a mask, so far apart that distances overflow; group labels that the state does not have.
 
     Cost:
         O(b size d), and O(size² d) whenever there is one too many.
@@ -105,7 +106,8 @@ def stream_update(
     num_groups, _, d = state.representatives.shape
     check_shape("batch", batch, ("b", d))
     check_dtype("batch", batch, "floating")
-    check_coordinates("batch", batch, "euclidean", state.representatives.dtype)
+    dtype = state.representatives.dtype
+    check_coordinates("batch", batch, "euclidean", dtype, padded=mask is not None)
     b = batch.shape[0]
     if groups is not None:
         check_shape("groups", groups, (b,))
@@ -218,8 +220,8 @@ def _make_room(group: _Group) -> _Group:
 
         def keep(kept: _Group, slot: Array) -> tuple[_Group, None]:
             distance = _distances(kept, kept.representatives[slot])
-            # a NaN is dropped, or else there would never be room
-            dropped = ~(jnp.min(distance) > delta)
+            # a NaN is dropped, or else there would never be room; the first stays, however far
+            dropped = jnp.any(kept.mask) & ~(jnp.min(distance) > delta)
             target = jnp.where(dropped, jnp.argmin(distance), slot)
             return kept._replace(
                 mask=kept.mask.at[slot].set(~dropped),

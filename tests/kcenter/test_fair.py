@@ -192,7 +192,7 @@ def test_bad_input(bad_input):
             points, groups, base="fair", k=2, min_size=1, lower=[2], upper=[2]
         )
     problem = {"k": 2, "min_size": 1, "lower": [1], "upper": [2]}
-    with pytest.raises(ValueError, match="lower: expected numbers that sum to k = 2, unless base"):
+    with pytest.raises(ValueError, match=r"lower: expected numbers .* unless base .*, got 1$"):
         kcenter.sequential_fair_private(points, groups, **problem)
     with pytest.raises(ValueError, match=r"points: expected a concrete value \(host only\)"):
         jax.jit(lambda points: kcenter.fair_kcenter_swap(points, groups, [2], k=2))(points)

@@ -248,8 +248,33 @@ def test_large_and_half_coordinates_that_squares_have_room_for():
         assert order.radii[0] == line[3]
 
 
+def test_half_clouds_far_out_and_of_many_coordinates():
+    normals = np.random.default_rng(0).normal(size=(30, 512)) * 1.5
+    away = normals[:, :2] + [200, -200]  # apart in one coordinate and the other, not in either
+    for cloud, metric in (
+        (normals, "euclidean"),
+        (normals, "cosine-angle"),
+        (away, "euclidean"),
+        (away * 100, "manhattan"),
+        (away * 100, "cosine-angle"),
+    ):
+        half = cloud.astype(np.float16)
+        order = kcenter.gonzalez(jax.device_put(half), K, metric=metric)
+        exact = kcenter.distance_matrix(
+            jax.device_put(half.astype(np.float32)), order.indices, metric=metric
+        )
+        np.testing.assert_allclose(order.distances, exact.min(axis=1), rtol=0.02, atol=4e-3)
+
+
+def test_padding_may_lie_anywhere():
+    line = np.array([[0], [1], [5], [-1e30]], np.float32)
+    order = kcenter.gonzalez(jax.device_put(line), 2, mask=jnp.arange(4) < 3)
+    assert (order.indices.tolist(), order.radii.tolist()) == ([0, 2], [5, 1])
+
+
 def test_bad_input(bad_input):
     points = np.zeros((4, 2), np.float32)
+    line = np.arange(4, dtype=np.float32)[:, None]
     half = np.array([[0], [100], [500], [900]], np.float16)
     for match, call in {
         "k must be at least 1": lambda: kcenter.gonzalez(points, 0),
@@ -260,12 +285,13 @@ def test_bad_input(bad_input):
         "points: expected distances >= 0": lambda: kcenter.gonzalez(
             np.eye(4) - 1, 1, metric="precomputed"
         ),
-        "up to 6.5e.18, whose euclidean distances float32": lambda: kcenter.gonzalez(
-            points - 1e20, 1
+        "finite entries": lambda: kcenter.gonzalez(points + np.float64(1e39), 2),
+        "most 1.84e.19 apart, whose squared differences float32 holds": lambda: kcenter.gonzalez(
+            line * np.float64(1e19), 1
         ),
-        "whose euclidean distances float16": lambda: kcenter.gonzalez(half, 2),
-        "whose manhattan distances float16": lambda: kcenter.gonzalez(
-            half * 50, 2, metric="manhattan"
+        "whose squared differences float16 holds": lambda: kcenter.gonzalez(half, 2),
+        "whose differences float16 holds": lambda: kcenter.gonzalez(
+            (half - 450) * 100, 2, metric="manhattan"
         ),
         "coordinates with axis_name": lambda: kcenter.gonzalez(
             np.eye(4), 2, metric="precomputed", axis_name="x"

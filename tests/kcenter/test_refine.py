@@ -75,10 +75,14 @@ def test_bad_input(bad_input):
         "triangle inequality": {"metric": "sqeuclidean"},
         "group labels from 0 to 2": {"groups": groups + 7},
         "groups: expected dtype integer": {"groups": groups.astype(np.float32)},
-        "solution.radius: expected dtype float64": {"points": points.astype(np.float64)},
+        "solution.radius: expected dtype float32": {
+            "solution": start._replace(radius=start.radius.astype(np.float16))
+        },
     }.items():
-        given = {"points": points, "groups": groups, "min_size": 4} | changes
+        given = {"points": points, "groups": groups, "solution": start, "min_size": 4} | changes
         with pytest.raises(ValueError, match=match):
-            kcenter.refine_minimax(given.pop("points"), given.pop("groups"), start, **given)
+            kcenter.refine_minimax(**given)
+    wide = kcenter.refine_minimax(points.astype(np.float64), groups, start, min_size=4)
+    assert wide.radius == 2  # computed in float32
     with pytest.raises(ValueError, match="steps"):
         kcenter.refine_minimax(points, groups, start, min_size=4, steps=0)

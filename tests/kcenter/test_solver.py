@@ -1,6 +1,7 @@
 """The solver against the optimum, the authors' radii, and itself under transformations."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxlab import kcenter
+from jaxlab.kcenter._checks import as_integers
 from tests.kcenter.instances import K, M, N, random_instances, random_points
 
 TOY = np.array([[1, 2], [0, 0], [6, 7], [0, -1], [-2, -3], [0, -1.2], [1, 3], [6, 1]], np.float32)
@@ -113,6 +115,16 @@ def test_an_upper_bound_beyond_int32_is_no_bound():
         np.testing.assert_array_equal(found.centers, solve(free).centers)
 
 
+@pytest.mark.filterwarnings("error")
+def test_bounds_of_any_width_are_clipped_where_int32_ends():
+    for dtype in (np.uint32, np.int8, np.uint8):
+        ends = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max], dtype)
+        expected = np.clip(ends.astype(np.int64), -(2**31), 2**31 - 1)
+        for known in (as_integers("upper", ends), jax.jit(partial(as_integers, "upper"))(ends)):
+            assert known.dtype == np.int32
+            np.testing.assert_array_equal(known, expected)
+
+
 def test_some_prefixes():
     for instance in random_instances(5):
         every = solve(instance)
@@ -215,7 +227,7 @@ def test_gradient_of_the_radius():
         ({"points": np.full((6, 2), np.nan, np.float32)}, "finite"),
         ({"points": np.zeros((0, 2), np.float32)}, "no points"),
         ({"points": np.zeros((6, 0), np.float32)}, "at least one coordinate"),
-        ({"points": np.full((6, 2), 1e20, np.float32)}, "whose euclidean distances float32 holds"),
+        ({"points": np.arange(12.0).reshape(6, 2) * 1e20}, "squared differences float32 holds"),
         ({"first": 6}, "first"),
         ({"metric": "chebyshev"}, "unknown"),
         ({"metric": "sqeuclidean"}, "triangle inequality"),

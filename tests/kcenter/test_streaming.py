@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -97,14 +98,26 @@ def test_a_traced_nan_ends_and_shows():
     assert np.isnan(kcenter.stream_finalize(state).radius)
 
 
+def test_batches_too_far_apart_have_an_infinite_radius():
+    state = kcenter.stream_init(1, 2)
+    for batch in jnp.array([[[0, 0]], [[1e20, 0]], [[5, 0]]], jnp.float32):
+        state = kcenter.stream_update(state, batch)
+    found = kcenter.stream_finalize(state)
+    assert (found.weights.tolist(), found.source_index.tolist()) == ([3, 0], [0, -1])
+    assert found.radius == np.inf
+
+
 def test_bad_input(bad_input):
     state, batch = kcenter.stream_init(Q, 2, num_groups=2), np.zeros((2, 2), np.float32)
     for match, call in {
         "size": lambda: kcenter.stream_init(0, 2),
         "dtype: expected a floating dtype": lambda: kcenter.stream_init(2, 2, dtype="int32"),
         "a floating dtype, got 'foo'": lambda: kcenter.stream_init(2, 2, dtype="foo"),
+        "a floating dtype, got None": lambda: kcenter.stream_init(2, 2, dtype=None),
         "at most 32 bits": lambda: kcenter.stream_init(2, 2, dtype="float64"),
-        "batch: expected coordinates up to": lambda: kcenter.stream_update(state, batch - 1e20),
+        "batch: expected coordinates at most 1.84e.19 apart": lambda: kcenter.stream_update(
+            state, batch - [[0], [1e20]]
+        ),
         "batch: expected finite": lambda: kcenter.stream_update(state, batch + np.nan),
         "batch: expected shape": lambda: kcenter.stream_update(state, batch[:, :1]),
         "group labels": lambda: kcenter.stream_update(state, batch, np.array([0, 2])),
