@@ -26,13 +26,13 @@ __all__ = [
     "labels_from",
     "lay",
     "no_parents",
+    "parent_lengths",
     "relax",
     "table_of",
 ]
 
 SKEW = 8  # largest over mean in-degree from which on the table would be mostly empty
 UNROLLED = 16
-ROUNDING = 8  # units in the last place that sums of floats may be off by
 
 
 class Incoming(NamedTuple):
@@ -115,14 +115,18 @@ def labels_from(arcs: Incoming, source: Array, dtype: Any) -> Array:
 
 
 def relax(
-    arcs: Incoming, laid: Array, labels: Array, parents: Array, offers: Array | None = None
+    arcs: Incoming,
+    laid: Array,
+    labels: Array,
+    parents: Array,
+    offers: Array | None = None,
+    slack: Array | None = None,
 ) -> tuple[Array, Array]:
     """Labels and parent arcs after one round in which all arcs are relaxed at once.
 
     A parent changes only where the label strictly falls: parents then form no cycle but a negative
-    one, whatever the zero cycles. Floats have to fall by more than the rounding errors of a few
-    sums, which would otherwise make negative cycles of those of length 0. ``offers`` stands for the
-    labels of tails where it is given.
+    one, whatever the zero cycles, but for rounding errors below ``slack``. ``offers`` stands for
+    the labels of tails where it is given, and labels have to fall by more than ``slack``.
     """
     infinite = infinity(labels.dtype)
     offers = labels if offers is None else offers
@@ -137,12 +141,16 @@ def relax(
             return jnp.where(tail < infinite, tail + length, infinite)
 
         best, arc = _fold(arcs, laid, reach, labels, parents)
-    fallen = best
-    if jnp.issubdtype(labels.dtype, jnp.floating):
-        tail = take_or_fill(offers, take_or_fill(arcs.senders, arc, arcs.nodes), 0)
-        fallen = best + ROUNDING * jnp.finfo(labels.dtype).eps * (jnp.abs(tail) + jnp.abs(best))
-    better = fallen < labels
+    better = (best if slack is None else best + slack) < labels
     return jnp.where(better, best, labels), jnp.where(better, arc, parents)
+
+
+def parent_lengths(arcs: Incoming, laid: Array, parents: Array) -> Array:
+    """Length of the arc by which each vertex is reached; anything where there is none."""
+    if arcs.table is None:
+        return take_or_fill(laid, parents, 0)
+    missing = absent(laid.dtype)
+    return jnp.min(jnp.where(arcs.table == parents, laid, missing), axis=0, initial=missing)
 
 
 def arcs_from(arcs: Incoming, laid: Array, tails: Array) -> Array:

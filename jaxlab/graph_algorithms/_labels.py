@@ -2,7 +2,8 @@
 
 Parents are arcs: ``arcs`` (their number) stands for none. The invariant is that a label is at least
 that of its parent's tail plus the parent's length. It makes the walk along parents no longer than
-the label, and a cycle among parents the proof of a negative cycle.
+the label, and a cycle among parents the proof of a negative cycle; for floats, only if its lengths
+sum to less than their rounding errors.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxlab.checks import check_dtype, check_shape, concrete, require
-from jaxlab.graph_algorithms._incoming import Incoming, absent, infinity, relax
+from jaxlab.graph_algorithms._incoming import Incoming, absent, infinity, parent_lengths, relax
 from jaxlab.graph_algorithms.path_types import ShortestPaths
 from jaxlab.graph_algorithms.status import LIMIT, NEGATIVE_CYCLE, NO_SOURCE, OK, OVERFLOW
 from jaxlab.graphs.containers import check_directed
@@ -29,6 +30,7 @@ __all__ = [
     "fits",
     "lengths_of",
     "lengths_type",
+    "negative",
     "on_cycle",
     "paths",
     "reduced_lengths",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 BETWEEN_TESTS = 64  # rounds; a test for cycles costs about log2 n rounds
+ROUNDING = 4  # units in the last place that a sum of floats may be off by
 
 
 class Fixpoint(NamedTuple):
@@ -62,13 +65,52 @@ def settle(
 
     Without a negative cycle ``n_node`` rounds do, the last of which changes nothing: after that
     many, the parents of labels that still fall contain a cycle. With ``go`` False nothing is done.
+
+    Rounding errors of floats can close a cycle whose length is not negative. All is then done again
+    with labels that have to fall by more than such errors, eight times as much each time until no
+    cycle is left. Where all sums are exact the labels are the distances, exactly.
     """
     go = go & (n_node > 0)  # without vertices there is no round in which to find labels settled
     limit = n_node if max_rounds is None else jnp.minimum(n_node, max_rounds)
+    if not jnp.issubdtype(labels.dtype, jnp.floating):
+        return _settle(arcs, laid, labels, parents, go, n_node, limit, None)
+
+    def attempt(state: tuple[Fixpoint, Array, Array]) -> tuple[Fixpoint, Array, Array]:
+        before, slack, _ = state
+        left = limit if max_rounds is None else jnp.minimum(n_node, max_rounds - before.rounds)
+        found = _settle(arcs, laid, labels, parents, go, n_node, left, slack)
+        steps = parent_lengths(arcs, laid, found.parents)
+        proven = jnp.any(negative(arcs.senders, steps, found.parents, go))
+        closed = jnp.any(on_cycle(arcs.senders, found.parents, go))
+        doubtful = go & ~proven & (closed | (found.status == NEGATIVE_CYCLE))
+        largest = jnp.max(jnp.where(found.labels < jnp.inf, jnp.abs(found.labels), 0), initial=0)
+        kind = jnp.finfo(slack.dtype)
+        slack = jnp.maximum(8 * slack, jnp.maximum(ROUNDING * kind.eps * largest, kind.tiny))
+        status = jnp.where(proven, NEGATIVE_CYCLE, found.status).astype(jnp.int32)
+        found = found._replace(status=status, rounds=before.rounds + found.rounds)
+        return found, slack, doubtful
+
+    nothing = jnp.zeros_like(n_node)
+    start = Fixpoint(labels, parents, nothing.astype(jnp.int32), nothing)
+    state = (start, jnp.zeros_like(labels, shape=()), go)
+    return jax.lax.while_loop(lambda state: state[2], attempt, state)[0]
+
+
+def _settle(
+    arcs: Incoming,
+    laid: Array,
+    labels: Array,
+    parents: Array,
+    go: Array,
+    n_node: Array,
+    limit: Array,
+    slack: Array | None,
+) -> Fixpoint:
+    """What :func:`settle` does once, with labels that have to fall by more than ``slack``."""
 
     def round_(state: tuple[Array, ...]) -> tuple[Array, ...]:
         labels, parents, _, rounds, batch = state
-        lower, parents = relax(arcs, laid, labels, parents)
+        lower, parents = relax(arcs, laid, labels, parents, slack=slack)
         return lower, parents, jnp.any(lower < labels), rounds + 1, batch + 1
 
     def unsettled(state: tuple[Array, ...]) -> Array:
@@ -116,6 +158,37 @@ def ancestors(senders: Array, parents: Array, active: Array) -> Array:
 def on_cycle(senders: Array, parents: Array, active: Array) -> Array:
     """Which vertices' walk along parents ends in a cycle; anything where not ``active``."""
     return ancestors(senders, parents, active) < parents.shape[0]
+
+
+def negative(senders: Array, steps: Array, parents: Array, active: Array) -> Array:
+    """Which vertices lie on a cycle of parents that is negative; anything where not ``active``.
+
+    ``steps`` are the lengths of the parents. Those of floats have to sum to less than the rounding
+    errors of the sum.
+    """
+    n = parents.shape[0]
+    vertices = jnp.arange(n, dtype=jnp.int32)
+    far = ancestors(senders, parents, active)
+    on = jnp.zeros_like(parents, bool).at[far].set(True, mode="drop")
+    above = jnp.where(on, take_or_fill(senders, parents, 0), vertices)
+
+    def double(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        least, above, count = state
+        return jnp.minimum(least, least[above]), above[above], 2 * count
+
+    def unfinished(state: tuple[Array, Array, Array]) -> Array:
+        return active & (state[2] < n) & jnp.any(on)
+
+    # the least vertex of a cycle stands for it
+    first = vertices + jnp.zeros_like(parents)
+    least, _, _ = jax.lax.while_loop(unfinished, double, (first, above, jnp.int32(1)))
+    cycle, steps = jnp.where(on, least, n), jnp.where(on, steps, 0)
+    length = jnp.zeros_like(steps).at[cycle].add(steps, mode="drop")
+    bound = jnp.zeros_like(steps)
+    if jnp.issubdtype(steps.dtype, jnp.floating):
+        size = bound.at[cycle].add(jnp.abs(steps), mode="drop")
+        bound = -ROUNDING * jnp.finfo(steps.dtype).eps * size
+    return on & take_or_fill(length < bound, cycle, False)
 
 
 def walk_lengths(

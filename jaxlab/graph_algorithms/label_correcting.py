@@ -44,9 +44,11 @@ def bellman_ford(
 
     Rounds of ``d_v ← min(d_v, min_u d_u + ℓ(u, v))`` over all arcs at once, until no label falls.
     A reachable negative cycle is found from the cycle it makes among parents, which is looked for
-    every 64 rounds, or else after as many rounds as there are vertices. Labels that are floats fall
-    only by more than a few rounding errors: a cycle of length 0 is none that is negative, and
-    neither is one that is negative by less than those.
+    every 64 rounds, or else after as many rounds as there are vertices.
+
+    Floats: where sums of lengths are exact, so are the distances. A cycle is negative if its
+    lengths sum to less than ``−4ε Σ|ℓ|``. One that is not, and that rounding errors make lower the
+    labels all the same, starts the rounds anew, with labels that fall by more than such errors.
 
     Args:
         graph: lengths are its weights, or all 1.

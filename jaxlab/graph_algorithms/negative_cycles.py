@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int32, Num
 
 from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
-from jaxlab.graph_algorithms._labels import ancestors, check_lengths, fits, lengths_of, settle
+from jaxlab.graph_algorithms._labels import check_lengths, fits, lengths_of, negative, settle
 from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
@@ -37,6 +37,7 @@ def find_negative_cycle(graph: Digraph, *, in_arcs: InArcs | None = None) -> Neg
     """A simple cycle of negative length, anywhere in the graph.
 
     Bellman–Ford rounds from all vertices at once; once the parents contain a cycle it is negative.
+    For floats see :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
     Of parallel arcs the cycle uses the shortest.
 
     Args:
@@ -78,8 +79,9 @@ def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
     )
 
     cyclic = found.status == NEGATIVE_CYCLE
-    first = jnp.min(ancestors(arcs.senders, found.parents, cyclic), initial=n)
-    first = jnp.where(cyclic, first, n)
+    steps = take_or_fill(lengths, found.parents, 0)
+    on = cyclic & negative(arcs.senders, steps, found.parents, cyclic)
+    first = jnp.min(jnp.where(on, jnp.arange(n, dtype=jnp.int32), n), initial=n)
 
     def walk(state: tuple[Array, ...]) -> tuple[Array, ...]:
         met, vertex, count, length, _ = state

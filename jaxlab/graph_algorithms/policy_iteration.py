@@ -60,8 +60,9 @@ def policy(
     label fell, and evaluates the new parents by pointer doubling. Labels are lengths of walks
     throughout, so that the fixpoint is exact whatever the predictions.
 
-    Parents form a cycle only if its length is negative, which ends the search. After
-    ``⌈log2 n⌉ + 64`` rounds those of Bellman–Ford follow, which are shorter.
+    Parents form a cycle only if its length is negative, which ends the search; of floats, also by
+    rounding errors, see :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`. After
+    ``⌈log2 n⌉ + 64`` rounds, or such a cycle, those of Bellman–Ford follow, which are shorter.
 
     Args:
         graph: lengths are its weights, or all 1.
@@ -105,14 +106,14 @@ def _policy(
     laid, infinite = lay(arcs, lengths), infinity(lengths.dtype)
     fitting = fits(lengths, graph.mask, graph.n_node)
     root = jnp.arange(n) == source
-    labels, parents = predicted(arcs, lengths, source, potentials, tree, fitting)
+    first = predicted(arcs, lengths, source, potentials, tree, fitting)
 
     def round_(state: tuple[Array, ...]) -> tuple[Array, ...]:
         labels, parents, _, _, rounds = state
         lower, parents = relax(arcs, laid, labels, parents)
         falling = jnp.any(lower < labels)
         walked = walk_lengths(arcs.senders, lengths, parents, root, falling)
-        # a finite label whose walk has no end: the cycle it runs into is negative
+        # a finite label whose walk has no end: the cycle it runs into is negative, or of floats
         lost = jnp.any((lower < infinite) & (walked >= infinite)) | jnp.any(root & (lower < 0))
         return jnp.minimum(lower, walked), parents, falling, falling & lost, rounds + 1
 
@@ -123,8 +124,13 @@ def _policy(
         return falling & ~cyclic & (rounds < limit)
 
     zero = jnp.zeros_like(fitting, jnp.int32)
-    start: tuple[Array, ...] = (labels, parents, fitting, ~fitting & fitting, zero)
+    start: tuple[Array, ...] = (*first, fitting, ~fitting & fitting, zero)
     labels, parents, falling, cyclic, rounds = jax.lax.while_loop(open_, round_, start)
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        # settle tells a negative cycle from rounding errors, from a start without a cycle
+        labels = jnp.where(cyclic, first[0], labels)
+        parents = jnp.where(cyclic, first[1], parents)
+        cyclic = jnp.zeros_like(cyclic)
     rest = settle(arcs, laid, labels, parents, go=falling & ~cyclic, n_node=graph.n_node)
     status = jnp.where(cyclic, NEGATIVE_CYCLE, rest.status)
     found = Fixpoint(rest.labels, rest.parents, status, rounds + rest.rounds)

@@ -9,8 +9,10 @@ import pytest
 
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.label_setting import dijkstra
+from jaxlab.graph_algorithms.negative_cycles import find_negative_cycle
 from jaxlab.graph_algorithms.path_types import ShortestPaths
 from jaxlab.graph_algorithms.policy_iteration import policy
+from jaxlab.graph_algorithms.potentials import feasible_potentials, reduced_weights
 from jaxlab.graph_algorithms.single_source import shortest_paths
 from jaxlab.graph_algorithms.status import LIMIT, NEGATIVE_CYCLE, NO_SOURCE, OK, OVERFLOW
 from jaxlab.graph_algorithms.trees import evaluate_tree
@@ -130,6 +132,41 @@ def test_cycles_of_floats_are_negative_only_beyond_rounding_errors(method, table
     np.testing.assert_allclose(found.dist, exact, atol=1e-5)
     lengths[:, 2] -= 1e-4
     assert (solve(jnp.asarray(lengths)).status == NEGATIVE_CYCLE).all()
+
+
+@pytest.mark.parametrize("tabled", [False, True])
+def test_floats_whose_sums_are_exact_give_exact_labels(tabled):
+    n = 300
+    one, two = np.stack([np.arange(1, n - 1), np.arange(2, n)], 1), np.arange(1, n - 2)
+    two = np.stack([two, two + 2], 1)
+    arcs = np.concatenate([[[0, 1]], one, two])
+    quarters = np.concatenate([[2_000_000], np.full(len(one), 4), np.full(len(two), 10)])
+    graph = digraph_from_arcs(arcs, n, weights=quarters.astype(np.float32) / 4)
+    table = in_arcs(graph, width=2) if tabled else None
+    for method in (*SOLVERS, dijkstra):
+        found = method(graph, 0, in_arcs=table)
+        expected = np.concatenate([[0], 5e5 + np.arange(n - 1)])
+        np.testing.assert_array_equal(found.dist, expected)
+        assert found.status == OK
+    downhill = np.concatenate([[-2_000_000], np.full(len(one), -4), np.full(len(two), -6)])
+    downhill = graph.replace(weights=jnp.asarray(downhill / 4, jnp.float32))
+    for method in SOLVERS:
+        found = method(downhill, 0, in_arcs=table)
+        np.testing.assert_array_equal(found.dist, -expected)
+    repaired = feasible_potentials(downhill, in_arcs=table)
+    assert repaired.status == OK
+    assert reduced_weights(downhill, repaired.potentials).min() == 0
+
+
+@pytest.mark.parametrize("tabled", [False, True])
+def test_a_small_negative_cycle_of_floats_is_one_beside_large_labels(tabled):
+    arcs = [[0, 1], [1, 2], [2, 1], [2, 3], [3, 2]]
+    graph = digraph_from_arcs(arcs, 4, weights=np.float32([5e5, 1, -1.5, 0.3, -0.3]))
+    table = in_arcs(graph, width=2) if tabled else None
+    for method in SOLVERS:
+        assert method(graph, 0, in_arcs=table).status == NEGATIVE_CYCLE
+    found = find_negative_cycle(graph, in_arcs=table)
+    assert (found.vertices.tolist(), float(found.length)) == ([2, 1, -1, -1], -0.5)
 
 
 @pytest.mark.usefixtures("x64")
