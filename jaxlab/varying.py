@@ -17,10 +17,18 @@ def varying(tree: Any) -> frozenset[str]:
     """Axes over which some array of ``tree`` differs between devices."""
     axes: frozenset[str] = frozenset()
     for value in jax.tree.leaves(tree):
-        kind = jax.typeof(value)
+        kind = _kind(value)
         manual = getattr(kind, "manual_axis_type", None)  # jax 0.10 also has it as ``vma``
         axes |= frozenset(manual.varying if manual is not None else getattr(kind, "vma", ()))
     return axes
+
+
+def _kind(value: Any) -> Any:
+    """The type of an array or a number; None of another leaf, which does not differ."""
+    try:
+        return jax.typeof(value)
+    except TypeError:
+        return None
 
 
 def vary(tree: Any, axes: frozenset[str]) -> Any:
@@ -32,7 +40,7 @@ def vary(tree: Any, axes: frozenset[str]) -> Any:
         return tree
 
     def declare(value: Any) -> Any:
-        missing = tuple(sorted(axes - varying(value)))
+        missing = tuple(sorted(axes - varying(value))) if _kind(value) is not None else ()
         return jax.lax.pcast(value, missing, to="varying") if missing else value
 
     return jax.tree.map(declare, tree)

@@ -108,7 +108,8 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
 
     flow = graph.mask & (reduced_lengths(graph, potentials) < 0) & fitting
     units = flow.astype(jnp.int32)
-    excess = jnp.asarray(supply, jnp.int32)
+    # under shard_map the sum varies over the graph's mesh axes, even without an arc
+    excess = jnp.zeros_like(graph.senders, shape=(n,)) + jnp.asarray(supply, jnp.int32)
     excess = excess.at[graph.senders].add(-units, mode="drop")
     excess = excess.at[graph.receivers].add(units, mode="drop")
     unrouted = jnp.sum(jnp.maximum(excess, 0), dtype=jnp.int32)

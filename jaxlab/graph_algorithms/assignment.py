@@ -188,7 +188,9 @@ def is_optimal_certificate(
         maximize: whether the largest cost was looked for.
 
     Returns:
-        True for an optimum; for floats, up to the rounding errors of costs and duals.
+        True for an optimum. For floats, what has to be zero may be off by the most that
+        ``16 ε max(n, m) (|c| + |u| + |v|)`` is on a matched edge, and a reduced cost may be below
+        zero by that and its own edge's bound together.
 
     Raises:
         ValueError: shapes that do not fit the cost.
@@ -279,8 +281,7 @@ def packs(cost: Array, mask: Array | None, key: str) -> bool:
         values = values if there is None else values[there]
         spread = int(values.max()) - int(values.min()) if values.size else 0
         fits = spread < 2 ** _spare_bits(cost)
-        expected = f"'auto' or 'two_pass' for costs that range over {spread}"
-        require(fits, "key", key, expected)
+        require(fits, "key", key, f"'auto' or 'two_pass' for costs that range over {spread}")
     return True
 
 

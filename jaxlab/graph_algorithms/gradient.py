@@ -29,7 +29,8 @@ def assignment_cost(
         **options: those of :func:`~jaxlab.graph_algorithms.assignment.linear_sum_assignment`.
 
     Returns:
-        The cost; NaN unless an optimum was found, and then its gradient is NaN too.
+        The cost; NaN unless an optimum was found, and then its gradient is NaN too, where it is
+        asked for: not behind a ``jnp.where`` that takes another value.
 
     Raises:
         ValueError: costs that are not floats; what that function refuses.
@@ -66,7 +67,7 @@ def _backward(
     options: tuple[tuple[str, Any], ...], kept: tuple[Array, Array, Array], cotangent: Array
 ) -> tuple[Array, None, None]:
     col_for_row, cost, value = kept
-    cotangent = jnp.where(jnp.isnan(value), jnp.nan, cotangent)
+    cotangent = jnp.where(jnp.isnan(value) & (cotangent != 0), jnp.nan, cotangent)
     columns = jnp.arange(cost.shape[1], dtype=col_for_row.dtype)
     return cotangent * (columns == col_for_row[:, None]).astype(cost.dtype), None, None
 

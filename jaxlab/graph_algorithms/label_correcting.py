@@ -66,7 +66,8 @@ def bellman_ford(
 
     Raises:
         ValueError: the source is not a vertex, ``init`` has other sizes, lengths are NaN or −inf,
-            or n·max|ℓ| could overflow the labels.
+            or n·max|ℓ| could overflow the labels. Inside ``jit`` a source that is not there gives
+            the status ``NO_SOURCE``, lengths that could overflow ``OVERFLOW``.
 
     Cost:
         O(arcs) per round; rounds are one more than the arcs on the longest shortest path.

@@ -76,6 +76,7 @@ def policy(
 
     Raises:
         ValueError: predictions of other sizes or types or NaN, or as for ``bellman_ford``.
+            Inside ``jit`` a source that is not there gives the status ``NO_SOURCE``.
 
     Cost:
         O(arcs + n·log2(depth of the tree)) per round.

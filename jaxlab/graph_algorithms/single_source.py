@@ -69,7 +69,8 @@ def shortest_paths(
 
     Raises:
         ValueError: unknown method, predictions of other sizes or types or NaN, or as for
-            ``bellman_ford``.
+            ``bellman_ford``. Inside ``jit`` a source that is not there gives the status
+            ``NO_SOURCE``.
 
     Cost:
         That of the method.

@@ -9,7 +9,7 @@
 * 3, ``LIMIT``: more rounds or steps than were allowed; labels are upper bounds, a matching may be
   partial.
 * 4, ``NEGATIVE_ARC``: Dijkstra's algorithm was given a negative length; nothing was done.
-* 5, ``NO_SOURCE``: paths were asked for from what is not a vertex; none was found.
+* 5, ``NO_SOURCE``: paths were asked for from what is not a vertex; labels mean nothing.
 """
 
 __all__ = ["INFEASIBLE", "LIMIT", "NEGATIVE_ARC", "NEGATIVE_CYCLE", "NO_SOURCE", "OK", "OVERFLOW"]

@@ -55,7 +55,7 @@ def evaluate_tree(
 
     Returns:
         Lengths of the walks as ``dist``, upper bounds on the distances; the parents that are in
-        use; status 0, or 2 where lengths overflow; ``rounds`` 0.
+        use; status ``OK``, ``OVERFLOW`` of lengths or ``NO_SOURCE``; ``rounds`` 0.
 
     Raises:
         ValueError: ``parent`` is not integer or of another size, or as for ``bellman_ford``.

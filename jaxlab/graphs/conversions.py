@@ -31,7 +31,8 @@ def graph_from_scipy(
     Args:
         matrix: SciPy sparse matrix or array, ``[n, n]``. Each stored entry is an edge, also a
             stored zero; entries stored twice are added.
-        weighted: keep its values as weights; otherwise they must be equal in pattern only.
+        weighted: keep its values as weights, True as 1; otherwise the matrix has to be symmetric
+            in its pattern only.
         node_capacity: number of vertices to leave room for; None for ``n``.
         edge_capacity: number of edges to leave room for; None for as many as there are.
 
@@ -81,7 +82,7 @@ def digraph_from_scipy(
     Args:
         matrix: SciPy sparse matrix or array, ``[n, n]``. Each stored entry is an arc, also a
             stored zero; entries stored twice are added.
-        weighted: keep its values as weights.
+        weighted: keep its values as weights, True as 1.
         node_capacity: number of vertices to leave room for; None for ``n``.
         edge_capacity: number of arcs to leave room for; None for as many as there are.
 
@@ -261,4 +262,5 @@ def _entries(matrix: Any) -> tuple[np.ndarray, np.ndarray, int]:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     rows = np.repeat(np.arange(n), np.diff(matrix.indptr))
-    return np.stack([rows, matrix.indices.astype(np.int64)], axis=1), matrix.data, n
+    values = matrix.data.astype(np.int32) if matrix.data.dtype == bool else matrix.data
+    return np.stack([rows, matrix.indices.astype(np.int64)], axis=1), values, n

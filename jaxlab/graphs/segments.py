@@ -313,7 +313,8 @@ def take_or_fill(
 ) -> Shaped[Array, "..."]:
     """``values[index]``, ``fill`` where ``index`` is ``n`` or more."""
     if values.shape[0] == 0:  # XLA gathers nothing from an empty array, not even its fill
-        return jnp.full((*index.shape, *values.shape[1:]), fill, values.dtype)
+        # made of the index, so that under shard_map it varies over the same mesh axes
+        return jnp.full_like(index, fill, values.dtype, shape=(*index.shape, *values.shape[1:]))
     return values.at[index].get(mode="fill", fill_value=fill)
 
 

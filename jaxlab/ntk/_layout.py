@@ -2,7 +2,7 @@
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from jaxlab.checks import check_integer, require
@@ -85,18 +85,18 @@ class Layout(NamedTuple):
         return tuple(sizes[letter] for letter in self.result)
 
 
-def as_axes(argument: str, axes: Sequence[int]) -> tuple[int, ...]:
+def as_axes(argument: str, axes: Iterable[int]) -> tuple[int, ...]:
     """``axes`` as a tuple; a single axis is refused."""
-    require(isinstance(axes, Sequence), argument, axes, "a tuple of axes")
+    require(isinstance(axes, Iterable), argument, axes, "a tuple of axes")
     return tuple(axes)
 
 
 def normalise_axes(argument: str, axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """``axes`` as sorted non-negative integers, refused when out of range or repeated."""
-    found = []
-    for axis in as_axes(argument, axes):
+    axes, found = as_axes(argument, axes), []
+    for axis in axes:
         check_integer(argument, axis)
         require(-ndim <= axis < ndim, argument, axis, f"an axis of an output with {ndim} axes")
         found.append(axis % ndim)
-    require(len(set(found)) == len(found), argument, tuple(axes), "each axis at most once")
+    require(len(set(found)) == len(found), argument, axes, "each axis at most once")
     return tuple(sorted(found))

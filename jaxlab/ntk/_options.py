@@ -22,7 +22,7 @@ def check_options(options: StructuredOptions) -> None:
 
 def check_get(get: Sequence[str]) -> None:
     """Refuse what names no kernel, or others than the two."""
-    several = not isinstance(get, str) and len(get) > 0
+    several = isinstance(get, Sequence) and not isinstance(get, str) and len(get) > 0
     require(several, "get", get, "a tuple of at least one of 'nngp', 'ntk'")
     for kernel in get:
         check_choice("get", kernel, ("nngp", "ntk"))

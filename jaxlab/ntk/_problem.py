@@ -20,6 +20,7 @@ __all__ = [
     "Problem",
     "axes_of_leaves",
     "check_example_axis",
+    "check_outputs",
     "differentiable",
     "output_shapes",
     "prepare",
@@ -219,18 +220,23 @@ def output_shapes(apply: Callable[..., Any], leaves: list[Array], x: Any) -> Any
 
     def checked(leaves: list[Array], x: Any) -> Any:
         outputs = apply(leaves, x)
-        found = jax.tree.leaves(outputs)
-        require(bool(found), "apply_fn", outputs, "a function that returns at least one array")
-        for output in found:
-            require(
-                jnp.issubdtype(getattr(output, "dtype", bool), jnp.floating),
-                "apply_fn",
-                output,
-                "a function whose outputs are real floating-point arrays",
-            )
+        check_outputs(outputs)
         return outputs
 
     return jax.eval_shape(checked, leaves, x)
+
+
+def check_outputs(outputs: Any) -> None:
+    """Refuse outputs that are not real arrays of floating dtype, or none at all."""
+    found = jax.tree.leaves(outputs)
+    require(bool(found), "apply_fn", outputs, "a function that returns at least one array")
+    for output in found:
+        require(
+            jnp.issubdtype(getattr(output, "dtype", bool), jnp.floating),
+            "apply_fn",
+            output,
+            "a function whose outputs are real floating-point arrays",
+        )
 
 
 def _layout(

@@ -1,6 +1,7 @@
 """Networks replaced by their Taylor polynomial in the parameters.
 
-The first-order one is the model whose training the neural tangent kernel describes exactly.
+The first-order one is the model whose training the neural tangent kernel describes exactly. Its
+derivative is that of reverse mode, which training uses and custom rules define.
 """
 
 import math
@@ -126,7 +127,11 @@ def _with_next(derivatives: Any, step: list[Array], jvp: Callable[..., Any]) -> 
 
 
 def _pushed(function: Any, point: tuple[list[Array]], step: tuple[list[Array]]) -> Any:
-    """``jax.jvp`` of a network, also where only reverse mode has a rule."""
+    """``jax.jvp`` of a network, also where only reverse mode has a rule.
+
+    A custom reverse-mode rule is the derivative that training follows, and forward mode refuses it:
+    the tangent is the transpose of reverse mode, and only higher degrees need forward mode, of it.
+    """
     outputs, pull = jax.vjp(function, *point)
     (changes,) = jax.linear_transpose(pull, outputs)(step)
     return outputs, changes

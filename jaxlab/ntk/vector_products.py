@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._precision import at_precision, check_precision
-from jaxlab.ntk._problem import Problem, differentiable, output_shapes
+from jaxlab.ntk._problem import Problem, check_outputs, differentiable
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary, varying
@@ -148,10 +148,10 @@ def ntk_vp(
     params, x1 = vary((params, x1), axes)
     x2 = x1 if x2 is None else vary(x2, axes)
     leaves, _, merge = differentiable(params)
-    output_shapes(lambda leaves, x: apply_fn(merge(leaves), x), leaves, x1)
     with at_precision(precision):
-        push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
         outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
+        check_outputs(outputs)
+        push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
     shapes = jax.tree.map(jnp.shape, outputs)
 
     def cotangent(value: Any, like: Array) -> Array:

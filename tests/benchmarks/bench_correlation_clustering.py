@@ -99,7 +99,7 @@ class TestComponents:
         n = graph.node_capacity
         time_jaxlab(
             benchmark,
-            lambda senders, receivers: connected_components(senders, receivers, None, n),
+            lambda senders, receivers: connected_components(senders, receivers, n),
             graph.senders,
             graph.receivers,
             **COMPONENTS,
@@ -115,7 +115,7 @@ class TestComponents:
 
         labels = time_peer(benchmark, components, **SCIPY, **COMPONENTS)
         graph, _ = listed("email_enron")
-        expected = connected_components(graph.senders, graph.receivers, None, n)
+        expected = connected_components(graph.senders, graph.receivers, n)
         np.testing.assert_array_equal(least_members(labels), expected)
 
     def test_networkx(self, benchmark):

@@ -15,7 +15,7 @@ TABLE = Path(__file__).with_suffix(".md")
 INTRODUCTION = """# Compile time of the public functions
 
 Seconds to trace and lower, and to compile, each public function once, for the small arguments of
-its entry in `tests/<room>/examples.py`. Made by `python -m tests.benchmarks.compilation`.
+its entry in `tests/<room>/examples*.py`. Made by `python -m tests.benchmarks.compilation`.
 """
 
 

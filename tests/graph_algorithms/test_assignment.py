@@ -62,8 +62,7 @@ def embedded(costs):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("rounding", "key"),
-    [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")],
+    ("rounding", "key"), [*((name, "packed") for name in ROUNDINGS), ("c_transform", "two_pass")]
 )
 def test_any_prediction_gives_scipys_optimum(method, rounding, key):
     costs = random_costs(RNG, SQUARE, COUNT)
@@ -336,24 +335,12 @@ def test_refusals():
         ((cost,), {"method": "simplex"}, "method: expected one of 'auto', 'sap'"),
         ((cost,), {"rounding": "up"}, "rounding: expected one of 'c_transform'"),
         ((cost,), {"initial": "none"}, "initial: expected one of 'greedy', 'maximum'"),
-        (
-            (cost,),
-            {"key": "wide"},
-            "key: expected one of 'auto', 'packed', 'two_pass'",
-        ),
+        ((cost,), {"key": "wide"}, "key: expected one of 'auto', 'packed', 'two_pass'"),
         ((cost,), {"row_reduction_rounds": -1}, "row_reduction_rounds: expected an integer >= 0"),
         ((cost,), {"max_steps": 0.5}, "max_steps: expected an integer"),
-        (
-            (cost * 1.0,),
-            {"key": "packed"},
-            "key: expected 'auto' or 'two_pass' for costs",
-        ),
+        ((cost * 1.0,), {"key": "packed"}, "key: expected 'auto' or 'two_pass' for costs that are"),
         ((cost * 1.0,), {"method": "auction"}, "method: expected another for costs of floats"),
-        (
-            (cost.at[0, 0].set(2**29),),
-            {"key": "packed"},
-            "for costs that range over 536870911",
-        ),
+        ((cost.at[0, 0].set(2**29),), {"key": "packed"}, "for costs that range over 536870911"),
         ((cost * jnp.nan,), {}, "cost: expected no NaN"),
         ((cost * -jnp.inf,), {}, "cost: expected no NaN, and no infinity but"),
         ((cost * jnp.inf,), {"maximize": True}, "cost: expected no NaN, and no infinity but"),

@@ -48,6 +48,12 @@ def test_no_value_where_there_is_no_assignment():
     value, slope = jax.value_and_grad(assignment_cost)(cost)
     assert jnp.isnan(value)
     assert jnp.isnan(slope).all()
+
+    def masked(cost):
+        value = assignment_cost(cost)
+        return jnp.where(jnp.isnan(value), 0, value)
+
+    assert not jax.grad(masked)(cost).any()
     mask = jnp.ones((6, 8), bool)
     assert assignment_cost(jnp.ones((6, 8)), mask=mask) == 6
 

@@ -64,6 +64,10 @@ def test_named_vertices_and_matrices_in_other_forms():
     twice = scipy.sparse.coo_array(([1, 2, 4], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     assert edges_of(conv.digraph_from_scipy(twice)) == [[0, 1, 3], [1, 0, 4]]
     assert edges_of(conv.graph_from_scipy(twice, weighted=False)) == [[0, 1, 1]]
+    adjacency = scipy.sparse.csr_array(np.array([[False, True], [True, False]]))
+    for convert in (conv.graph_from_scipy, conv.digraph_from_scipy):
+        weights = convert(adjacency).weights
+        assert (weights.dtype, set(weights.tolist())) == (np.int32, {1})
     roomy = conv.graph_from_scipy(twice, weighted=False, node_capacity=5, edge_capacity=4)
     wanted = pad_graph(graph_from_edges([[0, 1]], 2), node_capacity=5, edge_capacity=4)
     chex.assert_trees_all_equal(roomy, wanted)

@@ -454,6 +454,7 @@ def test_while_loops_are_refused_by_name(bad_input, implementation):
         (lambda: ntk_fn(linear, precision="exact"), "precision"),
         (lambda: nngp_fn(linear, precision="exact"), "precision"),
         (lambda: kernel_fn(linear, get=()), "get"),
+        (lambda: kernel_fn(linear, get=None), "get: expected a tuple"),
         (lambda: kernel_fn(linear, get=("ntk", "cov")), "get.*'nngp', 'ntk'"),
         (lambda: kernel_fn(linear, get="ntk"), "get: expected a tuple"),
         (lambda: ntk_fn(linear, options=None)(X, None, W), "options: expected a StructuredOptions"),

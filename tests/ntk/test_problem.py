@@ -29,7 +29,8 @@ def test_layout_letters():
 
 
 def test_axes_are_normalised(bad_input):
-    assert normalise_axes("trace_axes", (-1, 0), 3) == (0, 2)
+    for axes in ((-1, 0), range(0, 3, 2), {0, 2}, iter([2, 0])):
+        assert normalise_axes("trace_axes", axes, 3) == (0, 2)
     for axes, message in (((3,), "an axis of an output with 3"), ((0, -3), "at most once")):
         with pytest.raises(ValueError, match=f"trace_axes.*{message}"):
             normalise_axes("trace_axes", axes, 3)

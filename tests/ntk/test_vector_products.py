@@ -87,6 +87,14 @@ def test_product_without_forward_mode(x64):
     np.testing.assert_allclose(got.ravel(), expected, atol=1e-12)
 
 
+def test_inputs_may_hold_what_the_network_branches_on():
+    def switched(w, inputs):
+        return inputs["x"] @ w if inputs["train"] and inputs["mode"] == "plain" else 0 * w
+
+    inputs, w = {"x": jnp.ones((1, 3)), "train": True, "mode": "plain"}, jnp.ones((3, 1))
+    assert ntk_vp(switched, inputs, None, w)(jnp.ones((1, 1))).tolist() == [[3.0]]
+
+
 def test_product_of_several_outputs_has_their_cross_terms():
     def two(w, x):
         return {"a": x @ w, "b": 2 * (x @ w)}
