@@ -74,7 +74,8 @@ def feasible_potentials(
         in_arcs: as for :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
 
     Returns:
-        Potentials, status and work.
+        Potentials, status and work. Of floats, potentials are exact where sums of lengths are, and
+        otherwise feasible up to rounding errors.
 
     Raises:
         ValueError: unknown method, potentials that are NaN or of another size, or as for

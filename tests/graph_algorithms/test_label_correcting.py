@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.graph_algorithms.flow import min_cost_flow_01
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.label_setting import dijkstra
 from jaxlab.graph_algorithms.negative_cycles import find_negative_cycle
@@ -148,6 +149,8 @@ def test_floats_whose_sums_are_exact_give_exact_labels(tabled):
         expected = np.concatenate([[0], 5e5 + np.arange(n - 1)])
         np.testing.assert_array_equal(found.dist, expected)
         assert found.status == OK
+    supply = jnp.zeros(n, jnp.int32).at[jnp.array([0, -1])].set(jnp.array([1, -1]))
+    assert min_cost_flow_01(graph, supply).cost == expected[-1]
     downhill = np.concatenate([[-2_000_000], np.full(len(one), -4), np.full(len(two), -6)])
     downhill = graph.replace(weights=jnp.asarray(downhill / 4, jnp.float32))
     for method in SOLVERS:
