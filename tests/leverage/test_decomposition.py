@@ -122,7 +122,11 @@ def test_scale_changes_nothing():
 def test_bad_input(bad_input):
     a = jnp.eye(3)
     for bad, words in ((jnp.ones(3), "2-D"), (jnp.ones((0, 2)), "empty"), (a * jnp.nan, "finite")):
-        for function in (svd, orthonormal_basis, functools.partial(randomized_svd, None, rank=1)):
+        for function in (
+            svd,
+            orthonormal_basis,
+            functools.partial(randomized_svd, jax.random.key(0), rank=1),
+        ):
             with pytest.raises(ValueError, match=words):
                 function(bad)
     with pytest.raises(ValueError, match="unknown method"):
