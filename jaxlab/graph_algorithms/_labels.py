@@ -80,8 +80,9 @@ def settle(
         left = limit if max_rounds is None else jnp.minimum(n_node, max_rounds - before.rounds)
         found = _settle(arcs, laid, labels, parents, go, n_node, left, slack)
         steps = parent_lengths(arcs, laid, found.parents)
-        proven = jnp.any(negative(arcs.senders, steps, found.parents, go))
-        closed = jnp.any(on_cycle(arcs.senders, found.parents, go))
+        far = ancestors(arcs.senders, found.parents, go)
+        proven = jnp.any(negative(arcs.senders, steps, found.parents, far, go))
+        closed = jnp.any(far < arcs.nodes)
         doubtful = go & ~proven & (closed | (found.status == NEGATIVE_CYCLE))
         largest = jnp.max(jnp.where(found.labels < jnp.inf, jnp.abs(found.labels), 0), initial=0)
         kind = jnp.finfo(slack.dtype)
@@ -160,15 +161,14 @@ def on_cycle(senders: Array, parents: Array, active: Array) -> Array:
     return ancestors(senders, parents, active) < parents.shape[0]
 
 
-def negative(senders: Array, steps: Array, parents: Array, active: Array) -> Array:
+def negative(senders: Array, steps: Array, parents: Array, far: Array, active: Array) -> Array:
     """Which vertices lie on a cycle of parents that is negative; anything where not ``active``.
 
-    ``steps`` are the lengths of the parents. Those of floats have to sum to less than the rounding
-    errors of the sum.
+    ``steps`` are the lengths of the parents, ``far`` the :func:`ancestors`. Lengths that are floats
+    have to sum to less than the rounding errors of the sum.
     """
     n = parents.shape[0]
     vertices = jnp.arange(n, dtype=jnp.int32)
-    far = ancestors(senders, parents, active)
     on = jnp.zeros_like(parents, bool).at[far].set(True, mode="drop")
     above = jnp.where(on, take_or_fill(senders, parents, 0), vertices)
 

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int32, Num
 
 from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
-from jaxlab.graph_algorithms._labels import check_lengths, fits, lengths_of, negative, settle
+from jaxlab.graph_algorithms._labels import (
+    ancestors,
+    check_lengths,
+    fits,
+    lengths_of,
+    negative,
+    settle,
+)
 from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
@@ -80,7 +87,8 @@ def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
 
     cyclic = found.status == NEGATIVE_CYCLE
     steps = take_or_fill(lengths, found.parents, 0)
-    on = cyclic & negative(arcs.senders, steps, found.parents, cyclic)
+    far = ancestors(arcs.senders, found.parents, cyclic)
+    on = cyclic & negative(arcs.senders, steps, found.parents, far, cyclic)
     first = jnp.min(jnp.where(on, jnp.arange(n, dtype=jnp.int32), n), initial=n)
 
     def walk(state: tuple[Array, ...]) -> tuple[Array, ...]:
