@@ -4,6 +4,7 @@ Commands are checked without doing their work: ``make -n``, and ``jaxlab run --d
 whose experiment is called ``NAME`` stands for every experiment and is checked with one of them.
 """
 
+import importlib.util
 import os
 import re
 import shlex
@@ -30,8 +31,18 @@ def blocks(page, languages):
             yield text[: match.start()].count("\n") + 2, match[2]
 
 
+def inline(page):
+    """Every command that stands within a sentence of a page, with its line number."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(
+        r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S
+    )
+    for match in re.finditer(r"`((?:make|bash|jaxlab|\.venv/bin/\w+) [^`]+)`", text):
+        yield text[: match.start()].count("\n") + 1, " ".join(match[1].split())
+
+
 def commands(page):
-    """Every command line of a page's shell blocks, split into words."""
+    """Every command line of a page's shell blocks, and those in its sentences, split into words."""
     for line, block in blocks(page, SHELLS):
         lines = block.replace("\\\n", " ").splitlines()
         if any(text.startswith("$ ") for text in lines):  # the others show what is printed
@@ -39,6 +50,9 @@ def commands(page):
         for text in lines:
             if words := shlex.split(text, comments=True):
                 yield pytest.param(words, id=f"{page}:{line}:{shlex.join(words)}")
+    for line, text in inline(page):
+        words = shlex.split(text)
+        yield pytest.param(words, id=f"{page}:{line}:{shlex.join(words)}")
 
 
 ALL = [command for page in PAGES for command in commands(page)]
@@ -102,7 +116,10 @@ def test_jaxlab_commands_are_accepted(words, tmp_path):
 @pytest.mark.parametrize("words", OTHER)
 def test_other_commands_name_files_that_exist(words):
     subprocess.run(["bash", "-n", "-c", shlex.join(words)], check=True, timeout=60)
-    if words[0] in ("bash", "sh", "python", "python3") and not words[1].startswith("-"):
+    program = words[0].rpartition("/")[2]
+    if program == "python" and words[1] == "-m":
+        assert importlib.util.find_spec(words[2]) is not None
+    elif program in ("bash", "sh", "python", "python3"):
         assert (ROOT / words[1]).exists()
 
 

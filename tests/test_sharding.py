@@ -1,7 +1,9 @@
 """Every public function of a method runs on each device's own data inside of ``jax.shard_map``.
 
-Traced only: loops that start from constants are refused there unless they declare that what they
-carry differs between devices (``jaxlab/varying.py``), and nothing else would notice.
+All of its arguments may differ between the devices, or one of them while they share the others,
+such as seeds or thresholds on one problem. Traced only: a loop is refused there unless it declares
+that what it carries differs as soon as anything does that it meets (``jaxlab/varying.py``), and
+nothing else would notice.
 """
 
 import jax
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
+from jaxlab.varying import vary
 from tests.entry_points import entry_points, registry, rooms, traceable
 
 NOT_INSIDE = dict.fromkeys(
@@ -33,22 +36,42 @@ def cases():
 
 
 def is_array(leaf):
-    return isinstance(leaf, jax.Array | np.ndarray)
+    return isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct)
+
+
+def trace(function, args, kwargs, differ, devices):
+    """Trace a function where the arguments at the positions ``differ`` do so between devices."""
+    leaves, structure = jax.tree.flatten(args)
+    sharded = [at in differ for at, arg in enumerate(args) for _ in jax.tree.leaves(arg)]
+    arrays, specs = [], []
+    for leaf, apart in zip(leaves, sharded, strict=True):
+        if is_array(leaf):
+            shape = (len(devices), *leaf.shape) if apart else leaf.shape
+            arrays.append(jax.ShapeDtypeStruct(shape, leaf.dtype))
+            specs.append(PartitionSpec("devices") if apart else PartitionSpec())
+
+    def on_one_device(*shards):
+        own = iter(shards)
+        mine = [
+            (next(own)[0] if apart else next(own)) if is_array(leaf) else leaf
+            for leaf, apart in zip(leaves, sharded, strict=True)
+        ]
+        result = function(*jax.tree.unflatten(structure, mine), **kwargs)
+        # what does not depend on the data that differ is the same on all devices, and may be
+        everywhere = vary(jax.tree.map(jnp.asarray, result), frozenset({"devices"}))
+        return jax.tree.map(lambda leaf: leaf[None], everywhere)
+
+    mesh = jax.make_mesh((len(devices),), ("devices",), axis_types=(AxisType.Auto,))
+    over = PartitionSpec("devices")
+    jax.eval_shape(
+        jax.shard_map(on_one_device, mesh=mesh, in_specs=tuple(specs), out_specs=over), *arrays
+    )
 
 
 @pytest.mark.parametrize(("function", "example"), list(cases()))
 def test_traces_on_sharded_data(function, example, devices):
     function, args, kwargs = traceable(function, example)
-    leaves, structure = jax.tree.flatten(args)
-    arrays = [jnp.stack([leaf] * len(devices)) for leaf in leaves if is_array(leaf)]
-
-    def on_one_device(*shards):
-        own = iter(shards)
-        mine = [next(own)[0] if is_array(leaf) else leaf for leaf in leaves]
-        result = function(*jax.tree.unflatten(structure, mine), **kwargs)
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
-
-    mesh = jax.make_mesh((len(devices),), ("devices",), axis_types=(AxisType.Auto,))
-    over = PartitionSpec("devices")
-    sharded = jax.shard_map(on_one_device, mesh=mesh, in_specs=over, out_specs=over)
-    jax.eval_shape(sharded, *arrays)
+    holding = [at for at, arg in enumerate(args) if any(map(is_array, jax.tree.leaves(arg)))]
+    trace(function, args, kwargs, holding, devices)
+    for one in holding if len(holding) > 1 else ():
+        trace(function, args, kwargs, [one], devices)

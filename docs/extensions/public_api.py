@@ -19,6 +19,8 @@ from sphinx.util.nodes import make_refnode
 
 import jaxlab
 
+SINGLE = ("checks", "progress", "varying")  # modules beside the packages
+
 
 def rooms() -> list[str]:
     """Names of the public sub-packages, in order."""
@@ -49,9 +51,9 @@ def write_pages(app: Sphinx) -> None:
     pages = {}
     listed = rooms()
     pages["index.rst"] = heading("API") + toctree(
-        [f"{room}/index" for room in listed] + ["checks", "progress"]
+        [f"{room}/index" for room in listed] + list(SINGLE)
     )
-    for single in ("checks", "progress"):
+    for single in SINGLE:
         pages[f"{single}.rst"] = page(f"jaxlab.{single}")
     for room in listed:
         package = f"jaxlab.{room}"

@@ -70,9 +70,9 @@ def sharded_agreement_clustering(
         >>> cluster(graph, jnp.asarray(list_triangles(graph).edges)).tolist()
         [0, 0, 0, 3]
     """
+    check_bool("strict", strict)
     check_shape("triangles", triangles, ("t", 3))
     check_dtype("triangles", triangles, "integer")
-    check_bool("strict", strict)
     n, e = graph.node_capacity, graph.edge_capacity
     beta, lam = as_ratio("beta", beta, n), as_ratio("lam", lam, n)
     devices = jax.lax.axis_size(axis_name)

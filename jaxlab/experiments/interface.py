@@ -9,8 +9,8 @@ An experiment module defines three names:
   verdicts go out through the :class:`Reporter`.
 
 ``Config`` and ``run`` stand in ``<claim>.py``. ``CLAIMS`` stand beside the function that judges
-them, there too, or in ``<claim>_claims.py`` or ``<claim>_report.py`` once the file would exceed 300
-lines.
+them, there too, or in ``<claim>_claims.py`` or ``<claim>_report.py`` once the file would much
+exceed 300 lines.
 """
 
 import dataclasses

@@ -107,7 +107,7 @@ def write_page(
     Args:
         shown: the experiments, ordered by room.
         peers: times relative to other implementations, by room.
-        missing: experiments that have not been run.
+        missing: experiments without a finished run.
         headline: the result in one line.
     """
     parts = [f'<h1>jaxlab scoreboard</h1><p class="headline">{escape(headline)}</p>']
@@ -120,7 +120,7 @@ def write_page(
         parts += [_peers(peers[room])] if room in peers else []
     if missing:
         names = "".join(f"<li>{escape(name)}</li>" for name in missing)
-        parts.append(f"<h2>Not run yet</h2><ul>{names}</ul>")
+        parts.append(f"<h2>No finished run yet</h2><ul>{names}</ul>")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -29,7 +29,7 @@ def write_scoreboard(runs: Path, configs: Path) -> Board:
 
     Args:
         runs: folder of run directories; need not exist yet.
-        configs: folder of configs, to name the experiments that have not been run, and to find the
+        configs: folder of configs, to name the experiments without a finished run, and to find the
             benchmark tables beside it.
     """
     shown, warnings = gather(runs)
@@ -77,5 +77,5 @@ def _markdown(
             table = markdown_table(COLUMNS, peers[room].rows)
             parts += ["### Against peers", table, peers[room].measured]
     if missing:
-        parts += ["## Not run yet", "\n".join(f"- `{name}`" for name in missing)]
+        parts += ["## No finished run yet", "\n".join(f"- `{name}`" for name in missing)]
     return "\n\n".join(parts) + "\n"

@@ -81,6 +81,7 @@ def compose_canvas(
         [46, 9, 9]
     """
     check_key("key", key)
+    check_bool("allow_overlap", allow_overlap)
     check_images(images, labels)
     require(np.ndim(labels) == 1, "labels", labels, "one label for each image")
     count, height, width = images.shape[:3]
@@ -89,7 +90,6 @@ def compose_canvas(
     check_integer("num_items", items, minimum=1)
     check_integer("canvas_size", canvas_size, minimum=max(height, width))
     check_integer("max_tries", max_tries, minimum=1)
-    check_bool("allow_overlap", allow_overlap)
     check_scalar("threshold", threshold)
     items, canvas_size, max_tries = map(operator.index, (items, canvas_size, max_tries))
     need = _cells(items) * max(height, width)

@@ -303,8 +303,8 @@ def apply_s2cnn(
         >>> logits.shape
         (3, 10)
     """
-    _check(params, state, x, tables, cfg)
     check_bool("train", train)
+    _check(params, state, x, tables, cfg)
     dtype = x.dtype
     x = x.astype(jnp.promote_types(dtype, jnp.float32))
     statistics, collected = iter(state), []

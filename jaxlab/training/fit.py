@@ -41,8 +41,8 @@ class FitResult(NamedTuple):
         history: one record per logged step, ascending: ``step``, the step's metrics, and
             ``eval/NAME`` for what ``evaluate`` measured after it. With ``metrics_path`` it goes
             back to the run's first step, otherwise to where this process took over.
-        nonfinite_step: the first step run by this process that had a metric which was not finite;
-            ``None`` if there was none.
+        nonfinite_step: the first step run by this process with a metric of its own (``evaluate`` apart)
+            that was not finite; ``None`` if there was none.
     """
 
     state: TrainState
@@ -112,7 +112,8 @@ def fit(
         ValueError: if an argument is out of range, ``step`` does not advance ``state.step`` by 1, a
             metric is not one real number or is called ``step``, or ``checkpoint_dir`` holds another
             run (other shapes, another PRNG key, or more than ``num_steps`` steps) or has one of the
-            characters ``*?[`` or a backslash in its path.
+            characters ``*?[`` or a backslash in its path, or ``metrics_path`` something that is no
+            record of metrics.
         OSError: before the first step, if ``metrics_path`` cannot be written.
 
     Cost: that of the steps, and a copy of the state at the start.
