@@ -41,8 +41,8 @@ class FitResult(NamedTuple):
         history: one record per logged step, ascending: ``step``, the step's metrics, and
             ``eval/NAME`` for what ``evaluate`` measured after it. With ``metrics_path`` it goes
             back to the run's first step, otherwise to where this process took over.
-        nonfinite_step: the first step run by this process with a metric of its own (``evaluate`` apart)
-            that was not finite; ``None`` if there was none.
+        nonfinite_step: the first step run by this process with a metric that was not finite, what
+            ``evaluate`` measures apart; ``None`` if there was none.
     """
 
     state: TrainState
