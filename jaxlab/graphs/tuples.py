@@ -16,6 +16,7 @@ from jaxtyping import Array, Shaped
 from jaxlab.checks import check_bool, check_integer, concrete, require
 from jaxlab.graphs.containers import Digraph, Graph, digraph_from_arcs, graph_from_edges
 from jaxlab.graphs.dense import to_digraph
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["digraph_from_jraph", "graph_from_jraph", "to_jraph"]
 
@@ -179,14 +180,14 @@ def _tuple(graph: Digraph, nodes: Any, num_nodes: int, num_edges: int) -> jraph.
 
     def ends(vertices: Any) -> Any:
         shifted = (vertices + before[:, None]).ravel()
-        return jnp.where(present, shifted.at[taken].get(mode="clip"), total).astype(jnp.int32)
+        return jnp.where(present, take_or_fill(shifted, taken, 0), total).astype(jnp.int32)
 
     weights = None
     if graph.weights is not None:
-        weights = graph.weights.ravel().at[taken].get(mode="fill", fill_value=0)
+        weights = take_or_fill(graph.weights.ravel(), taken, 0)
     if nodes is not None:
         there = jnp.arange(capacity) < graph.n_node[:, None]
-        nodes = nodes.at[_compact(there.ravel(), num_nodes)].get(mode="fill", fill_value=0)
+        nodes = take_or_fill(nodes, _compact(there.ravel(), num_nodes), 0)
     n_edge = jnp.sum(graph.mask, axis=1, dtype=jnp.int32)
     return jraph.GraphsTuple(
         nodes=nodes,

@@ -92,6 +92,21 @@ def test_empty_graphs():
     assert graph_from_jraph(made, padded=True).n_node == 0
 
 
+@pytest.mark.parametrize("weights", [None, np.zeros(0, np.float32)])
+def test_no_edges_and_room_for_some(weights):
+    made = to_jraph(graph_from_edges([], 1, weights=weights), num_edges=4)
+    assert made.senders.tolist() == made.receivers.tolist() == [1, 1, 1, 1]
+    assert (made.n_node.tolist(), made.n_edge.tolist()) == ([1, 1], [0, 4])
+    assert made.edges is None if weights is None else made.edges.tolist() == [0, 0, 0, 0]
+    assert made.edges is None or made.edges.dtype == jnp.float32
+
+
+def test_features_of_no_vertices():
+    made = to_jraph(graph_from_edges([], 0), nodes=jnp.zeros((0, 2)))
+    assert made.nodes.tolist() == [[0, 0]]
+    assert made.n_node.tolist() == [0, 1]
+
+
 @pytest.mark.usefixtures("x64")
 def test_integers_stay_int32():
     assert dtypes(to_jraph(graph_from_edges([[0, 1]], 2))) == {"int32"}
