@@ -147,6 +147,9 @@ def _graph_from_dense(adjacency: Any, n_node: Any, *, weighted: bool, edge_capac
     mask = senders < n
     weights = None
     if weighted:
-        values = adjacency.at[senders, receivers].get(mode="fill", fill_value=0)
+        if n == 0:  # whose matrix has no entry to read
+            values = jnp.zeros(edge_capacity, adjacency.dtype)
+        else:
+            values = adjacency.at[senders, receivers].get(mode="fill", fill_value=0)
         weights = jnp.where(mask, values, 0)
     return Graph(senders, receivers, mask, weights, n_node, n)

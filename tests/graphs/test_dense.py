@@ -58,6 +58,14 @@ def test_dense_round_trip_in_and_out_of_jit():
     assert tight.edge_capacity == 30
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_vertices_and_room_for_edges(weighted):
+    empty = graph_from_dense(jnp.zeros((0, 0)), weighted=weighted, edge_capacity=2)
+    assert empty.mask.tolist() == [False, False]
+    assert empty.weights is None if not weighted else empty.weights.tolist() == [0, 0]
+    assert to_dense(empty).shape == (0, 0)
+
+
 def test_two_arcs_an_edge():
     graph = graph_from_edges([[2, 0], [1, 2]], 3, weights=[5, 6], node_capacity=4, edge_capacity=3)
     arcs = to_digraph(graph)
