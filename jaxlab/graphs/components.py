@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Int, Int32
 from jaxlab.checks import check_dtype, check_integer, check_shape
 from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.segments import at_least_int32
+from jaxlab.varying import vary_like
 
 __all__ = ["Components", "connected_components", "graph_components", "largest_component"]
 
@@ -90,9 +91,8 @@ def connected_components(
         _, left, right = state
         return jnp.any(left != right)
 
-    # slot n takes the padding; made to vary over the same mesh axes as the edges under shard_map
-    start = jnp.arange(n + 1, dtype=jnp.int32) + 0 * jnp.min(senders, initial=0)
-    state = start, senders, receivers
+    # slot n takes the padding
+    state = vary_like((jnp.arange(n + 1, dtype=jnp.int32), senders, receivers))
     parents, left, right = jax.lax.while_loop(unequal, merge, state)
     if few:
         parents = parents.at[senders].set(left).at[receivers].set(right)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Int, Int32
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.segments import at_least_int32, take_or_fill
+from jaxlab.varying import vary_like
 
 __all__ = ["BreadthFirst", "breadth_first_search"]
 
@@ -82,7 +83,8 @@ def breadth_first_search(
         frontier = reached & (distances < 0)
         return jnp.where(frontier, level, distances), frontier, level + 1
 
-    state = jnp.where(start, 0, -1).astype(jnp.int32), start, jnp.int32(1)
+    distances = jnp.where(start, 0, -1).astype(jnp.int32)
+    state = vary_like((distances, start, jnp.int32(1)), tails, heads)
     distances, _, _ = jax.lax.while_loop(lambda state: jnp.any(state[1]), advance, state)
     # the least parent of all vertices together, in one more pass over the edges
     before = take_or_fill(distances, tails, -1)

@@ -127,6 +127,19 @@ def test_one_graph_on_each_device(devices):
         np.testing.assert_array_equal(jax.jit(sharded)(senders, receivers), np.stack(alone))
 
 
+@pytest.mark.parametrize("n", [0, 5])
+def test_no_edges_whose_senders_differ_between_devices(n, devices):
+    mesh = jax.sharding.Mesh(np.array(devices), ("graphs",))
+    spec = jax.sharding.PartitionSpec("graphs")
+    none = jnp.zeros((8, 0), jnp.int32)
+
+    def labels(senders):
+        return connected_components(senders[0], none[0], n)[None]
+
+    sharded = jax.shard_map(labels, mesh=mesh, in_specs=spec, out_specs=spec)
+    assert jax.eval_shape(sharded, none).shape == (8, n)
+
+
 @pytest.mark.usefixtures("x64")
 def test_integers_stay_int32():
     assert dtypes(graph_components(graph_from_edges([[0, 1]], 2))) == {"int32"}

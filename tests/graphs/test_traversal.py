@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -74,6 +76,19 @@ def test_narrow_sources(n, bad_input):
         same = breadth_first_search(path, jnp.asarray(sources, jnp.int32))
         np.testing.assert_array_equal(found.distances, same.distances)
         assert found.distances[3] == 0
+
+
+def test_only_the_mask_differs_between_devices(devices):
+    graph = graph_from_edges([[0, 1], [1, 2], [2, 3]], 4)
+
+    def part(mask):
+        found = breadth_first_search(graph.replace(mask=mask[0]), 0)
+        return jax.tree.map(lambda leaf: leaf[None], found)
+
+    mesh, split = Mesh(np.array(devices), ("parts",)), P("parts")
+    masks = np.arange(3) < np.arange(8)[:, None]
+    found = jax.jit(jax.shard_map(part, mesh=mesh, in_specs=split, out_specs=split))(masks)
+    assert found.levels.tolist() == [1, 2, 3, 4, 4, 4, 4, 4]
 
 
 @pytest.mark.usefixtures("x64")
