@@ -3,14 +3,22 @@
 import gzip
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
 from jaxlab.checks import require
 
-__all__ = ["GraphFile", "distinct", "read_text", "refuse_line", "simple_file", "write_text"]
+__all__ = [
+    "GraphFile",
+    "distinct",
+    "number_of",
+    "read_text",
+    "refuse_line",
+    "simple_file",
+    "write_text",
+]
 
 
 class GraphFile(NamedTuple):
@@ -56,6 +64,16 @@ def write_text(path: str | Path, text: str) -> None:
     # without the time of day: equal graphs make equal files
     data = gzip.compress(data, mtime=0) if Path(path).suffix == ".gz" else data
     Path(path).write_bytes(data)
+
+
+def number_of(token: str, kind: type) -> Any:
+    """A token as an ``int`` or a ``float``; ``ValueError`` if it is none.
+
+    Python itself takes ``1_1`` for 11.
+    """
+    if "_" in token:
+        raise ValueError(token)
+    return kind(token)
 
 
 def refuse_line(path: str | Path, line: int | None, got: object, expected: str) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from jaxlab.checks import check_bool, check_integer
-from jaxlab.graphs._files import GraphFile, read_text, refuse_line, simple_file, write_text
+from jaxlab.graphs._files import (
+    GraphFile,
+    number_of,
+    read_text,
+    refuse_line,
+    simple_file,
+    write_text,
+)
 from jaxlab.graphs._host import listed
 from jaxlab.graphs.containers import Digraph, Graph
 
@@ -126,21 +133,15 @@ def _parsed(
     path: str | Path, numbers: np.ndarray, rows: list[list[str]], dtype: Any, expected: str
 ) -> np.ndarray:
     """Rows of numbers as an array, or an error for the first that is none."""
-    width, python = (2, int) if dtype is np.int64 else (1, float)
-
-    def convert(token: str) -> Any:
-        if "_" in token:  # a number for Python
-            raise ValueError(token)
-        return python(token)
-
+    width, kind = (2, int) if dtype is np.int64 else (1, float)
     try:
         # flat lists of Python numbers: NumPy takes several times as long for lists of strings
-        columns = [np.array([convert(row[k]) for row in rows], dtype) for k in range(width)]
+        columns = [np.array([number_of(row[k], kind) for row in rows], dtype) for k in range(width)]
         return np.stack(columns, axis=1)
     except (ValueError, IndexError, OverflowError):
         for number, row in zip(numbers.tolist(), rows, strict=True):
             try:
-                fits = np.array([convert(token) for token in row], dtype).shape == (width,)
+                fits = np.array([number_of(token, kind) for token in row], dtype).shape == (width,)
             except (ValueError, OverflowError):
                 fits = False
             if not fits:

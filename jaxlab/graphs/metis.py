@@ -9,6 +9,7 @@ from jaxlab.checks import check_dtype, check_number, check_shape, require
 from jaxlab.graphs._files import (
     GraphFile,
     distinct,
+    number_of,
     read_text,
     refuse_line,
     simple_file,
@@ -187,12 +188,12 @@ def _header(path: str | Path, line: int, header: str) -> tuple[int, int, int, in
 
 def _integers(path: str | Path, numbers: np.ndarray, rows: list[list[str]]) -> np.ndarray:
     try:
-        return np.array([int(token) for row in rows for token in row], np.int64)
+        return np.array([number_of(token, int) for row in rows for token in row], np.int64)
     except (ValueError, OverflowError):
         for number, row in zip(numbers.tolist(), rows, strict=True):
             for token in row:
                 try:
-                    np.array([int(token)], np.int64)
+                    np.array([number_of(token, int)], np.int64)
                 except (ValueError, OverflowError):
                     refuse_line(path, number, token, "integers")
         raise

@@ -84,6 +84,7 @@ def test_round_trips(tmp_path, weights, kinds):
         ("% c\n3 1\n2\n1\n", r"line 2: expected 3 lines below it.*got '2 lines'"),
         ("2 1\n2\n1\n1\n", r"line 1: expected 2 lines below it.*got '3 lines'"),
         ("2 1\n2\n% c\nx\n", r"line 4: expected integers, got 'x'"),
+        ("11 1\n1_1\n" + "\n" * 9 + "1\n", r"line 2: expected integers, got '1_1'"),
         ("2 1\n2.0\n1\n", r"line 2: expected integers, got '2.0'"),
         ("2 1\n3\n1\n", r"line 2: expected neighbours from 1 to 2, got 3"),
         ("2 1\n0\n1\n", r"line 2: expected neighbours from 1 to 2, got 0"),
