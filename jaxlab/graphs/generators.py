@@ -62,7 +62,8 @@ def erdos_renyi(key: Key[Array, ""], n: int, probability: Float[Array, ""] | flo
         ``G(n, p)``, with room for all pairs.
 
     Raises:
-        ValueError: a negative ``n``, or a concrete probability outside of [0, 1].
+        ValueError: a negative ``n`` or one above 46,340, or a concrete probability outside of
+            [0, 1].
 
     Cost:
         ``O(n²)``.
@@ -94,7 +95,7 @@ def random_edges(key: Key[Array, ""], n: int, num_edges: int) -> Graph:
         ``G(n, m)``, its edges in random order.
 
     Raises:
-        ValueError: a negative number, or more edges than pairs.
+        ValueError: a negative number, more than 46,340 vertices, or more edges than pairs.
 
     Cost:
         ``O(n²)``.
@@ -131,8 +132,8 @@ def stochastic_block(
         The graph, with room for all pairs, and the blocks.
 
     Raises:
-        ValueError: a negative size, a matrix of another size, or a concrete one that is not
-            symmetric or has entries outside of [0, 1].
+        ValueError: a negative size, more than 46,340 vertices, a matrix of another size, or a
+            concrete one that is not symmetric or has entries outside of [0, 1].
 
     Cost:
         ``O(n²)``.
@@ -174,7 +175,8 @@ def planted_partition(
         The graph, with room for all pairs, and the blocks.
 
     Raises:
-        ValueError: a negative size, or a concrete probability outside of [0, 1].
+        ValueError: a negative size, more than 46,340 vertices, or a concrete probability outside of
+            [0, 1].
 
     Cost:
         ``O(n²)``.
