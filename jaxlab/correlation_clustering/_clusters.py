@@ -14,6 +14,7 @@ from jaxlab.correlation_clustering.ratios import Ratio
 from jaxlab.correlation_clustering.recourse import matched
 from jaxlab.correlation_clustering.types import Links, OnlineState
 from jaxlab.graphs import connected_components
+from jaxlab.varying import vary_like
 
 __all__ = ["Costs", "cost_of", "count_costs", "moved_among", "recluster", "touched_by"]
 
@@ -137,7 +138,8 @@ def cost_of(
         same = there & (labels[senders] == labels[receivers])
         return inside + jnp.sum(same, dtype=dtype)
 
-    inside = for_windows(jnp.int32(0), num_edges, PADDING, add, jnp.zeros((), dtype))
+    start = vary_like(jnp.zeros((), dtype), labels, links)
+    inside = for_windows(jnp.int32(0), num_edges, PADDING, add, start)
     members = jnp.zeros(ids, jnp.int32).at[labels].add(arrived.astype(jnp.int32)).astype(dtype)
     # halved first: the product itself may not fit
     pairs = jnp.sum((members // 2) * ((members - 1) | 1), dtype=dtype)

@@ -30,6 +30,7 @@ from jaxlab.correlation_clustering.types import (
     StreamState,
 )
 from jaxlab.graphs import Graph
+from jaxlab.varying import vary_like
 
 __all__ = ["grow", "init_online", "online_step", "to_graph"]
 
@@ -240,6 +241,7 @@ def to_graph(state: StreamState) -> Graph:
 def _online_step(
     state: StreamState, neighbors: Array, beta: Ratio | Array, lam: Ratio | Array, strict: bool
 ) -> tuple[StreamState, StepMetrics]:
+    state = vary_like(state, neighbors, beta, lam)
     n, room = state.node_capacity, state.degree_capacity
     online, links = state.online, state.links
     newcomer, start = online.step, online.num_edges

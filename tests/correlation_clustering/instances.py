@@ -5,6 +5,8 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxlab.correlation_clustering import make_arrival_plan, ratio
 from jaxlab.correlation_clustering._arrival import add_triangles
@@ -42,10 +44,20 @@ def stacked(trees):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-def arrivals_plan(edges):
+def trace_on(devices, function, parts):
+    """Trace ``function`` on each device's own part, all else that it uses being shared."""
+
+    def on_one(part):
+        return jax.tree.map(lambda leaf: leaf[None], function(part[0]))
+
+    mesh, split = Mesh(np.array(devices), ("parts",)), P("parts")
+    jax.eval_shape(jax.shard_map(on_one, mesh=mesh, in_specs=split, out_specs=split), parts)
+
+
+def arrivals_plan(edges, **windows):
     """Vertices of a stream in their order."""
     return make_arrival_plan(
-        edges, np.arange(ARRIVALS), edge_capacity=ROOM, triangle_capacity=17_296
+        edges, np.arange(ARRIVALS), edge_capacity=ROOM, triangle_capacity=17_296, **windows
     )
 
 

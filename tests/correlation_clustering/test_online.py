@@ -14,6 +14,7 @@ from jaxlab.correlation_clustering._clusters import cost_of
 from tests.correlation_clustering import oracles
 from tests.correlation_clustering.instances import (
     ARRIVALS,
+    ROOM,
     arrivals_plan,
     clique,
     every_state,
@@ -124,6 +125,22 @@ def test_overflow_is_recovered_from(monkeypatch):
     assert not tight.overflow
     roomy, reference = run_online(plan, beta=ratio(0.2), metrics_every=7, active_capacity=190)
     chex.assert_trees_all_equal((tight, metrics), (roomy, reference))
+
+
+def test_strict_agreement_and_narrow_windows():
+    rng, compared = np.random.default_rng(3), 0
+    for _ in range(4):
+        edges = oracles.cliques_and_noise(rng, N)
+        plans = arrivals_plan(edges), arrivals_plan(edges, edge_window=3, triangle_window=7)
+        (state, metrics), narrow = (
+            run_online(plan, strict=True, active_capacity=ROOM) for plan in plans
+        )
+        chex.assert_trees_all_equal((state, metrics), narrow)
+        labels = oracles.agreement(edges, N, strict=True)[0]
+        assert state.agreement_labels.tolist() == labels
+        assert metrics.cost_off[-1] == oracles.cost(edges, labels)
+        compared += labels != oracles.agreement(edges, N)[0]
+    assert compared
 
 
 def test_orders_and_thresholds_go_through_vmap():

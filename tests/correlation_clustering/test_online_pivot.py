@@ -7,7 +7,7 @@ import pytest
 
 from jaxlab.correlation_clustering import make_arrival_plan, run_online_pivot
 from tests.correlation_clustering import oracles
-from tests.correlation_clustering.instances import stacked
+from tests.correlation_clustering.instances import stacked, trace_on
 
 N = 24
 
@@ -44,6 +44,12 @@ def test_vmap_is_a_loop():
         alone = run_online_pivot(plan, jnp.asarray(rank))
         for one, other in zip(together, alone, strict=True):
             np.testing.assert_array_equal(one[number], other)
+
+
+def test_only_the_ranks_differ_between_devices(devices):
+    plan = make_arrival_plan([[0, 1], [1, 2]], np.arange(3))
+    ranks = jnp.tile(jnp.arange(3), (8, 1))
+    trace_on(devices, lambda ranks: run_online_pivot(plan, ranks), ranks)
 
 
 def test_nobody():

@@ -9,9 +9,12 @@ from jaxlab.correlation_clustering import (
     agreement_clustering,
     grow,
     init_online,
+    make_arrival_plan,
     online_step,
+    run_online,
     to_graph,
 )
+from jaxlab.correlation_clustering.streaming import WIDTH
 from tests.correlation_clustering import oracles
 from tests.correlation_clustering.instances import (
     ARRIVALS,
@@ -19,6 +22,7 @@ from tests.correlation_clustering.instances import (
     arrivals_plan,
     clique,
     every_state,
+    trace_on,
 )
 
 N = DEGREE = ARRIVALS
@@ -50,6 +54,36 @@ def test_stream_is_the_scan(rule):
         np.testing.assert_array_equal(
             agreement_clustering(to_graph(state), method="dense"), states.agreement_labels[-1]
         )
+
+
+def test_strict_and_more_neighbors_than_a_window():
+    n, rng = 80, np.random.default_rng(2)
+    groups = np.arange(n) % 10 == 0
+    chance = np.where(groups[:, None] == groups, 0.97, 0.02)
+    edges = np.argwhere(np.triu(rng.random((n, n)) < chance, 1))
+    assert np.bincount(edges[:, 1]).max() > WIDTH
+    room = {"active_capacity": len(edges)}
+    plan = make_arrival_plan(edges, np.arange(n))
+    expected, reference = jax.device_get(run_online(plan, strict=True, **room))
+    state = init_online(n, degree_capacity=n, edge_capacity=len(edges), **room)
+    for v in range(n):
+        near = np.full(n, -1, np.int32)
+        before = edges[edges[:, 1] == v, 0]
+        near[: len(before)] = before
+        state, metrics = online_step(state, jnp.asarray(near), strict=True)
+        for found, listed in zip(metrics, reference, strict=True):
+            assert found == listed[v]
+    np.testing.assert_array_equal(state.online.maintained, expected.maintained)
+    labels = state.online.agreement_labels.tolist()
+    strict, plain = (oracles.agreement(edges, n, strict=strict)[0] for strict in (True, False))
+    assert labels == strict != plain
+
+
+@pytest.mark.parametrize("threshold", ["beta", "lam"])
+def test_only_a_threshold_differs_between_devices(threshold, devices):
+    state, nobody = init_online(8, **SMALL), jnp.array([-1])
+    thresholds = jnp.linspace(0.1, 0.4, 8)
+    trace_on(devices, lambda value: online_step(state, nobody, **{threshold: value}), thresholds)
 
 
 def test_growing_changes_nothing():
