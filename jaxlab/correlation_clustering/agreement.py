@@ -15,6 +15,7 @@ from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.neighborhoods import common_neighbors
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio, at_most
 from jaxlab.graphs import Graph, connected_components, degrees
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["agreement_clustering", "agreement_mask", "heavy_mask"]
 
@@ -156,7 +157,7 @@ def is_heavy(degree: Array, agreeing: Array, lam: Ratio | Array) -> Array:
 @functools.partial(jax.jit, static_argnames=("strict",))
 def _agreement_mask(graph: Graph, common: Array, beta: Ratio | Array, strict: bool) -> Array:
     degree = degrees_with_self(graph)
-    first, second = degree[graph.senders], degree[graph.receivers]
+    first, second = (take_or_fill(degree, ends, 1) for ends in (graph.senders, graph.receivers))
     return graph.mask & is_agreed(first, second, common, beta, strict)
 
 
@@ -175,5 +176,6 @@ def _clusters(
 ) -> Array:
     agree = _agreement_mask(graph, common, beta, strict)
     heavy = _heavy_mask(graph, agree, lam)
-    kept = agree & (heavy[graph.senders] | heavy[graph.receivers])
+    first, second = (take_or_fill(heavy, ends, False) for ends in (graph.senders, graph.receivers))
+    kept = agree & (first | second)
     return connected_components(graph.senders, graph.receivers, graph.node_capacity, mask=kept)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["constant_potts_quality", "disagreements", "singletons", "vertex_disagreements"]
 
@@ -98,7 +99,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
     there = jnp.arange(n) < graph.n_node
     _, start, length, vertex = _runs(labels, there)
     others = jnp.zeros(n, jnp.int32).at[vertex].set(length[start] - 1)
-    same = graph.mask & (labels[graph.senders] == labels[graph.receivers])
+    same = _inside(graph, labels)
     change = jnp.where(graph.mask, 1, 0) - 2 * jnp.where(same, 1, 0)
     counts = others.at[graph.senders].add(change, mode="drop")
     counts = counts.at[graph.receivers].add(change, mode="drop")
@@ -164,12 +165,18 @@ def _counts(graph: Graph, labels: Int[Array, " n"]) -> tuple[Array, Array]:
     check_labels(graph, labels)
     check_countable(graph.node_capacity)
     dtype = jax.dtypes.canonicalize_dtype(jnp.int64)
-    same = graph.mask & (labels[graph.senders] == labels[graph.receivers])
+    same = _inside(graph, labels)
     there = jnp.arange(graph.node_capacity) < graph.n_node
     position, start, _, vertex = _runs(labels, there)
     # of a cluster's vertices in any order, each makes a pair with all before it
     pairs = jnp.sum(jnp.where(there[vertex], position - start, 0), dtype=dtype)
     return jnp.sum(same, dtype=dtype), pairs
+
+
+def _inside(graph: Graph, labels: Array) -> Array:
+    """Which edges have both ends in one cluster."""
+    first, second = (take_or_fill(labels, ends, 0) for ends in (graph.senders, graph.receivers))
+    return graph.mask & (first == second)
 
 
 def _runs(labels: Array, there: Array) -> tuple[Array, Array, Array, Array]:

@@ -128,6 +128,8 @@ def _best_moves(graph: Graph, labels: Array) -> tuple[Array, Array]:
     Labels are below ``n``; the label ``n + v`` is that of ``v`` alone.
     """
     n = graph.node_capacity
+    if n == 0:  # whose labels have no entry to read
+        return jnp.zeros(0, jnp.int32), jnp.zeros(0, jnp.int32)
     size = jnp.zeros(n, jnp.int32).at[labels].add(1)
     vertex = jnp.concatenate([graph.senders, graph.receivers])
     other = jnp.concatenate([graph.receivers, graph.senders])

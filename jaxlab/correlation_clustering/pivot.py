@@ -44,6 +44,8 @@ def pivot_clustering(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         [0, 0, 2]
     """
     check_ranks(graph.node_capacity, ranks)
+    if graph.node_capacity == 0:  # whose ranks have no entry to read
+        return jnp.zeros(0, jnp.int32)
     return _parallel(graph, at_least_int32(ranks))
 
 

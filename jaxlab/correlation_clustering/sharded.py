@@ -10,6 +10,7 @@ from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.agreement import is_agreed, is_heavy
 from jaxlab.correlation_clustering.ratios import as_ratio
 from jaxlab.graphs import Graph, connected_components
+from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["sharded_agreement_clustering"]
 
@@ -87,10 +88,12 @@ def sharded_agreement_clustering(
     over = jnp.zeros(devices * e, jnp.int32).at[triangles.reshape(-1)].add(1, mode="drop")
     # the sum over devices, of which each keeps its own part
     common = 2 + jax.lax.psum_scatter(over, axis_name, tiled=True)
-    first, second = degree[graph.senders], degree[graph.receivers]
+    ends = graph.senders, graph.receivers
+    first, second = (take_or_fill(degree, end, 1) for end in ends)
     agree = graph.mask & is_agreed(first, second, common, beta, strict)
     heavy = is_heavy(degree, at_ends(agree), lam) & (vertices < graph.n_node)
-    kept = agree & (heavy[graph.senders] | heavy[graph.receivers])
+    first, second = (take_or_fill(heavy, end, False) for end in ends)
+    kept = agree & (first | second)
     # a vertex and the least one that a device joins it to are joined in the whole
     mine = connected_components(graph.senders, graph.receivers, n, mask=kept)
     links = jax.lax.all_gather(mine, axis_name)

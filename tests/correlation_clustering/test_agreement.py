@@ -90,6 +90,14 @@ def test_grids_and_stacks():
     np.testing.assert_array_equal(floats, agreement_clustering(graphs[0], 0.37, 0.3))
 
 
+@pytest.mark.parametrize("room", [0, 2])
+def test_no_vertices(room):
+    nothing = graph_from_edges(np.zeros((0, 2), int), 0, edge_capacity=room)
+    assert agreement_clustering(nothing).shape == (0,)
+    assert not agreement_mask(nothing, common_neighbors(nothing), 0.2).any()
+    assert heavy_mask(nothing, jnp.zeros(room, bool), 0.2).shape == (0,)
+
+
 def test_bad_input(bad_input):
     graph = graph_from_edges([[0, 1]], 3)
     with pytest.raises(ValueError, match=r"beta: expected a number in \(0, 1\), got 1.5"):

@@ -57,9 +57,11 @@ def test_vmap_is_a_loop_and_padding_is_nothing():
 
 
 def test_no_vertices():
-    empty = graph_from_edges(np.zeros((0, 2), int), 0)
-    assert disagreements(empty, jnp.zeros(0, jnp.int32)) == 0
-    assert vertex_disagreements(empty, jnp.zeros(0, jnp.int32)).shape == (0,)
+    labels = jnp.zeros(0, jnp.int32)
+    for room in (0, 2):
+        empty = graph_from_edges(np.zeros((0, 2), int), 0, edge_capacity=room)
+        assert disagreements(empty, labels) == constant_potts_quality(empty, labels) == 0
+        assert vertex_disagreements(empty, labels).shape == (0,)
 
 
 def test_more_pairs_than_int32_counts(x64):

@@ -50,6 +50,30 @@ def test_budget():
                 assert found.converged
 
 
+def test_budget_of_each_vertex():
+    for number, (rng, edges, n) in enumerate(random_graphs(33, 10)):
+        graph, key, start = padded(edges, n), jax.random.key(number), jnp.arange(N)
+        limits = rng.integers(0, 3, N)
+        found = local_moves(key, graph, start, rounds=24, budget=jnp.asarray(limits))
+        moves, labels = np.asarray(found.moves), np.asarray(found.labels)[:n]
+        assert (moves <= limits).all()
+        free = np.flatnonzero(moves < limits)
+        assert found.converged
+        assert all(best_gain(edges, labels, vertex) <= 0 for vertex in free[free < n])
+        alike = local_moves(key, graph, start, rounds=24, budget=jnp.ones(N, jnp.int8))
+        one = local_moves(key, graph, start, rounds=24, budget=1)
+        jax.tree.map(np.testing.assert_array_equal, alike, one)
+
+
+@pytest.mark.parametrize("room", [0, 2])
+def test_no_vertices(room):
+    nothing = graph_from_edges(np.zeros((0, 2), int), 0, edge_capacity=room)
+    found = local_moves(jax.random.key(0), nothing, jnp.zeros(0, jnp.int32), rounds=2)
+    assert found.labels.shape == found.moves.shape == (0,)
+    assert found.cost.tolist() == [0, 0]
+    assert found.converged
+
+
 def test_cliques_are_found_from_anywhere():
     graph = graph_from_edges(clique(range(9)) + clique(range(9, 20)) + [(0, 19)], 20)
     for start in (jnp.arange(20), jnp.zeros(20, int)):

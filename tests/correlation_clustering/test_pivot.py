@@ -50,9 +50,10 @@ def test_narrow_ranks(function, bad_input):
     assert found.tolist() == oracles.pivot(edges.tolist(), 256, ranks)
 
 
+@pytest.mark.parametrize("room", [0, 2])
 @pytest.mark.parametrize("function", [pivot_clustering, pivot_sequential])
-def test_no_vertices(function):
-    nothing = graph_from_edges(np.zeros((0, 2), int), 0)
+def test_no_vertices(function, room):
+    nothing = graph_from_edges(np.zeros((0, 2), int), 0, edge_capacity=room)
     assert function(nothing, jnp.zeros(0, jnp.int32)).shape == (0,)
 
 
