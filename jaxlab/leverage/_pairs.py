@@ -37,7 +37,7 @@ def check_pair(a: Any, b: Any) -> tuple[Array, Array]:
     require(
         a.shape[0] == b.shape[0], "b", b, f"the same number of rows as a, which is {a.shape[0]}"
     )
-    dtype = jnp.promote_types(a.dtype, b.dtype)
+    dtype = jax.dtypes.canonicalize_dtype(jnp.promote_types(a.dtype, b.dtype))
     return jnp.asarray(a, dtype), jnp.asarray(b, dtype)
 
 

@@ -214,7 +214,8 @@ def resolved(method: str, shape: tuple[int, ...]) -> str:
 
 def default_rtol(shape: tuple[int, ...], dtype: Any, method: str) -> float:
     """What counts as zero relative to the largest singular value."""
-    eps = float(jnp.finfo(dtype).eps)
+    # NumPy's float64 is worked on in float32 where jax has no other
+    eps = float(jnp.finfo(jax.dtypes.canonicalize_dtype(dtype)).eps)
     if method == "gram":
         return float(np.sqrt(eps))
     return max(shape[-2:]) * eps

@@ -207,7 +207,8 @@ def ridge_leverage_scores(
     check_scalar("lam", lam, minimum=0)
     check_choice("axis", axis, AXES)
     _check_method(method)
-    return _ridge_scores(a, jnp.asarray(lam, a.dtype), axis, method)
+    dtype = jax.dtypes.canonicalize_dtype(a.dtype)
+    return _ridge_scores(a, jnp.asarray(lam, dtype), axis, method)
 
 
 def _at_most(size: int) -> str:

@@ -1,6 +1,7 @@
 """Every way to decompose against numpy; ranks, gaps, and what single precision can see."""
 
 import functools
+import warnings
 
 import chex
 import jax
@@ -8,7 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.leverage import orthonormal_basis, randomized_svd, relative_gap, svd
+from jaxlab.leverage import (
+    gcss,
+    generalized_leverage_scores,
+    leverage_scores,
+    orthonormal_basis,
+    principal_angles,
+    randomized_svd,
+    relative_gap,
+    ridge_leverage_scores,
+    row_leverage_scores,
+    subspace_leverage_scores,
+    svd,
+)
 from tests.leverage.matrices import TALL, WIDE, rank_of, stack
 
 
@@ -117,6 +130,30 @@ def test_scale_changes_nothing():
         assert found.rank == 6
         np.testing.assert_allclose(found.s / np.float32(scale), known.s, rtol=1e-5)
         np.testing.assert_allclose(found.vt**2, known.vt**2, atol=1e-5)
+
+
+def test_the_rank_of_numpys_float64_is_that_of_the_precision_it_is_worked_on_in(bad_input):
+    x = np.random.default_rng(3).normal(size=(50, 3))
+    twice = np.concatenate([x, x], axis=1)
+    assert orthonormal_basis(twice)[1] == 3
+    assert svd(twice).rank == 3
+    np.testing.assert_allclose(principal_angles(twice, x), 0, atol=1e-5)
+    for scores in (
+        leverage_scores(twice, 5),
+        subspace_leverage_scores(twice),
+        row_leverage_scores(twice),
+    ):
+        np.testing.assert_allclose(scores.sum(), 3, rtol=1e-5)
+    with pytest.raises(ValueError, match="exceeds numerical rank"):
+        generalized_leverage_scores(twice, (4,))
+
+
+def test_numpys_float64_is_taken_without_a_warning(bad_input):
+    a = np.random.default_rng(4).normal(size=(9, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ridge_leverage_scores(a, 0.1)
+        gcss(a, a[:, :2], c=2)
 
 
 def test_bad_input(bad_input):
