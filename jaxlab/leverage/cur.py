@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.checks import check_finite, check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_finite, check_integer, check_shape, require
 from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage._pairs import matmul, top, whiten
 from jaxlab.leverage.decomposition import svd
@@ -45,7 +45,8 @@ def cur(
 
     Raises:
         ValueError: a matrix that is not 2-D, empty or not finite; ``c``, ``r`` or ``k`` out of
-            range; scores or a decomposition that do not fit.
+            range; scores that are not floating, not finite or of another shape; a decomposition
+            that does not fit.
 
     Cost:
         The decomposition, where it is needed, and ``O(m n (c + r))``.
@@ -68,6 +69,7 @@ def cur(
     for name, scores, size in (("column", column_scores, n), ("row", row_scores, m)):
         if scores is not None:
             check_shape(f"{name}_scores", scores, (size,))
+            check_dtype(f"{name}_scores", scores, "floating")
             check_finite(f"{name}_scores", scores)
     if column_scores is None or row_scores is None:
         decomposition = svd(a) if decomposition is None else decomposition

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
-from jaxlab.checks import check_choice, check_number
+from jaxlab.checks import check_choice, check_scalar
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import check_pair, matmul, scaled, unit_columns
 from jaxlab.varying import vary_like
@@ -65,7 +65,8 @@ def greedy_gcss(
 
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
-            ``c`` that is no feasible number of columns; an unknown form.
+            ``c`` that is no feasible number of columns; an unknown form; ``tol`` negative or an
+            array.
 
     Cost:
         Gram form ``O(m n (n + p) + c n (c + p))`` time and ``O(n (n + p + c))`` memory beside a
@@ -84,7 +85,7 @@ def greedy_gcss(
     a, b = check_pair(a, b)
     check_columns("c", c, a.shape[1])
     check_choice("form", form, ("auto", "gram", "residual"))
-    check_number("tol", 0.0 if tol is None else tol, minimum=0)
+    check_scalar("tol", 0.0 if tol is None else tol, minimum=0)
     return _greedy(a, b, tol, c=c, form=form)
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from jaxlab.checks import check_integer, check_number
+from jaxlab.checks import check_integer, check_scalar
 from jaxlab.leverage._inputs import check_columns
 from jaxlab.leverage._pairs import (
     check_indices,
@@ -64,7 +64,7 @@ def local_search_gcss(
 
     Raises:
         ValueError: matrices as of :func:`~jaxlab.leverage.greedy_gcss`; columns outside of A or
-            twice; fewer than one round.
+            twice; fewer than one round; ``tol`` negative or an array.
 
     Cost:
         ``O(m n (n + p))`` once, ``O(c n (c + p))`` a round.
@@ -79,7 +79,7 @@ def local_search_gcss(
     columns = check_indices("columns", columns, a.shape[1], distinct=True)
     check_columns("columns", columns.shape[0], a.shape[1])
     check_integer("rounds", rounds, minimum=1)
-    check_number("tol", 0.0 if tol is None else tol, minimum=0)
+    check_scalar("tol", 0.0 if tol is None else tol, minimum=0)
     return _local_search(a, b, columns, tol, rounds=rounds)
 
 

@@ -45,6 +45,11 @@ def test_bad_input(bad_input):
         cur(a, 1, 4)
     with pytest.raises(ValueError, match="column_scores: expected shape"):
         cur(a, 1, 1, column_scores=jnp.ones(3))
+    for scores in (jnp.array([0, 5], jnp.uint32), jnp.array([False, True])):
+        with pytest.raises(ValueError, match="column_scores: expected dtype floating"):
+            cur(a, 1, 1, column_scores=scores)
+    with pytest.raises(ValueError, match="row_scores: expected dtype floating"):
+        cur(a, 1, 1, row_scores=jnp.arange(3))
     with pytest.raises(ValueError, match="decomposition: expected the decomposition of a"):
         cur(a, 1, 1, decomposition=svd(jnp.ones((4, 3))))
     with pytest.raises(ValueError, match="k: expected at most"):

@@ -88,5 +88,7 @@ def test_bad_input(bad_input):
     for c in (0, 3):
         with pytest.raises(ValueError, match="number of columns"):
             greedy_gcss(a, a, c=c)
+    with pytest.raises(ValueError, match=r"tol: expected shape \[\]"):
+        greedy_gcss(a, a, c=1, tol=jnp.ones(2))
     with pytest.raises(ValueError, match="form: expected one of"):
         greedy_gcss(a, a, c=1, form="grams")

@@ -50,5 +50,7 @@ def test_bad_input(bad_input):
         local_search_gcss(a, a, jnp.array([2]))
     with pytest.raises(ValueError, match="columns: expected no duplicates"):
         local_search_gcss(a, a, jnp.array([0, 0]))
+    with pytest.raises(ValueError, match=r"tol: expected shape \[\]"):
+        local_search_gcss(a, a, jnp.array([1]), tol=jnp.ones(2))
     with pytest.raises(ValueError, match="rounds: expected an integer >= 1"):
         local_search_gcss(a, a, jnp.array([1]), rounds=0)
