@@ -72,7 +72,9 @@ def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
 
     def step(t: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         q, r, pivots, norms, reference, free = state
-        pivot = jnp.argmax(jnp.where(free, norms, -1)).astype(jnp.int32)
+        # what is left in the span is rounding: equal, so that the least index comes first
+        left = jnp.where(norms > negligible, norms, 0)
+        pivot = jnp.argmax(jnp.where(free, left, -1)).astype(jnp.int32)
         column = a[:, pivot] - matmul(q, r[:, pivot])
         column = column - matmul(q, matmul(column, q))
         length = jnp.linalg.norm(column)

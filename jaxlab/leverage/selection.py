@@ -203,7 +203,8 @@ def _select(scores: Array, epsilon: Any, k: Any, c: int | None) -> Selection:
 def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Array]:
     n = scores.shape[0]
     if replace:
-        reached = jnp.cumsum(scores)
+        # sums are not taken one after the other, and may differ by rounding where a score is 0
+        reached = jax.lax.cummax(jnp.where(scores > 0, jnp.cumsum(scores), 0))
         # in (0, total], so that what has no score is never met
         drawn = reached[-1] * (1 - jax.random.uniform(key, (c,), scores.dtype))
         columns = jnp.minimum(jnp.searchsorted(reached, drawn), n - 1).astype(jnp.int32)

@@ -36,6 +36,19 @@ def test_against_scipy(shape, x64):
         assert (np.diff(diagonal) <= 1e-12 * scale).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_once_all_columns_are_in_the_span_the_least_indices_are_taken(dtype):
+    with jax.enable_x64(dtype == np.float64):
+        rng = np.random.default_rng(3)
+        low = rng.normal(size=(24, 20, 2)) @ rng.normal(size=(24, 2, 8))
+        found = jax.device_get(factored(jax.device_put(low.astype(dtype)), 6))
+    for q, r, pivots in zip(*found, strict=True):
+        first = pivots[:2].tolist()
+        assert pivots[2:].tolist() == [j for j in range(8) if j not in first][:4]
+        assert not q[:, 2:].any()
+        assert not r[2:].any()
+
+
 def test_norms_that_lose_their_digits_are_recomputed():
     """Columns that differ from a large common one by little: what is left decides the order."""
     rng = np.random.default_rng(2)

@@ -101,6 +101,14 @@ def test_samples_are_unbiased_and_concentrate(replace):
         assert all(len(set(row)) == c for row in columns.tolist())
 
 
+def test_no_column_of_score_0_is_drawn_however_the_sums_are_rounded():
+    rng = np.random.default_rng(2)
+    scores = np.where(rng.random(100_000) < 0.5, 0, rng.random(100_000)).astype(np.float32)
+    columns, scale = sample_columns(jax.random.key(0), jnp.asarray(scores), 1_000_000)
+    assert (scores[np.asarray(columns)] > 0).all()
+    assert (np.asarray(scale) > 0).all()
+
+
 def test_samples_of_all_columns_and_of_too_few_with_scores():
     scores = jnp.array([0.0, 0.5, 0.25, 0.0])
     columns, scale = sample_columns(jax.random.key(1), scores, 4, replace=False)
