@@ -18,7 +18,6 @@ from jaxlab.leverage.selection import sample_columns
 from jaxlab.leverage.types import Gcss
 
 __all__ = [
-    "METHODS",
     "Spectrum",
     "View",
     "choose",
@@ -33,17 +32,6 @@ __all__ = [
     "sum_limit",
     "target_weights",
 ]
-
-METHODS = (
-    "leverage",
-    "sampling",
-    "weighted",
-    "hybrid",
-    "qdeim",
-    "greedy",
-    "local_search",
-    "pivoted_qr",
-)
 
 #: what norms and squares of whole matrices may be off by, in units of the machine epsilon
 ROUNDING = 16

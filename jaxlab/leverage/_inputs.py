@@ -10,7 +10,14 @@ from jaxtyping import Array
 
 from jaxlab.checks import check_dtype, check_finite, concrete, require
 
-__all__ = ["check_columns", "check_matrix", "check_precision", "check_rank", "subset_mask"]
+__all__ = [
+    "check_columns",
+    "check_matrix",
+    "check_precision",
+    "check_rank",
+    "subset_array",
+    "subset_mask",
+]
 
 
 def check_matrix(argument: str, a: Any) -> None:
@@ -45,6 +52,14 @@ def check_rank(mask: Array, rank: Array, *, name: str = "subset") -> None:
         largest,
         f"indices below {int(known)}: the index exceeds numerical rank",
     )
+
+
+def subset_array(subset: Any) -> Any:
+    """An array of a subset; of NumPy where its values are known, which under ``jit`` jax hides."""
+    if hasattr(subset, "dtype"):
+        return subset
+    known = concrete(subset)
+    return jnp.asarray(subset) if known is None else known
 
 
 def subset_mask(subset: Any, size: int, *, name: str = "subset") -> Array:

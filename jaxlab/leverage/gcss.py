@@ -1,7 +1,7 @@
 """Generalized column subset selection: few columns of one matrix that span another."""
 
 import functools
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,6 @@ from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_key, check_scalar, require
 from jaxlab.leverage._choice import (
-    METHODS,
     Spectrum,
     View,
     choose,
@@ -20,12 +19,12 @@ from jaxlab.leverage._choice import (
     spectral_limit,
     sum_limit,
 )
-from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
+from jaxlab.leverage._inputs import check_columns, check_rank, subset_array, subset_mask
 from jaxlab.leverage._pairs import check_pair, matmul, scaled, whiten
 from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.greedy import greedy_on_columns
 from jaxlab.leverage.selection import target_subset
-from jaxlab.leverage.types import SVD, Gcss
+from jaxlab.leverage.types import SVD, Gcss, GcssMethod
 
 __all__ = ["cssp", "gcss"]
 
@@ -160,7 +159,7 @@ def cssp(
 
 def check_method(method: str, key: Any) -> None:
     """Refuse an unknown method, and sampling without a key."""
-    check_choice("method", method, METHODS)
+    check_choice("method", method, get_args(GcssMethod))
     if method == "sampling":
         require(key is not None, "key", key, 'a PRNG key for method="sampling"')
         check_key("key", key)
@@ -184,11 +183,11 @@ def check_subset(
         check_integer("k", k, minimum=1)
         require(k <= r, "k", k, f"at most the number of singular vectors, {r}")
         return k, None
-    subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
+    subset = subset_array(subset)
     check_rank(subset_mask(subset, r), decomposition.rank)
     require(subset.dtype != bool, "subset", subset, "indices")
     require(k in (None, subset.shape[0]), "k", k, f"the size of the subset, {subset.shape[0]}")
-    return int(subset.shape[0]), subset.astype(jnp.int32)
+    return int(subset.shape[0]), jnp.asarray(subset, jnp.int32)
 
 
 @functools.partial(jax.jit, static_argnames=("k",))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int32
 from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
 from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of, rows_of
 from jaxlab.leverage._forward import forward_columns
-from jaxlab.leverage._inputs import check_columns, check_rank, subset_mask
+from jaxlab.leverage._inputs import check_columns, check_rank, subset_array, subset_mask
 from jaxlab.leverage._pairs import centred_columns, check_pair, matmul, top, unit_columns
 from jaxlab.leverage.cca import cca_on_columns
 from jaxlab.leverage.decomposition import orthonormal_basis, svd
@@ -163,12 +163,12 @@ def check_choice_of_columns(
     require(allowed, "subset_a, subset_b", (subset_a, subset_b), 'None with method="subspace"')
     subsets = []
     for name, subset, size in zip(SUBSETS, (subset_a, subset_b), sizes, strict=True):
-        subset = jnp.asarray(tuple(subset) if isinstance(subset, range) else subset)
+        subset = subset_array(subset)
         subset_mask(subset, size, name=name)
         require(subset.dtype != bool, name, subset, "indices")
         k = subset.shape[0] if k is None else k
         require(subset.shape == (k,), name, subset, f"k = {k} indices")
-        subsets.append(subset.astype(jnp.int32))
+        subsets.append(jnp.asarray(subset, jnp.int32))
     assert k is not None
     return k, subsets[0], subsets[1]
 

@@ -1,6 +1,6 @@
 """What the room's functions hand to each other and back."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from jaxtyping import Array, Bool, Float, Int32
 
@@ -11,9 +11,21 @@ __all__ = [
     "Cur",
     "FrequentDirections",
     "Gcss",
+    "GcssMethod",
     "Moments",
     "Selection",
     "SparseCca",
+]
+
+GcssMethod: TypeAlias = Literal[
+    "leverage",
+    "sampling",
+    "weighted",
+    "hybrid",
+    "qdeim",
+    "greedy",
+    "local_search",
+    "pivoted_qr",
 ]
 
 

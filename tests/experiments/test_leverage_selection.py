@@ -1,7 +1,6 @@
 """Leverage: the data of its experiments, column subset selection, and CUR decompositions."""
 
 import itertools
-import typing
 from unittest import mock
 
 import numpy as np
@@ -9,9 +8,7 @@ import pytest
 
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.leverage import cur_report, gcss_report, peers
-from jaxlab.experiments.leverage.gcss import Method
 from jaxlab.experiments.leverage.matrices import Data, load, planted_target
-from jaxlab.leverage._choice import METHODS
 from jaxlab.runner.execute import run
 from tests.helpers import finished, verdicts_of
 
@@ -149,10 +146,6 @@ def test_verdicts_of_cur_decompositions():
     assert of_cur() == dict.fromkeys(claims, True)
     assert of_cur(left=0.41, cur=0.31, labels=0.19) == dict.fromkeys(claims, False)
     assert list(of_cur(columns=(1, 0)).values()) == [True, None, None]
-
-
-def test_the_methods_of_the_config_are_those_of_the_library():
-    assert typing.get_args(Method) == METHODS
 
 
 def test_a_small_run_of_column_subset_selection(tmp_path):

@@ -97,6 +97,17 @@ def test_chosen_columns(x64):
     np.testing.assert_array_equal(wide.correlations, 0)
 
 
+def test_without_centring_the_spans_are_those_of_the_columns_as_they_are(x64):
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(20, 3)) + [3, 0, 1], rng.normal(size=(20, 2)) + [2, -1]
+    found = cca(*put(a, b), center=False)
+    expected = np.linalg.svd(targets.basis(a).T @ targets.basis(b), compute_uv=False)
+    np.testing.assert_allclose(found.correlations, expected, rtol=1e-10)
+    assert found.correlations[0] > 0.5 > cca(*put(a, b)).correlations[0]
+    ones = np.ones((20, 1))
+    np.testing.assert_allclose(cca(*put(ones, ones), center=False).correlations, 1)
+
+
 def test_bad_input(bad_input):
     a = jnp.ones((3, 2))
     with pytest.raises(ValueError, match="ridge: expected a finite number >= 0"):

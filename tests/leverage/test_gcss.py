@@ -1,5 +1,7 @@
 """Column selection for a target: every method, its bounds, known residuals."""
 
+import typing
+
 import hypothesis
 import hypothesis.strategies as st
 import jax
@@ -9,7 +11,7 @@ import pytest
 import scipy.linalg
 
 from jaxlab.leverage import cssp, gcss, greedy_gcss, svd
-from jaxlab.leverage._choice import METHODS
+from jaxlab.leverage.types import GcssMethod
 from tests.leverage import targets
 from tests.leverage.targets import put
 
@@ -21,7 +23,7 @@ def select(a, b, method, **options):
     return gcss(*put(a, b), c=C, k=K, method=method, key=jax.random.key(0), **options)
 
 
-@hypothesis.given(st.integers(0, 10**6), st.sampled_from(METHODS))
+@hypothesis.given(st.integers(0, 10**6), st.sampled_from(typing.get_args(GcssMethod)))
 def test_the_residual_is_between_its_bounds(seed, method):
     with jax.enable_x64(True):
         rng = np.random.default_rng(seed)
@@ -62,6 +64,25 @@ def test_bounds_hold_in_float32(outside):
             if options["c"] == 8:
                 assert found.certificate <= exact + 1e-5 * size
                 assert found.lower_bound >= exact - 1e-5 * size
+
+
+@pytest.mark.parametrize("rank", [3, 6])
+def test_bounds_hold_of_a_truncated_decomposition(rank, x64):
+    """What is left out is bounded by the last singular value that is known."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        a = rng.normal(size=(30, 10)) * 10 ** rng.uniform(-1, 1, 10)
+        b = rng.normal(size=(30, 3)) + a @ rng.normal(size=(10, 3))
+        a, b = put(a, b)
+        found = gcss(a, b, c=C, decomposition=svd(a, rank=rank))
+        whole = gcss(a, b, c=C, subset=found.subset)
+        assert found.columns.tolist() == whole.columns.tolist()
+        size = np.linalg.norm(b)
+        exact = targets.residual(np.asarray(a), np.asarray(b), found.columns.tolist())
+        assert found.lower_bound <= exact + 1e-9 * size
+        assert exact <= found.certificate + 1e-9 * size
+        assert found.lower_bound <= whole.lower_bound + 1e-9 * size
+        assert found.certificate >= whole.certificate - 1e-9 * size
 
 
 def test_lower_bound_where_little_is_left_in_float32():
@@ -263,6 +284,9 @@ def test_bad_input(bad_input):
         gcss(a, a, c=1, k=4)
     with pytest.raises(ValueError, match="duplicate"):
         gcss(a, a, c=1, subset=(1, 1))
+    for subset, words in (((0, 0), "no duplicate indices"), ((99,), "indices from 0 to 2")):
+        with pytest.raises(ValueError, match=f"subset: expected {words}"):
+            jax.jit(lambda a, subset=subset: gcss(a, a, c=1, subset=subset))(a)
     with pytest.raises(ValueError, match="exceeds numerical rank"):
         gcss(a.at[2, 2].set(0), a, c=1, subset=(2,))
     with pytest.raises(ValueError, match="decomposition: expected the decomposition of a"):

@@ -28,6 +28,21 @@ def test_bounds_hold_and_limits_are_known(x64):
         np.testing.assert_allclose(said, np.corrcoef(a @ u, b @ v)[0, 1], rtol=1e-9)
 
 
+def test_columns_of_their_own_lengths(x64):
+    """The objective is then in the units of both views, and long columns count for more."""
+    a, b = targets.wine_views()
+    z = a.T @ b  # centred already
+    loose = pmd_sparse_cca(*put(a + 5, b), 6**0.5, 7**0.5, standardize=False)
+    np.testing.assert_allclose(loose.objective, np.linalg.norm(z, 2), rtol=1e-9)
+    found = pmd_sparse_cca(*put(a, b), 1.2, 1.5, standardize=False)
+    u, v = np.asarray(found.loadings_a), np.asarray(found.loadings_b)
+    np.testing.assert_allclose(found.objective, u @ z @ v, rtol=1e-9)
+    np.testing.assert_allclose(found.correlation, np.corrcoef(a @ u, b @ v)[0, 1], rtol=1e-9)
+    longer = pmd_sparse_cca(*put(1000 * a, b / 7), 1.2, 1.5, standardize=False)
+    np.testing.assert_allclose(longer.loadings_a, u, atol=1e-9)
+    np.testing.assert_allclose(longer.objective, found.objective * 1000 / 7, rtol=1e-9)
+
+
 def test_equal_and_constant_columns(x64):
     a, b = targets.wine_views()
     same = np.repeat(a[:, :1], 6, axis=1)

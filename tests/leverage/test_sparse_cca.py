@@ -160,6 +160,20 @@ def test_traced_indices_that_name_no_vector_count_for_nothing(x64):
         np.testing.assert_allclose(found.bound, expected.bound, atol=1e-9)
 
 
+def test_without_centring_views_are_taken_as_they_are(x64):
+    a, b = targets.views(np.random.default_rng(9))
+    a, b = a + 3 * a.std(axis=0), b + np.arange(8) * b.std(axis=0)
+    for method in METHODS:
+        found = sparse_cca(*put(a, b), ca=C, cb=C, k=K, method=method, rtol=1e-6, center=False)
+        left, right = a[:, found.columns_a], b[:, found.columns_b]
+        product = targets.basis(left).T @ targets.basis(right)
+        exact = np.linalg.svd(product, compute_uv=False)
+        np.testing.assert_allclose(found.correlations, exact, atol=1e-9)
+        assert np.all(np.arccos(np.clip(exact, 0, 1)) <= found.bound + 1e-6)
+        x = left @ np.asarray(found.loadings_a)
+        np.testing.assert_allclose(x.T @ x, np.eye(C), atol=1e-9)
+
+
 def test_stacked_views(x64):
     pairs = [targets.views(np.random.default_rng(seed)) for seed in (5, 6)]
     a, b = (jax.device_put(np.stack(views)) for views in zip(*pairs, strict=True))
@@ -187,6 +201,13 @@ def test_bad_input(bad_input):
             sparse_cca(jnp.eye(3), jnp.eye(3), ca=1, cb=1, subset_a=(0,), subset_b=(index,))
     with pytest.raises(ValueError, match="subset_a: expected no duplicate indices"):
         sparse_cca(a, a, ca=1, cb=1, k=2, subset_a=(0, 0), subset_b=(0, 1))
+    for subset, words in (((0, 0), "no duplicate indices"), ((0, 99), "indices from 0 to 2")):
+        with pytest.raises(ValueError, match=f"subset_b: expected {words}"):
+            jax.jit(
+                lambda a, subset=subset: sparse_cca(
+                    a, a, ca=1, cb=1, subset_a=(0, 1), subset_b=subset
+                )
+            )(a)
     with pytest.raises(ValueError, match='None with method="subspace"'):
         sparse_cca(a, a, ca=1, cb=1, method="subspace", subset_a=(0,), subset_b=(0,))
     with pytest.raises(ValueError, match="subset_b: expected k = 1 indices"):

@@ -7,7 +7,7 @@ put columns in an order are measured along it, the others once for every number 
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -22,20 +22,11 @@ from jaxlab.experiments.leverage.gcss_figures import draw_pixels, draw_planted, 
 from jaxlab.experiments.leverage.gcss_report import CLAIMS, judge, tabulate
 from jaxlab.experiments.leverage.matrices import Data, Name, load, names_of, planted_target
 from jaxlab.experiments.measure import interleaved_seconds
+from jaxlab.leverage.types import GcssMethod
 
-__all__ = ["CLAIMS", "Config", "Method", "Planted", "run"]
+__all__ = ["CLAIMS", "Config", "Planted", "run"]
 
 Start = Annotated[int, Field(ge=0)]
-Method = Literal[
-    "leverage",
-    "sampling",
-    "weighted",
-    "hybrid",
-    "qdeim",
-    "greedy",
-    "local_search",
-    "pivoted_qr",
-]
 
 # of these a beginning is not what is selected when fewer columns are asked for
 _NOT_NESTED = ("hybrid", "local_search")
@@ -75,7 +66,7 @@ class Config:
     seed: Annotated[int, Field(ge=0)]
     data: Data
     planted: Planted
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    methods: Annotated[tuple[GcssMethod, ...], Field(min_length=1)]
     columns: Counts
     k: Count
     draws: Count
