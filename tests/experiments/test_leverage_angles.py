@@ -91,6 +91,22 @@ def test_a_small_run_on_angles(tmp_path):
     assert [row[2:4] for row in results["tables"]["bounds"]["rows"]] == [[4, 4]] * 4
 
 
+def test_kinds_without_a_subset_and_data_without_a_case_are_passed_over(tmp_path):
+    few = ["data.names=[linnerud,wine] subsets=3 columns=[5,6] largest=2 exact=1"]
+    results = finished(run("leverage-angles", preset="smoke", sets=few, runs=tmp_path / "few"))
+    assert all(claim["holds"] for claim in results["claims"])
+    shown = [row[:2] for row in results["tables"]["bounds"]["rows"]]
+    kinds = [title for kind, title in angles_report.KINDS.items() if kind != "random"]
+    assert shown == [["wine → cultivar", title] for title in kinds]
+    none = ["data.names=[linnerud] exact=1"]  # it has three columns
+    results = finished(run("leverage-angles", preset="smoke", sets=none, runs=tmp_path / "none"))
+    assert results["tables"]["bounds"]["rows"] == []
+    assert not results["figures"]
+    held = {claim["id"]: claim["holds"] for claim in results["claims"]}
+    assert held.pop("orthonormal-exact") is True
+    assert set(held.values()) == {None}
+
+
 @pytest.mark.parametrize("delta", [0.25, 0.5])
 def test_the_sufficient_number_of_columns_meets_the_risk_and_one_less_does_not(delta):
     c = sampling_report.sufficient(4, delta, 0.1)
@@ -111,6 +127,16 @@ def test_verdicts_of_sampling():
     claims = [claim.id for claim in sampling_report.CLAIMS]
     assert of_sampling() == dict.fromkeys(claims, True)
     assert of_sampling(least=0.4, away=3.1) == dict.fromkeys(claims, False)
+
+
+def test_the_mean_of_a_single_vector_is_the_identity_but_for_rounding(tmp_path):
+    assert sampling_report.errors_away({"away": 3e-16, "standard_error": 0.0}) == 0
+    assert sampling_report.errors_away({"away": 0.3, "standard_error": 0.1}) == pytest.approx(3)
+    tiny = ["data.names=[wine] k=1 starts=[0] columns=[8] deltas=[0.75] keys=20"]
+    results = finished(run("leverage-sampling", preset="smoke", sets=tiny, runs=tmp_path))
+    assert all(claim["holds"] for claim in results["claims"])
+    rows = results["tables"]["failures"]["rows"]
+    assert {row[-1] for row in rows if row[2] == "scores"} == {0}
 
 
 def test_a_small_run_on_sampling_of_a_users_matrix_repeats(tmp_path):

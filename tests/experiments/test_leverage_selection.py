@@ -54,7 +54,15 @@ def test_a_matrix_of_the_users_has_its_target_in_a_file_or_in_its_right_half(tmp
     np.save(tmp_path / "b.npy", b[:3])
     with pytest.raises(ValueError, match=r"b.npy: expected 4 rows.*got 3"):
         load(data["path"], Data(**with_target | {"rows": 3}))
-    np.save(tmp_path / "a.npy", np.ones((4, 3)))
+    # the mean of 0.1 is not 0.1, and the standard deviation not 0
+    matrix = np.random.default_rng(0).standard_normal((178, 6))
+    matrix[:, [1, 4]] = 0.1
+    np.save(tmp_path / "c.npy", matrix)
+    scaled = Data(**data | {"path": str(tmp_path / "c.npy"), "center": True, "scale": True})
+    pair = load(scaled.path, scaled)
+    assert (pair.columns.tolist(), pair.targets.tolist()) == ([0, 2], [0, 2])
+    np.testing.assert_allclose(pair.a.std(axis=0), 1)
+    np.save(tmp_path / "a.npy", np.full((4, 3), 0.1))
     with pytest.raises(ValueError, match=r"a.npy: expected columns with a standard deviation"):
         load(data["path"], Data(**data | {"rows": 2}))
 
@@ -131,9 +139,9 @@ def test_verdicts_of_column_subset_selection():
     assert of_gcss(shape=[177, 13])["wine"] is None
 
 
-def of_cur(left=0.39, cur=0.2, labels=0.3, columns=(1, 2)):
+def of_cur(left=0.39, cur=0.2, labels=0.3, columns=(1, 2), best=0.2):
     leading = {"pixels": 0.3, "cur": cur, "labels": labels, "columns": [0, 1]}
-    bounds = [{"k": 1, "c": 4, "deficit": 0.5, "left": left, "best": 0.2}]
+    bounds = [{"k": 1, "c": 4, "deficit": 0.5, "left": left, "best": best}]
     other = {"pixels": 0.4, "cur": 0.3, "labels": 0.2, "columns": list(columns)}
     reporter = mock.Mock(spec=Reporter)
     found = {"leading": {"2": leading}, "generalized": {"2": other}}
@@ -146,6 +154,9 @@ def test_verdicts_of_cur_decompositions():
     assert of_cur() == dict.fromkeys(claims, True)
     assert of_cur(left=0.41, cur=0.31, labels=0.19) == dict.fromkeys(claims, False)
     assert list(of_cur(columns=(1, 0)).values()) == [True, None, None]
+    # of all singular vectors nothing may be left but rounding
+    assert of_cur(left=1e-16, best=0.0)["classical-bound"] is True
+    assert of_cur(left=1e-3, best=0.0)["classical-bound"] is False
 
 
 def test_a_small_run_of_column_subset_selection(tmp_path):
@@ -173,6 +184,23 @@ def test_a_small_run_of_cur_decompositions(tmp_path):
     assert set(results["figures"]) == {"errors", "pixels", "pictures"}
     best = results["tables"]["errors"]["rows"][-1]
     assert all(best[1] < row[1] for row in results["tables"]["errors"]["rows"][:-1])
+
+
+@pytest.mark.parametrize(
+    ("sets", "ranks"),
+    [
+        ("data.names=[linnerud] k=3 columns=[2]", [1, 2, 3]),
+        ("data.names=[linnerud] k=10 columns=[2]", [1, 2, 3]),
+        ("data.names=[wine] k=1 columns=[4]", [1]),
+    ],
+)
+def test_cur_with_as_many_vectors_as_there_are(tmp_path, sets, ranks):
+    results = finished(
+        run("leverage-cur", preset="smoke", sets=[f"{sets} shown=2 draws=1"], runs=tmp_path)
+    )
+    assert results["claims"][0]["holds"] is True
+    assert [row[0] for row in results["tables"]["classical"]["rows"]] == ranks
+    assert f"scores of {ranks[-1]} singular" in results["tables"]["errors"]["caption"]
 
 
 @pytest.mark.slow

@@ -99,7 +99,7 @@ def test_chosen_columns(x64):
 
 def test_without_centring_the_spans_are_those_of_the_columns_as_they_are(x64):
     rng = np.random.default_rng(2)
-    a, b = rng.normal(size=(20, 3)) + [3, 0, 1], rng.normal(size=(20, 2)) + [2, -1]
+    a, b = rng.normal([3, 0, 1], size=(20, 3)), rng.normal([2, -1], size=(20, 2))
     found = cca(*put(a, b), center=False)
     expected = np.linalg.svd(targets.basis(a).T @ targets.basis(b), compute_uv=False)
     np.testing.assert_allclose(found.correlations, expected, rtol=1e-10)

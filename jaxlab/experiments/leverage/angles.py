@@ -32,8 +32,8 @@ class Config:
 
     ``subsets`` of them are studied on every matrix; of a matrix with more than ``wide`` columns,
     ``wide_subsets``. ``columns`` are the numbers of columns that are selected, by score and at
-    random; ``wide_columns`` those of such a matrix, by score only. ``exact`` subsets are
-    checked on a matrix with orthonormal columns.
+    random; ``wide_columns`` those of such a matrix, by score only; those that leave no column out
+    are passed over. ``exact`` subsets are checked on a matrix with orthonormal columns.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -78,8 +78,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
             f"orthonormal/{name}", functools.partial(orthonormal, config, name)
         )
     tabulate(config, titles, rows, exact, reporter)
-    draw_envelopes(config, titles, rows, reporter)
-    draw_bounds(config, titles, rows, reporter)
+    studied = {row["data"]: titles[row["data"]] for row in rows}
+    if studied:
+        draw_envelopes(config, studied, rows, reporter)
+        draw_bounds(config, studied, rows, reporter)
     judge(rows, exact, reporter)
 
 
@@ -157,6 +159,8 @@ def measure(config: Config, name: str, kind: str) -> list[dict[str, Any]]:
                 cases.append((subset, "scores", order[:c]))
                 if not wide:
                     cases.append((subset, "random", mixed[:c]))
+        if not cases:  # no subset of this kind, or no number of columns that leaves one out
+            return []
         masks = np.array(
             [np.isin(np.arange(len(decomposition.s)), case[0].vectors) for case in cases]
         )

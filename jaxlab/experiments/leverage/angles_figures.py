@@ -47,6 +47,7 @@ def draw_envelopes(
         for ax, (kind, label) in zip(line, KINDS.items(), strict=True):
             cases = _shown(of_data, kind, k)
             if not cases:
+                ax.set_visible(False)
                 continue
             deficit = [max(row["deficit"], _LOWEST) for row in cases]
             most = [min(row["upper_refined"], row["k"]) for row in cases]
@@ -74,7 +75,8 @@ def draw_envelopes(
             ax.set(title=f"{label}: {place}", xlabel="leverage deficit ε")
             ax.set(xscale="log", yscale="log", ylim=(_LOWEST, 2 * size))
             ax.xaxis.set_minor_formatter(NullFormatter())
-        line[0].set_ylabel(f"{title.split(' →')[0]}\nΣ sin² θ")
+        for ax in [ax for ax in line if ax.get_visible()][:1]:
+            ax.set_ylabel(f"{title.split(' →')[0]}\nΣ sin² θ")
     plotting.legend(figure)
     reporter.figure(
         "envelopes",

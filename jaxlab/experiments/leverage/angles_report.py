@@ -187,7 +187,8 @@ def judge(rows: Rows, exact: Mapping[str, Mapping[str, Any]], reporter: Reporter
             for cases in map(_cases, rows)
             if bounds[0] in cases
         ]
-        ours = f"{sum(good)} of {len(good)} cases" if good else "no case of full column rank"
+        none = "no case of full column rank" if rows else "no case"
+        ours = f"{sum(good)} of {len(good)} cases" if good else none
         reporter.verdict(claim, ours=ours, holds=all(good) if good else None)
     ordered = list(correlations(rows).values())
     reporter.verdict(

@@ -41,8 +41,8 @@ _DEFICIT = 0.5
 class Config:
     """Numbers of ``columns``, with ``rows_per_column`` times as many rows, of one matrix.
 
-    Scores are of ``k`` singular vectors: leading ones, or those that carry the labels; ridge scores
-    have ``ridge`` times the largest squared singular value. Errors of random choices are means of
+    Scores are of ``k`` singular vectors, or as many as there are: leading ones, or those that carry
+    the labels; ridge scores have ``ridge`` times the largest squared singular value. Errors of random choices are means of
     ``draws``. The last ``shown`` rows are left out, and drawn from the chosen columns.
     """
 
@@ -101,6 +101,11 @@ def _decomposition(config: Config) -> leverage.SVD:
         return leverage.svd(jnp.asarray(parts(config, pair)[0]))
 
 
+def _vectors(config: Config) -> int:
+    """How many singular vectors to score by: ``k``, of a matrix of lower rank its rank."""
+    return min(config.k, int(_decomposition(config).rank))
+
+
 def _spectrum(config: Config, pair: Pair) -> dict[str, Any]:
     """What the best matrix of each rank leaves, ``‖A − A_c‖² / ‖A‖²``."""
     s2 = np.asarray(_decomposition(config).s) ** 2
@@ -110,12 +115,13 @@ def _spectrum(config: Config, pair: Pair) -> dict[str, Any]:
 
 def classical(config: Config, pair: Pair) -> list[dict[str, Any]]:
     """Columns by leading scores until the deficit is at most ½, for ranks up to ``k``."""
+    most = _vectors(config)
     host, _, _ = parts(config, pair)
     decomposition = _decomposition(config)
     s2 = np.asarray(decomposition.s) ** 2
     rows = []
     with jax.enable_x64(True):
-        for k in sorted({1, 2, max(1, config.k // 2), config.k}):
+        for k in sorted({1, min(2, most), max(1, most // 2), most}):
             scores = leverage.generalized_leverage_scores(decomposition, tuple(range(k)))
             found = leverage.select_columns(scores, epsilon=_DEFICIT, k=k)
             c = int(found.count)
@@ -149,9 +155,10 @@ def scores_of(
     if method == "greedy":
         most = max(config.columns)
         return _greedy(a, most), _greedy(a.T, config.rows_per_column * most)
-    subset: Any = tuple(range(config.k))
+    k = _vectors(config)
+    subset: Any = tuple(range(k))
     if method == "generalized":
-        subset, _ = leverage.select_singular_subset(decomposition, b, config.k)
+        subset, _ = leverage.select_singular_subset(decomposition, b, k)
     return (
         leverage.generalized_leverage_scores(decomposition, subset),
         leverage.generalized_leverage_scores(decomposition, subset, axis="rows"),

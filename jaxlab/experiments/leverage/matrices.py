@@ -60,7 +60,8 @@ class Data:
     takes the place of all of them: a matrix of the user's (:func:`jaxlab.data.read_matrix`), with
     its target in the file ``target``; without one, the right half of its columns is the target of
     the left. Columns are centred where ``center`` says so, and brought to unit standard deviation
-    with ``scale``; those whose standard deviation is not above ``drop_std_below`` are left out.
+    with ``scale``; those of a single value, and those whose standard deviation is not above
+    ``drop_std_below``, are left out.
     """
 
     names: tuple[Name, ...]
@@ -116,8 +117,7 @@ def load(name: str, data: Data) -> Pair:
     a, b, picture = _user(data) if data.path else _raw(name)
     if data.rows:
         a, b = a[: data.rows], b[: data.rows]
-    kept = np.flatnonzero(a.std(axis=0) > data.drop_std_below)
-    useful = np.flatnonzero(b.std(axis=0) > data.drop_std_below)
+    kept, useful = (_varied(matrix, data.drop_std_below) for matrix in (a, b))
     if not kept.size or not useful.size:
         raise ValueError(
             f"{name_of(name)}: expected columns with a standard deviation above "
@@ -141,6 +141,14 @@ def prepared(matrix: Any, *, center: bool, scale: bool) -> Float[np.ndarray, "m 
     if center:
         matrix = matrix - matrix.mean(axis=0)
     return matrix / matrix.std(axis=0) if scale else matrix
+
+
+def _varied(matrix: Any, least: float) -> np.ndarray:
+    """Columns of more than one value whose standard deviation is above ``least``.
+
+    That of a single value is not always 0: its mean is off by rounding.
+    """
+    return np.flatnonzero((matrix != matrix[:1]).any(axis=0) & (matrix.std(axis=0) > least))
 
 
 def planted_target(

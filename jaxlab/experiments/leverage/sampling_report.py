@@ -22,6 +22,8 @@ __all__ = [
 
 Rows = Sequence[Mapping[str, Any]]
 
+_ROUNDING = 1e-12
+
 CLAIMS = (
     Claim(
         id="failures",
@@ -66,6 +68,14 @@ def failures(row: Mapping[str, Any], delta: float) -> float:
     return float(np.mean(np.array(row["least"]) < 1 - delta))
 
 
+def errors_away(row: Mapping[str, Any]) -> float:
+    """How many standard errors the mean is away from the identity; 0 where that is rounding.
+
+    Of a single vector every draw in proportion to scores is the identity, and the error 0 too.
+    """
+    return 0.0 if row["away"] <= _ROUNDING else row["away"] / row["standard_error"]
+
+
 def sufficient(k: int, delta: float, risk: float) -> int:
     """Columns for which :func:`bound` is at most ``risk``: ``(2 k / δ²) ln(k / risk)``.
 
@@ -98,7 +108,7 @@ def tabulate(config: Any, rows: Rows, reporter: Reporter) -> None:
             float(f"{bound(row['k'], row['c'], delta):.3g}") if scores else "–"
             for delta in config.deltas
         ]
-        line.append(round(row["away"] / row["standard_error"], 2))
+        line.append(round(errors_away(row), 2))
         lines.append(line)
     reporter.table(
         "failures",
@@ -221,7 +231,7 @@ def judge(config: Any, rows: Rows, reporter: Reporter) -> None:
         ours=f"at most {max(enough):.4f} of the keys fail, risk {config.risk:g}",
         holds=max(enough) <= config.risk,
     )
-    away = max(row["away"] / row["standard_error"] for row in rows)
+    away = max(errors_away(row) for row in rows)
     reporter.verdict(
         "unbiased", ours=f"at most {away:.2f} standard errors in {len(rows)} cases", holds=away <= 3
     )
