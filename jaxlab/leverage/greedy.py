@@ -65,8 +65,8 @@ def greedy_gcss(
 
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
-            ``c`` that is no feasible number of columns; an unknown form; ``tol`` negative or an
-            array.
+            ``c`` that is no feasible number of columns; an unknown form; ``tol`` negative or no
+            single number.
 
     Cost:
         Gram form ``O(m n (n + p) + c n (c + p))`` time and ``O(n (n + p + c))`` memory beside a

@@ -64,7 +64,7 @@ def local_search_gcss(
 
     Raises:
         ValueError: matrices as of :func:`~jaxlab.leverage.greedy_gcss`; columns outside of A or
-            twice; fewer than one round; ``tol`` negative or an array.
+            twice; fewer than one round; ``tol`` negative or no single number.
 
     Cost:
         ``O(m n (n + p))`` once, ``O(c n (c + p))`` a round.

@@ -139,6 +139,16 @@ def test_the_mean_of_a_single_vector_is_the_identity_but_for_rounding(tmp_path):
     assert {row[-1] for row in rows if row[2] == "scores"} == {0}
 
 
+def test_starts_that_are_too_far_are_the_last_vectors_and_called_so(tmp_path):
+    tiny = ["data.names=[wine] k=3 starts=[0,20,30] columns=[8] deltas=[0.75] keys=20"]
+    results = finished(run("leverage-sampling", preset="smoke", sets=tiny, runs=tmp_path))
+    rows = results["tables"]["failures"]["rows"]
+    assert [row[0] for row in rows if row[1:3] == [8, "scores"]] == [
+        "wine, R = 0–2",
+        "wine, R = 10–12",
+    ]
+
+
 def test_a_small_run_on_sampling_of_a_users_matrix_repeats(tmp_path):
     matrix = np.random.default_rng(0).standard_normal((30, 8)) * np.arange(1, 9)
     np.savetxt(tmp_path / "mine.csv", matrix, delimiter=",", header="a,b,c,d,e,f,g,h", comments="")

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.leverage import cur_report, gcss_report, peers
+from jaxlab.experiments.leverage import cur_report, gcss, gcss_report, peers
 from jaxlab.experiments.leverage.matrices import Data, load, planted_target
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from tests.helpers import finished, verdicts_of
 
 RAW = {
@@ -176,6 +177,47 @@ def test_a_small_run_of_column_subset_selection(tmp_path):
         "certificate": True,
     }
     assert results["tables"]["real-wine"]["rows"][0] == ["generalized scores", 0.3615]
+
+
+def test_planted_vectors_are_those_there_are(tmp_path):
+    tiny = [
+        "data.names=[linnerud] planted.names=[wine,digits] planted.k=[2,5] planted.seeds=1",
+        'planted.starts=[0,20,30] columns=[2] draws=1 repeats=0 methods=["leverage","greedy"]',
+    ]
+    results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
+    places = list(dict.fromkeys(tuple(row[:2]) for row in results["tables"]["planted"]["rows"]))
+    assert places == [
+        ("wine", "R = 0–1"),
+        ("wine", "R = 11–12"),
+        ("digits", "R = 0–4"),
+        ("digits", "R = 20–24"),
+        ("digits", "R = 30–34"),
+    ]
+
+
+def test_column_subset_selection_of_a_matrix_of_low_rank(tmp_path):
+    """Shares of a whole sum to 1: centred, four columns have rank 3."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(4), 60) * 100
+    np.savetxt(tmp_path / "a.csv", shares, delimiter=",")
+    np.savetxt(tmp_path / "b.csv", shares @ rng.standard_normal((4, 4)), delimiter=",")
+    tiny = [
+        f"data.path={tmp_path / 'a.csv'} data.target={tmp_path / 'b.csv'} k=10 planted.k=[5]",
+        'columns=[2] draws=1 repeats=0 methods=["leverage","hybrid","greedy"]',
+    ]
+    results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
+    assert "k = 3 singular vectors" in results["tables"]["real-user"]["caption"]
+    assert {row[1] for row in results["tables"]["planted"]["rows"]} == {"R = 0–2"}
+
+
+def test_times_are_of_the_numbers_of_columns_that_are_compared(monkeypatch):
+    asked = []
+    monkeypatch.setattr(gcss, "selections", lambda *given: asked.append(given[-1]) or [])
+    monkeypatch.setattr(gcss, "interleaved_seconds", lambda calls, repeats: {})
+    for columns, most in (("[20]", 10), ("[4,8,20]", 8)):  # there are ten
+        sets = [f"data.names=[diabetes] columns={columns}"]
+        gcss.times(resolve("leverage-gcss", "smoke", sets).config, "diabetes")
+        assert asked.pop()[-1] == most
 
 
 def test_a_small_run_of_cur_decompositions(tmp_path):

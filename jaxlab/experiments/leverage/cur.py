@@ -42,8 +42,9 @@ class Config:
     """Numbers of ``columns``, with ``rows_per_column`` times as many rows, of one matrix.
 
     Scores are of ``k`` singular vectors, or as many as there are: leading ones, or those that carry
-    the labels; ridge scores have ``ridge`` times the largest squared singular value. Errors of random choices are means of
-    ``draws``. The last ``shown`` rows are left out, and drawn from the chosen columns.
+    the labels; ridge scores have ``ridge`` times the largest squared singular value. Errors of
+    random choices are means of ``draws``. The last ``shown`` rows are left out, and drawn from the
+    chosen columns.
     """
 
     seed: Annotated[int, Field(ge=0)]

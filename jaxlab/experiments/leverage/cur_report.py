@@ -92,8 +92,8 @@ def tabulate(
         lines,
         f"{pair.title}: errors with c of {pair.a.shape[1]} columns, and for CUR with "
         f"{config.rows_per_column} c of {len(pair.a) - config.shown} rows; scores of "
-        f"{bounds[-1]['k']} singular vectors, ridge {config.ridge:g} σ_0². Uniform choices are means of "
-        f"{config.draws}, seed {config.seed}.",
+        f"{bounds[-1]['k']} singular vectors, ridge {config.ridge:g} σ_0². Uniform choices are "
+        f"means of {config.draws}, seed {config.seed}.",
     )
     reporter.table(
         "classical",

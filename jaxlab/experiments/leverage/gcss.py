@@ -36,6 +36,7 @@ _NOT_NESTED = ("hybrid", "local_search")
 class Planted:
     """Targets planted in ``k`` singular vectors, ``k`` by data set, from each of ``starts`` on.
 
+    Where that is too far they are the last ones, and where there are fewer than ``k``, all.
     ``width`` columns and noise of norm ``noise``, for ``seeds`` seeds. A user's matrix takes the
     place of all ``names``, with the first ``k``.
     """
@@ -93,18 +94,15 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         name: reporter.cell(f"real/{name}", functools.partial(of_real, config, name))
         for name in names
     }
-    planted = [
-        {
-            "data": name,
-            "start": start,
-            "seed": seed,
-            **reporter.cell(
-                f"planted/{name}/start={start}/seed={seed}",
-                functools.partial(of_planted, config, name, k, start, seed),
-            ),
-        }
-        for name, k, start, seed in plants
-    ]
+    found: dict[tuple[str, int, int], dict[str, Any]] = {}
+    for name, k, start, seed in plants:
+        cell = reporter.cell(
+            f"planted/{name}/start={start}/seed={seed}",
+            functools.partial(of_planted, config, name, k, start, seed),
+        )
+        # two starts that are too far are the same
+        found[name, cell["start"], seed] = {"data": name, "seed": seed, **cell}
+    planted = list(found.values())
     seconds = times(config, names[-1]) if config.repeats else {}
     for method, value in seconds.items():
         reporter.timing(f"seconds, {method}, {names[-1]}", value)
@@ -119,6 +117,11 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     judge(config, real, planted, reporter)
 
 
+def counts_of(config: Config, n: int) -> list[int]:
+    """Numbers of columns that a matrix of ``n`` has; all of them where it has none of those."""
+    return sorted({c for c in config.columns if c <= n}) or [n]
+
+
 def dimensions(config: Config, b: np.ndarray) -> int:
     """How many singular vectors to score by: the target's dimensions, at least two."""
     return min(config.k, max(2, int(np.linalg.matrix_rank(b))))
@@ -127,8 +130,9 @@ def dimensions(config: Config, b: np.ndarray) -> int:
 def of_real(config: Config, name: str) -> dict[str, Any]:
     """Residual fractions of every method for one real pair, and the best possible ones."""
     pair = load(name, config.data)
-    k = min(dimensions(config, pair.b), pair.a.shape[1])
-    found = compare(config, pair.a, pair.b, _decomposition(name, config.data), k)
+    decomposition = _decomposition(name, config.data)
+    k = min(dimensions(config, pair.b), int(decomposition.rank))
+    found = compare(config, pair.a, pair.b, decomposition, k)
     best = {c: peers.best_subset(pair.a, pair.b, c, config.exhaustive) for c in found["counts"]}
     found["best"] = {str(c): value for c, value in best.items() if value is not None}
     return {"title": pair.title, "shape": pair.a.shape, **found}
@@ -148,20 +152,22 @@ def _left_vectors(name: str, data: Data) -> np.ndarray:
 def of_planted(config: Config, name: str, k: int, start: int, seed: int) -> dict[str, Any]:
     """The same for a target in the ``k`` singular vectors from ``start`` on."""
     pair = load(name, config.data)
-    u = _left_vectors(name, config.data)
-    k = min(k, u.shape[1])
-    start = min(start, u.shape[1] - k)
+    decomposition = _decomposition(name, config.data)
+    rank = int(decomposition.rank)
+    k = min(k, rank)
+    start = min(start, rank - k)
     plan = config.planted
-    b = planted_target(u[:, start : start + k], seed, width=plan.width, noise=plan.noise)
-    found = compare(config, pair.a, b, _decomposition(name, config.data), k)
-    return {"title": pair.title.split(" →")[0], **found}
+    u = _left_vectors(name, config.data)[:, start : start + k]
+    b = planted_target(u, seed, width=plan.width, noise=plan.noise)
+    found = compare(config, pair.a, b, decomposition, k)
+    return {"title": pair.title.split(" →")[0], "start": start, **found}
 
 
 def compare(
     config: Config, a: np.ndarray, b: np.ndarray, decomposition: leverage.SVD, k: int
 ) -> dict[str, Any]:
     """Residual fractions by method and number of columns; means and deviations of random ones."""
-    counts = sorted({c for c in config.columns if c <= a.shape[1]}) or [a.shape[1]]
+    counts = counts_of(config, a.shape[1])
     most = counts[-1]
     found: dict[str, Any] = {"counts": counts, "k": k, "residual": {}, "columns": {}}
     found["kept"], found["certified"], found["difference"] = 0, 0, 0.0
@@ -234,7 +240,7 @@ def times(config: Config, name: str) -> dict[str, float]:
     pair = load(name, config.data)
     k = min(dimensions(config, pair.b), pair.a.shape[1])
     a, b = jnp.asarray(pair.a, jnp.float32), jnp.asarray(pair.b, jnp.float32)
-    counts = [max(c for c in (*config.columns, 1) if c <= a.shape[1])]
+    counts = counts_of(config, a.shape[1])[-1:]
     calls: dict[str, Callable[[], Any]] = {
         method: functools.partial(select, jax.random.key(0))
         for method, _, select in selections(config, a, b, None, k, counts)

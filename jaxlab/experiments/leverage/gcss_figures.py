@@ -57,11 +57,14 @@ def draw_planted(config: Any, planted: Sequence[Found], reporter: Reporter) -> N
     """The same for planted targets: data down, planted vectors across."""
     groups = groups_of(planted)
     names = list(dict.fromkeys(name for name, _ in groups))
-    starts = sorted({start for _, start in groups})
-    figure, axes = plotting.new_figure(len(names), len(starts), panel=(3.7, 3.2), sharey=True)
-    axes = np.reshape(axes, (len(names), len(starts)))
+    starts = {name: sorted(start for data, start in groups if data == name) for name in names}
+    across = max(map(len, starts.values()))
+    figure, axes = plotting.new_figure(len(names), across, panel=(3.7, 3.2), sharey=True)
+    axes = np.reshape(axes, (len(names), across))
     for line, name in zip(axes, names, strict=True):
-        for ax, start in zip(line, starts, strict=True):
+        for ax in line[len(starts[name]) :]:
+            ax.set_visible(False)
+        for ax, start in zip(line, starts[name], strict=False):
             runs = groups[(name, start)]
             _curves(ax, runs)
             ax.set(title=f"{runs[0]['title']}\ntarget in {vectors(runs[0])}", xlabel="columns c")

@@ -34,9 +34,9 @@ __all__ = ["CLAIMS", "Config", "run", "sampled_grams"]
 class Config:
     """Numbers of ``columns`` drawn with ``keys`` keys, scores of ``k`` singular vectors.
 
-    The vectors are those from each of ``starts`` on. A draw fails at ``delta`` when the least
-    eigenvalue is below ``1 − delta``. ``risk`` is the probability of failure from which the
-    sufficient number of columns is computed.
+    The vectors are those from each of ``starts`` on, the last ones where that is too far. A draw
+    fails at ``delta`` when the least eigenvalue is below ``1 − delta``. ``risk`` is the probability
+    of failure from which the sufficient number of columns is computed.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -53,13 +53,15 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Draw with many keys for every number of columns, then hold failures against the bound."""
     places = [(name, start) for name in names_of(config.data) for start in config.starts]
     reporter.plan(len(places))
-    rows = [
-        {"data": name, "title": load(name, config.data).title.split(" →")[0], "start": start, **row}
-        for name, start in places
-        for row in reporter.cell(
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for name, start in places:
+        title = load(name, config.data).title.split(" →")[0]
+        cell = reporter.cell(
             f"{name}/start={start}", functools.partial(measure, config, name, start)
         )
-    ]
+        # two starts that are too far are the same
+        found[name, cell[0]["start"]] = [{"data": name, "title": title, **row} for row in cell]
+    rows = [row for group in found.values() for row in group]
     tabulate(config, rows, reporter)
     draw_eigenvalues(config, rows, reporter)
     draw_failures(config, rows, reporter)
@@ -88,6 +90,7 @@ def measure(config: Config, name: str, start: int) -> list[dict[str, Any]]:
                 away = float(jnp.linalg.norm(mean - jnp.eye(k)))
                 rows.append(
                     {
+                        "start": first,
                         "k": k,
                         "c": c,
                         "probabilities": probabilities,

@@ -14,6 +14,7 @@ __all__ = [
     "bound",
     "draw_eigenvalues",
     "draw_failures",
+    "errors_away",
     "failures",
     "judge",
     "sufficient",
