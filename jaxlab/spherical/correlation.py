@@ -163,8 +163,9 @@ def refine_rotation(
     Args:
         F: spectra of the signals to be matched.
         G: spectra of the signals to be rotated, with the batch axes of ``F``.
-        rotation: where to start, such as :class:`Alignment`'s ``matrix``: one for each signal, or
-            one for all.
+        rotation: where to start, such as :class:`Alignment`'s ``matrix``: one for all signals, or
+            with batch axes that are matched with those of ``F`` from the first, as in
+            :func:`~jaxlab.spherical.rotate_s2`.
         steps: number of steps.
 
     Returns:
@@ -172,7 +173,8 @@ def refine_rotation(
 
     Raises:
         ValueError: if ``F`` or ``G`` is no spectrum of the sphere, their shapes differ, ``steps``
-            is no integer >= 1, or ``rotation`` is refused by :func:`~jaxlab.spherical.rotate_s2`.
+            is no integer >= 1, or ``rotation`` is refused by :func:`~jaxlab.spherical.rotate_s2`
+            or has more batch axes than ``F``, or larger ones.
 
     Cost:
         O(L³) a step and signal.
@@ -188,7 +190,15 @@ def refine_rotation(
     check_spectrum("F", F, S2Spectrum)
     check_spectrum("G", G, S2Spectrum)
     check_shape("G", G.coeffs, F.coeffs.shape)
-    return _refine(F, G, as_angles("rotation", rotation, F.coeffs.real.dtype), steps)
+    angles = as_angles("rotation", rotation, F.coeffs.real.dtype)
+    batch, given = F.coeffs.shape[:-2], angles[0].shape
+    shape = given + (1,) * (len(batch) - len(given))
+    fits = len(shape) == len(batch)
+    fits = fits and all(one in (1, other) for one, other in zip(shape, batch, strict=True))
+    expected = f"batch axes that broadcast, from the first, to F's {list(batch)}"
+    require(fits, "rotation", list(given), expected)
+    alpha, beta, gamma = (x.reshape(shape) for x in angles)
+    return _refine(F, G, (alpha, beta, gamma), steps)
 
 
 @functools.partial(jax.jit, static_argnames="steps")

@@ -91,6 +91,20 @@ def test_rotations_are_recovered(precision):
     assert short.step.max() <= 1 / L + 1e-6
 
 
+def test_rotations_to_start_from_are_matched_from_the_first_axis():
+    """As those of rotate_s2: each sample's own, the same for all of its channels."""
+    Q = jnp.asarray(Rotation.random(3, random_state=4).as_matrix(), jnp.float32)
+    every = random_s2(RNG, L, (3, 3))
+    for channels in (3, 2):
+        G = S2Spectrum(jnp.asarray(every[:, :channels], jnp.complex64))
+        F = rotate_s2(G, Q)
+        expected = np.broadcast_to(Q[:, None], (3, channels, 3, 3))
+        for start in (Q, Q[:, None]):
+            found = refine_rotation(F, G, start, steps=2)
+            assert distance(found.matrix, expected).max() < 1e-5
+            assert found.converged.all()
+
+
 def test_refinement_knows_no_units_and_does_not_converge_on_nan():
     G = S2Spectrum(jnp.asarray(random_s2(RNG, L, (3,)), jnp.complex64))
     F = rotate_s2(G, (0.3, 0.2, 0.0))
@@ -131,3 +145,6 @@ def test_refusals():
         refine_rotation(F, other, (0.0, 0.0, 0.0))
     with pytest.raises(ValueError, match="rotation: expected rotations"):
         refine_rotation(F, F, np.zeros((3, 3)))
+    for shape in ((2,), (3, 1)):
+        with pytest.raises(ValueError, match=r"rotation: expected batch axes .*, to F's \[3\]"):
+            refine_rotation(F, F, np.broadcast_to(np.eye(3, dtype=np.float32), (*shape, 3, 3)))
