@@ -24,18 +24,19 @@ The room, file by file:
   :mod:`~jaxlab.spherical.rotation`, :mod:`~jaxlab.spherical.spectral_rotation`,
   :mod:`~jaxlab.spherical.resampling`, :mod:`~jaxlab.spherical.correlation`;
 * equivariant layers: :mod:`~jaxlab.spherical.kernel_grids`, :mod:`~jaxlab.spherical.kernels`,
-  :mod:`~jaxlab.spherical.convolution`,
+  :mod:`~jaxlab.spherical.layer_tables`, :mod:`~jaxlab.spherical.convolution`,
   :mod:`~jaxlab.spherical.so3_to_s2`, :mod:`~jaxlab.spherical.shortcut`,
   :mod:`~jaxlab.spherical.zonal`, :mod:`~jaxlab.spherical.activation`,
   :mod:`~jaxlab.spherical.batch_norm`, and how equivariant something is:
-  :mod:`~jaxlab.spherical.equivariance`;
+  :mod:`~jaxlab.spherical.equivariance`; planar ones: :mod:`~jaxlab.spherical.planar_layers`;
 * networks: :mod:`~jaxlab.spherical.s2cnn` and, planar, :mod:`~jaxlab.spherical.cnn`, each with its
   ``_config`` and its ``_architectures``; published parameters in
   :mod:`~jaxlab.spherical.official`, scores in :mod:`~jaxlab.spherical.metrics`;
 * images: :mod:`~jaxlab.spherical.projection`, :mod:`~jaxlab.spherical.spherical_images`,
   :mod:`~jaxlab.spherical.canvas`, :mod:`~jaxlab.spherical.augmentation`,
   :mod:`~jaxlab.spherical.synthetic`, :mod:`~jaxlab.spherical.panorama`,
-  :mod:`~jaxlab.spherical.healpix`.
+  :mod:`~jaxlab.spherical.healpix`;
+* names that options may take: :mod:`~jaxlab.spherical.types`.
 
 Example:
     A constant signal has one coefficient:

@@ -7,7 +7,7 @@ bandlimits. A table is a PyTree, so it can be replicated over devices and donate
 
 import functools
 import operator
-from typing import Any, Literal
+from typing import Any, get_args
 
 import flax.struct
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from jaxlab.checks import check_choice, check_integer, require
 from jaxlab.spherical.grids import check_grid, colatitudes, quadrature_weights
-from jaxlab.spherical.types import Grid
+from jaxlab.spherical.types import Grid, TableUpsampling
 from jaxlab.spherical.wigner import degrees
 
 __all__ = ["S2Tables", "SO3Tables", "make_s2_tables", "make_so3_tables"]
@@ -86,7 +86,7 @@ def make_s2_tables(
     grid: Grid = "soft",
     dtype: Any = jnp.float32,
     *,
-    upsample: Literal["refuse", "aliased"] = "refuse",
+    upsample: TableUpsampling = "refuse",
     max_table_bytes: int = 2 * 1024**3,
 ) -> S2Tables:
     """Tables of the transform on the sphere; computed once for the same arguments.
@@ -134,7 +134,7 @@ def make_so3_tables(
     grid: Grid = "soft",
     dtype: Any = jnp.float32,
     *,
-    upsample: Literal["refuse", "aliased"] = "refuse",
+    upsample: TableUpsampling = "refuse",
     max_table_bytes: int = 2 * 1024**3,
 ) -> SO3Tables:
     """Tables of the transform on the rotation group; computed once for the same arguments.
@@ -209,7 +209,7 @@ def check_sizes(
 ) -> tuple[int, int, int | None, np.dtype]:
     """Sizes as Python's integers, and the dtype as numpy's, of tables that there can be."""
     check_integer("L", L, minimum=1)
-    check_choice("upsample", upsample, ("refuse", "aliased"))
+    check_choice("upsample", upsample, get_args(TableUpsampling))
     b, L = check_grid(b, grid), operator.index(L)
     if upsample == "refuse":
         require(b >= L, "L", L, f"at most the bandwidth b = {b}, unless upsample='aliased'")

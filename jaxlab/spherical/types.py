@@ -13,6 +13,7 @@ __all__ = [
     "OutputKind",
     "Padding",
     "SO3ToS2Mode",
+    "TableUpsampling",
     "Task",
     "Upsampling",
 ]
@@ -27,5 +28,6 @@ LayerKind: TypeAlias = Literal["s2_to_so3", "so3_to_so3", "so3_to_s2"]
 OutputKind: TypeAlias = Literal["s2", "so3", "invariant"]
 Padding: TypeAlias = Literal["valid", "erp"]
 SO3ToS2Mode: TypeAlias = Literal["sum", "integrate", "learned"]
+TableUpsampling: TypeAlias = Literal["refuse", "aliased"]
 Task: TypeAlias = Literal["segmentation", "classification"]
 Upsampling: TypeAlias = Literal["zero_pad", "aliased"]
