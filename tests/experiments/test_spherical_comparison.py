@@ -27,6 +27,8 @@ from jaxlab.experiments.spherical.spheres import Scaling, project, scaling_of, s
 from jaxlab.experiments.spherical.tuning import Tuning, count_cells, tune
 from jaxlab.experiments.spherical.watch import Watch
 from jaxlab.runner.execute import run
+from jaxlab.runner.registry import PRESETS
+from jaxlab.runner.request import resolve
 from jaxlab.spherical.cnn_config import CNNConfig
 from jaxlab.spherical.grids import quadrature_weights, sphere_points
 from jaxlab.spherical.s2cnn_config import S2CNNConfig
@@ -370,7 +372,7 @@ def test_tuning_takes_what_validates_best():
     def attempt(key, network, rate):
         tried.append(network)
         score = 0.5 if network.batch_norm else 0.4
-        score += 0.1 * (rate == 0.4) + 0.2 * key.endswith("draw=1")
+        score += 0.1 * (rate == 0.4) + 0.2 * key.endswith("draw=2")
         return types.SimpleNamespace(validation=score)
 
     reporter = reporter_of_cells()
@@ -390,14 +392,39 @@ def test_tuning_takes_what_validates_best():
     assert tuned.candidate == (0.4, True)
     assert len({network.channels for network in tried[:3]}) == 3
     assert all(abs(param_count(network) - 6000) <= 300 for network in tried[:3])
-    assert tuned.network.kernels == tried[1].kernels
     assert tuned.network.batch_norm
+    # one architecture, also where another fits once batch-norm counts among the parameters
+    assert {changed(network, batch_norm=False) for network in tried[3:]} == {tried[2]}
+    assert tuned.network == changed(tried[2], batch_norm=True)
     assert [row[:1] + row[2:4] for row in tuned.rows[-2:]] == [
         ["cnn:6000", 0.3, True],
         ["cnn:6000", 0.4, True],
     ]
     with pytest.raises(ValueError, match="cnn_rates: expected 2, as s2cnn_rates"):
         changed(TUNING, cnn_rates=(0.3,))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_random_networks_of_presets_can_be_drawn(preset):
+    for name in ("classification", "segmentation", "multi-item"):
+        config = resolve(f"spherical-{name}", preset).config
+        task = getattr(config, "task", "segmentation")
+        names = config.networks if name == "multi-item" else config.s2cnns + config.cnns
+        once = changed(TUNING, s2cnn_rates=(0.1,), cnn_rates=(0.1,), batch_norm=(False,), draws=1)
+        for wanted in (one for one in names if ":" in one):
+            tuned = tune(
+                reporter_of_cells(),
+                once,
+                wanted,
+                lambda key, network, rate: types.SimpleNamespace(validation=0.0),
+                task=task,
+                bandwidth=config.data.bandwidth,
+                num_classes=10 + (task == "segmentation"),
+                grid=config.data.grid,
+                seed=config.seed,
+            )
+            size = int(wanted.partition(":")[2])
+            assert abs(tuned.rows[0][1] / size - 1) <= 0.05
 
 
 def study(scores, seeds=3):

@@ -3,6 +3,7 @@
 Each network gets as many candidates as any other, each a short run with seed 0. A name such as
 ``"cnn:50000"`` stands for a random architecture of that many parameters; of ``draws`` of them the
 one that does best in such a run with the first candidate is taken, as the paper chose its networks.
+Its further candidates are the same architecture, with batch-norm and without.
 """
 
 import dataclasses
@@ -125,7 +126,10 @@ def tune(
         options = changes | {"batch_norm": norm}
         if ":" not in name:
             return named_network(name, task, bandwidth, num_classes, grid=grid, **options)
-        return _sampled(name, draw, task, bandwidth, num_classes, grid, seed, **options)
+        first = candidates[0].batch_norm  # counts as parameters, and so decides what is drawn
+        cfg = _sampled(name, draw, task, bandwidth, num_classes, seed, batch_norm=first)
+        fields = options | ({"grid": grid} if is_s2cnn(name) else {})
+        return dataclasses.replace(cfg, **fields)
 
     def tried(key: str, network: NetworkConfig, candidate: Candidate) -> float:
         key = f"tune/{name}/{key}".replace(":", "-")
@@ -157,23 +161,20 @@ def _sampled(
     task: Task,
     bandwidth: int,
     num_classes: int,
-    grid: Grid,
     seed: int,
-    **changes: Any,
+    *,
+    batch_norm: bool,
 ) -> NetworkConfig:
     """Random architecture number ``draw`` of the size that ``name`` asks for."""
     family, _, size = name.partition(":")
     key = jax.random.fold_in(jax.random.key(seed), draw)
-    norm = changes["batch_norm"]
     sample = sample_s2cnn_architecture if family == "s2cnn" else sample_cnn_architecture
-    cfg = sample(
+    return sample(
         key,
         int(size),
         TOLERANCE,
         bandwidth,
         num_classes=num_classes,
         task=task,
-        batch_norm=norm,
+        batch_norm=batch_norm,
     )
-    fields = changes | ({"grid": grid} if family == "s2cnn" else {})
-    return dataclasses.replace(cfg, **fields)
