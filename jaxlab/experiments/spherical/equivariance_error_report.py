@@ -46,8 +46,8 @@ def report_variants(
         "variants",
         ["chain", *titles],
         rows,
-        "Equivariance errors, at three of the oversamplings, of chains that differ in one thing: "
-        f"the more of the signals lies in high degrees, the larger; {text}.",
+        "Equivariance errors of three activations, each at one oversampling, of chains that differ "
+        f"in one thing: the more of the signals lies in high degrees, the larger; {text}.",
     )
 
 
