@@ -1,13 +1,16 @@
 """Canvases, tables and verdicts of spherical-multi-item, and a small run."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
+from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.canvases import Canvases, compose_splits
 from jaxlab.experiments.spherical.inputs import Planar, Splits
 from jaxlab.experiments.spherical.multi_item_report import Arm, judge
 from jaxlab.runner.execute import run
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 
 CANVASES = Canvases(train=5, validation=2, test=3, size=6, overlap=False, max_tries=10)
 
@@ -33,22 +36,12 @@ def test_canvases_hold_items_of_their_own_part():
     assert (made.train.images != other.train.images).any()
 
 
-class Verdicts:
-    """A reporter that remembers verdicts alone."""
-
-    preset = "default"
-
-    def __init__(self):
-        self.found = {}
-
-    def verdict(self, claim, *, ours, holds):
-        assert ours
-        self.found[claim] = holds
-
-    def ignore(self, *args, **options):
-        pass
-
-    plan = cell = scalar = timing = table = figure = note = ignore
+def verdicts(cells, seeds):
+    """Whether claims hold, in the order of ``CLAIMS``."""
+    reporter = mock.Mock(spec=Reporter)
+    judge(cells, seeds, reporter)
+    held = verdicts_of(reporter)
+    return tuple(held[claim] for claim in CLAIMS)
 
 
 def results(s2cnn, cnn, *, carried=60.0, params=160_000, seeds=3):
@@ -80,16 +73,12 @@ CLAIMS = (
     ],
 )
 def test_claims_are_judged(cells, expected):
-    verdicts = Verdicts()
-    judge(cells, len(next(iter(cells.values()))), verdicts)
-    assert tuple(verdicts.found[claim] for claim in CLAIMS) == expected
+    assert verdicts(cells, len(next(iter(cells.values())))) == expected
 
 
 def test_one_family_alone_is_not_judged():
     cells = {arm: runs for arm, runs in results((80, 70), (40, 40)).items() if arm.equivariant}
-    verdicts = Verdicts()
-    judge(cells, 3, verdicts)
-    assert tuple(verdicts.found[claim] for claim in CLAIMS) == (None, None, True)
+    assert verdicts(cells, 3) == (None, None, True)
 
 
 @pytest.mark.slow

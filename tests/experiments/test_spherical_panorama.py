@@ -1,10 +1,13 @@
 """Worlds, ways to the grid and errors behind spherical-panorama, its verdicts, and a small run."""
 
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical import panorama_report
 from jaxlab.experiments.spherical.panorama import output_errors
 from jaxlab.experiments.spherical.panorama_worlds import (
@@ -24,7 +27,7 @@ from jaxlab.spherical import (
     s2_integrate,
     s2_synthesis,
 )
-from tests.helpers import finished
+from tests.helpers import finished, verdicts_of
 from tests.spherical.oracle import evaluate_s2
 
 SIZES = Sizes(degrees=6, height=12, nside=4, bandwidth=4)
@@ -96,22 +99,11 @@ def test_gains_tell_loss_from_addition():
     np.testing.assert_allclose(added[1:] ** 2, squares[0] / squares[1], rtol=1e-4)
 
 
-class Verdicts:
-    """A reporter that remembers verdicts alone."""
-
-    preset = "default"
-
-    def __init__(self):
-        self.found = {}
-
-    def verdict(self, claim, *, ours, holds):
-        assert ours
-        self.found[claim] = holds
-
-    def ignore(self, *args, **options):
-        pass
-
-    plan = cell = scalar = timing = table = figure = note = ignore
+def verdicts(measured):
+    """Whether claims hold, by claim."""
+    reporter = mock.Mock(spec=Reporter)
+    panorama_report.judge(measured, reporter)
+    return verdicts_of(reporter)
 
 
 def results(*, recovery=5e-7, healpix=5e-4, linear=1e-6, smooth=5e-5, relu=(0.1, 0.01), pixels=0.1):
@@ -139,19 +131,15 @@ def results(*, recovery=5e-7, healpix=5e-4, linear=1e-6, smooth=5e-5, relu=(0.1,
     ],
 )
 def test_claims_are_judged(claim, bad):
-    good, spoilt = Verdicts(), Verdicts()
-    panorama_report.judge(results(), good)
-    panorama_report.judge(results(**bad), spoilt)
-    assert set(good.found.values()) == {True}
-    assert {name for name, holds in spoilt.found.items() if not holds} == {claim}
+    assert set(verdicts(results()).values()) == {True}
+    assert {name for name, holds in verdicts(results(**bad)).items() if not holds} == {claim}
 
 
 def test_every_grid_is_judged():
     for kind in panorama_report.KINDS:
-        every, verdicts = results(), Verdicts()
+        every = results()
         every.recovery[kind] = {4: [2e-6]}
-        panorama_report.judge(every, verdicts)
-        assert verdicts.found["panoramas-are-recovered"] is False
+        assert verdicts(every)["panoramas-are-recovered"] is False
 
 
 def test_what_was_not_measured_is_not_judged():
@@ -160,10 +148,9 @@ def test_what_was_not_measured_is_not_judged():
         healpix={2: every.healpix[2][:2]},
         path={"field": {("relu", 1.0): every.path["field"][("relu", 1.0)]}},
     )
-    verdicts = Verdicts()
-    panorama_report.judge(few, verdicts)
-    assert verdicts.found.pop("panoramas-are-recovered") is True
-    assert set(verdicts.found.values()) == {None}
+    held = verdicts(few)
+    assert held.pop("panoramas-are-recovered") is True
+    assert set(held.values()) == {None}
 
 
 @pytest.mark.slow
@@ -172,7 +159,7 @@ def test_the_smoke_preset_runs_and_repeats(tmp_path):
     again = finished(run("spherical-panorama", preset="smoke", runs=tmp_path / "b"))
     assert first["scalars"] == again["scalars"]
     assert first["claims"] == again["claims"]
-    verdicts = {claim["id"]: claim["holds"] for claim in first["claims"]}
-    assert verdicts["panoramas-are-recovered"]
-    assert verdicts["healpix-is-recovered"]
-    assert verdicts["linear-path-turns"]
+    held = {claim["id"]: claim["holds"] for claim in first["claims"]}
+    assert held["panoramas-are-recovered"]
+    assert held["healpix-is-recovered"]
+    assert held["linear-path-turns"]
