@@ -6,6 +6,7 @@ import pytest
 
 from jaxlab.experiments.hopfield import heteroassociation
 from jaxlab.experiments.leverage import cur
+from jaxlab.experiments.spherical import multi_item
 from jaxlab.runner.registry import UsageError
 from jaxlab.runner.request import resolve
 
@@ -59,6 +60,27 @@ REFUSED = [
     ("spherical-panorama", "degrees=161 height=400 nside=90", "at most 160 of a photograph"),
     ("spherical-panorama", "bandwidth=17", "at most 16, half of height"),
     ("spherical-panorama", "heights=[25]", "multiple of 2"),
+    ("spherical-panorama", "nside=12", "\n  nside: expected powers of two"),
+    ("spherical-panorama", "recovery_nsides=[2,3]", "\n  recovery_nsides: expected powers of two"),
+    (
+        "spherical-equivariance-error",
+        "trained.network=nonsense",
+        "\n  trained.network: expected one of 's2cnn_204k', 's2cnn_39k', got",
+    ),
+    ("spherical-equivariance-error", "trained.network=s2cnn_56k", "trained.network: expected one"),
+    ("spherical-equivariance-error", "trained.network=cnn_184k", "trained.network: expected one"),
+    (
+        "spherical-equivariance-error",
+        "trained.data.grid=gauss_legendre trained.data.official_mismatch=true",
+        "\n  trained.data.grid: expected a grid of as many rows as columns for official_mismatch",
+    ),
+    (
+        "spherical-classification",
+        "data.grid=gauss_legendre",
+        "\n  data.grid: expected a grid of as many rows as columns for planar networks",
+    ),
+    ("spherical-segmentation", "data.grid=gauss_legendre", "\n  data.grid: expected a grid of as"),
+    ("spherical-multi-item", "data.grid=gauss_legendre", "\n  data.grid: expected a grid of as"),
     ("spherical-multi-item", "networks=[nonsense]", "networks: expected one of"),
     ("spherical-multi-item", "networks=[s2cnn_56k]", "networks: expected one of"),
     ("spherical-multi-item", "networks=[cnn:many]", "a number of parameters"),
@@ -91,11 +113,35 @@ def test_a_config_that_cannot_run_is_refused(name, sets, message):
             "data.name=digits classical.counts=[5000]",
             "^classical.counts: expected one of at most 1797 images, got",
         ),
+        (
+            multi_item,
+            "spherical-multi-item",
+            "items=[1,9]",
+            "^canvases.size: expected at least 24, for 9 items of 8 × 8 pixels, got 16",
+        ),
+        (
+            multi_item,
+            "spherical-multi-item",
+            "items=[1] tuning_items=5",
+            "^canvases.size: expected at least 24, for 5 items",
+        ),
+        (
+            multi_item,
+            "spherical-multi-item",
+            "canvases.overlap=true canvases.size=7",
+            "^canvases.size: expected at least 8, for 2 items",
+        ),
     ],
 )
-def test_more_than_the_data_hold_is_refused_when_they_are_there(
+def test_what_does_not_fit_the_data_is_refused_when_they_are_there(
     module, name, sets, message, tmp_path
 ):
     config = resolve(name, preset="smoke", sets=[sets]).config
     with pytest.raises(ValueError, match=message):
         module.run(config, tmp_path, None)
+
+
+@pytest.mark.parametrize("sets", ["networks=[s2cnn_39k]", "networks=[s2cnn_39k,'s2cnn:12000']"])
+def test_equivariant_networks_alone_may_have_half_as_many_rows(sets):
+    config = resolve("spherical-multi-item", "smoke", [f"{sets} data.grid=gauss_legendre"]).config
+    assert config.data.grid == "gauss_legendre"

@@ -1,5 +1,6 @@
 """Chains of layers and errors behind spherical-equivariance-error, its verdicts, a small run."""
 
+import dataclasses
 import json
 from unittest import mock
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical import equivariance_error
+from jaxlab.experiments.spherical import equivariance_error, equivariance_error_trained
 from jaxlab.experiments.spherical import equivariance_error_measures as measures
 from jaxlab.experiments.spherical.chain import apply_chain, field, make_chain, scales_of
 from jaxlab.experiments.spherical.equivariance_error_claims import (
@@ -28,7 +29,9 @@ from jaxlab.experiments.spherical.equivariance_error_measures import (
     sizes_of,
     upsampling_errors,
 )
+from jaxlab.experiments.spherical.equivariance_error_trained import measure_trained
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from jaxlab.spherical import s2_analysis, so3_integrate
 from jaxlab.spherical.convolution import s2_conv_apply, so3_conv_apply
 from jaxlab.spherical.so3_to_s2 import so3_to_s2_apply
@@ -157,6 +160,21 @@ def test_what_was_not_measured_is_not_judged():
     assert verdicts(grids={10: GRIDS[10]})["grids-must-agree"] is None
     rising = [{"oversample": [1.0, 2.0], "after": [0.1, 0.2]}]
     assert found(judge_trained, rising) == {"trained-networks-profit": False}
+
+
+@pytest.mark.parametrize(("classes", "outputs"), [((), 11), ((0, 1), 5)])
+def test_a_trained_network_has_outputs_for_all_labels(classes, outputs, tmp_path, monkeypatch):
+    config = resolve("spherical-equivariance-error", preset="smoke").config
+    made = []
+
+    def train(network, *args, **options):
+        made.append(network)
+        raise InterruptedError
+
+    monkeypatch.setattr(equivariance_error_trained, "train", train)
+    with pytest.raises(InterruptedError):
+        measure_trained(dataclasses.replace(config.trained, classes=classes), "relu", 0, tmp_path)
+    assert made[0].num_classes == outputs  # background, and at least one for each label
 
 
 # the smoke preset, smaller

@@ -7,7 +7,7 @@ from pydantic import Field
 from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Counts, config
 from jaxlab.experiments.spherical.fitting import Training
-from jaxlab.experiments.spherical.inputs import SphereData
+from jaxlab.experiments.spherical.inputs import SphereData, check_planar
 from jaxlab.experiments.spherical.networks import check_networks
 from jaxlab.experiments.spherical.tuning import Tuning
 from jaxlab.spherical.types import Task
@@ -83,9 +83,10 @@ class Comparison:
     tuning_factor: Annotated[int, Field(ge=0)]
 
     def __post_init__(self) -> None:
-        """Networks are of their family, and what belongs together has the same length."""
+        """Networks are of their family, and what belongs together fits."""
         check_networks("s2cnns", self.s2cnns, self.task, ["s2cnn"])
         check_networks("cnns", self.cnns, self.task, ["cnn"])
+        check_planar(self.data)
         for name, of in (
             ("seeds", "classes"),
             ("s2cnn_steps", "s2cnn_factors"),

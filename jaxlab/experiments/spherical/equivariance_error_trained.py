@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
+from jaxlab.checks import check_choice
 from jaxlab.experiments.interface import Count, Positive, config
 from jaxlab.experiments.spherical.equivariance_error_measures import turned
 from jaxlab.experiments.spherical.fitting import Training, train
@@ -21,6 +22,7 @@ from jaxlab.experiments.spherical.spheres import project, scaling_of, spheres
 from jaxlab.spherical.equivariance import equivariance_error
 from jaxlab.spherical.rotation import random_rotations
 from jaxlab.spherical.s2cnn import apply_s2cnn
+from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
 from jaxlab.spherical.tables import make_s2_tables
 
 __all__ = ["Trainings", "measure_trained"]
@@ -33,13 +35,13 @@ class Trainings:
     """Networks that are trained, for segmentation, on images as they are.
 
     Attributes:
-        network: name of the preset.
+        network: name of the preset, an equivariant network for segmentation.
         activations: one network for each.
         seeds: trainings of each.
         oversample: grids on which the trained network evaluates its activation; it is trained with
             1.
         images: test images that errors are measured on, each under a rotation of its own.
-        classes: labels.
+        classes: labels; all when empty.
         learning_rate: of Adam, at the start.
         steps: of each training.
         data: images and how they come to the sphere.
@@ -56,6 +58,11 @@ class Trainings:
     steps: Count
     data: SphereData
     training: Training
+
+    def __post_init__(self) -> None:
+        """The network is one of those that are measured here."""
+        known = [name for name, cfg in S2CNN_PRESETS.items() if cfg.task == "segmentation"]
+        check_choice("network", self.network, known)
 
 
 def measure_trained(
@@ -78,7 +85,7 @@ def measure_trained(
         trainings.network,
         "segmentation",
         data.bandwidth,
-        len(trainings.classes) + 1,
+        int(splits.train.labels.max()) + 2,
         grid=data.grid,
         activation=activation,
     )

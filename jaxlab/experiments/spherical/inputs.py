@@ -18,6 +18,7 @@ __all__ = [
     "Planar",
     "SphereData",
     "Splits",
+    "check_planar",
     "load_splits",
     "title_of",
 ]
@@ -42,7 +43,7 @@ class SphereData:
         validation: images taken from the training part, for choosing and stopping.
         test: test images; 0 takes all.
         bandwidth: of the grid of the spherical images.
-        grid: kind of grid, of images and networks.
+        grid: kind of grid, of images and networks; ``"gauss_legendre"`` for equivariant ones only.
         official_mismatch: sample images on the Driscoll–Healy grid whatever the networks' grid is,
             as the published generator does.
         interpolation: as in :func:`~jaxlab.spherical.project_image`.
@@ -63,6 +64,11 @@ class SphereData:
     threshold: Annotated[float, Field(ge=0, le=255)]
     images_per_rotation: Count
     normalize: Literal["standardize", "none"]
+
+    def __post_init__(self) -> None:
+        """Networks get as many rows as they take."""
+        if self.official_mismatch:
+            _require_square("grid", self.grid, "official_mismatch")
 
 
 class Planar(NamedTuple):
@@ -90,6 +96,11 @@ class Splits(NamedTuple):
     train: Planar
     validation: Planar
     test: Planar
+
+
+def check_planar(data: SphereData) -> None:
+    """Refuse images that planar networks, which are made for ``2b`` rows, do not take."""
+    _require_square("data.grid", data.grid, "planar networks")
 
 
 def load_splits(data: SphereData, classes: tuple[int, ...] = (), *, seed: int = 0) -> Splits:
@@ -141,6 +152,11 @@ def _chosen(name: str, split: str, classes: tuple[int, ...], rng: np.random.Gene
     number[kept] = np.arange(len(kept))
     images = np.round(loaded["images"][order] * LEVELS).astype(np.float32)
     return Planar(images, number[labels[order]].astype(np.int32))
+
+
+def _require_square(argument: str, grid: Grid, needed: str) -> None:
+    expected = f"a grid of as many rows as columns for {needed}: 'soft' or 'driscoll_healy'"
+    require(grid != "gauss_legendre", argument, grid, expected)
 
 
 def _part(planar: Planar, start: int, stop: int | None = None) -> Planar:

@@ -7,6 +7,7 @@ training sets. Networks trained on one number of items are also asked about the 
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +16,19 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.canvases import Canvases, compose_part, compose_splits
 from jaxlab.experiments.spherical.comparison_config import Equivariant
 from jaxlab.experiments.spherical.fitting import Trained, Training, train
-from jaxlab.experiments.spherical.inputs import Planar, SphereData, Splits, load_splits, title_of
+from jaxlab.experiments.spherical.inputs import (
+    Planar,
+    SphereData,
+    Splits,
+    check_planar,
+    load_splits,
+    title_of,
+)
 from jaxlab.experiments.spherical.multi_item_report import (
     Arm,
     draw_predictions,
@@ -111,15 +120,18 @@ class Config:
     tuning: Tuning
 
     def __post_init__(self) -> None:
-        """Networks can be made."""
+        """Networks can be made, and take the images."""
         check_networks("networks", self.networks, "segmentation")
+        if not all(map(is_s2cnn, self.networks)):
+            check_planar(self.data)
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Tune, train on every number of items, and score on all of them."""
+    single = load_splits(config.data, config.classes, seed=config.seed)
+    _check_canvases(config, single.train.images.shape[1])
     trainings = len(config.networks) * len(config.items) * config.seeds
     reporter.plan(count_cells(config.tuning, config.networks) + trainings)
-    single = load_splits(config.data, config.classes, seed=config.seed)
     num_classes = int(single.train.labels.max()) + 2
     tuned = [
         _tuned(config, single, name, num_classes, run_dir, reporter) for name in config.networks
@@ -151,6 +163,15 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         f"on canvases as they are, planar ones on {config.copies} rotated copies of each."
     )
     judge(cells, config.seeds, reporter)
+
+
+def _check_canvases(config: Config, side: int) -> None:
+    """Refuse canvases that are too small for items of that side, before anything is trained."""
+    most = max(*config.items, config.tuning_items)
+    need = side if config.canvases.overlap else math.ceil(math.sqrt(most)) * side
+    fits = need <= config.canvases.size
+    expected = f"at least {need}, for {most} items of {side} × {side} pixels"
+    require(fits, "canvases.size", config.canvases.size, expected)
 
 
 def _tuned(

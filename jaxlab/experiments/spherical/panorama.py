@@ -89,7 +89,7 @@ class Config:
     fields: Count
 
     def __post_init__(self) -> None:
-        """Networks can be made, and a world fits into all that is made of it."""
+        """Networks and maps can be made, and a world fits into all that is made of it."""
         for network in self.networks:
             _network(self, *network)
         rooms = [(self.height // 2, "a panorama"), (2 * self.nside, "a HEALPix map")]
@@ -100,6 +100,9 @@ class Config:
         most = self.height // 2
         fits = self.bandwidth <= most
         require(fits, "bandwidth", self.bandwidth, f"at most {most}, half of height")
+        for name, sides in (("nside", (self.nside,)), ("recovery_nsides", self.recovery_nsides)):
+            fits = all(side & (side - 1) == 0 for side in sides)
+            require(fits, name, getattr(self, name), "powers of two, as of HEALPix")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
