@@ -132,6 +132,7 @@ def test_verdicts_of_sampling():
 def test_the_mean_of_a_single_vector_is_the_identity_but_for_rounding(tmp_path):
     assert sampling_report.errors_away({"away": 3e-16, "standard_error": 0.0}) == 0
     assert sampling_report.errors_away({"away": 0.3, "standard_error": 0.1}) == pytest.approx(3)
+    assert sampling_report.errors_away({"away": 0.3, "standard_error": 0.0}) == np.inf
     tiny = ["data.names=[wine] k=1 starts=[0] columns=[8] deltas=[0.75] keys=20"]
     results = finished(run("leverage-sampling", preset="smoke", sets=tiny, runs=tmp_path))
     assert all(claim["holds"] for claim in results["claims"])

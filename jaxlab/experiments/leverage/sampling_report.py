@@ -74,7 +74,9 @@ def errors_away(row: Mapping[str, Any]) -> float:
 
     Of a single vector every draw in proportion to scores is the identity, and the error 0 too.
     """
-    return 0.0 if row["away"] <= _ROUNDING else row["away"] / row["standard_error"]
+    if row["away"] <= _ROUNDING:
+        return 0.0
+    return row["away"] / row["standard_error"] if row["standard_error"] else math.inf
 
 
 def sufficient(k: int, delta: float, risk: float) -> int:
