@@ -10,6 +10,7 @@ from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.hopfield._declare import check_bank, check_broadcasts
 from jaxlab.hopfield.lagrangians import Lagrangian
 from jaxlab.hopfield.types import Similarity
+from jaxlab.varying import vary_like
 
 
 class Network(NamedTuple):
@@ -46,6 +47,8 @@ def score_feedback(
     similarity: Similarity, g: Array, memories: Array, f: Array
 ) -> tuple[Float[Array, "*b n"], Float[Array, "*b d"]]:
     """Scores ``S(g)``, and what the memory neurons send back through them, ``J_S(g)ᵀ f``."""
+    # a derivative in what all devices share would be summed over them
+    g, memories, f = vary_like((g, memories, f), jax.eval_shape(similarity, g, memories))
     scores, pull_back = jax.vjp(lambda g: similarity(g, memories), g)
     (feedback,) = pull_back(f.astype(scores.dtype))
     return scores, feedback

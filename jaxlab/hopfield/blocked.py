@@ -169,12 +169,12 @@ def _retrieve_blocked(
         check_shape("projection", projection, (memories.shape[0], "p"))
     batch = query.shape[:-1]
     rows = query.reshape(math.prod(batch), query.shape[-1])
-    # of the scores, which may be wider than the patterns
-    dtype = jnp.promote_types(jax.eval_shape(similarity, rows, memories).dtype, jnp.float32)
+    scores = jax.eval_shape(similarity, rows, memories)
+    dtype = jnp.promote_types(scores.dtype, jnp.float32)  # may be wider than the patterns
     check_broadcasts("beta", beta, batch)
     beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch).reshape(-1)
     blocks = Blocks.of(memories.shape[0], block_size)
-    together = vary_like((rows, memories, projection, beta, mask))
+    together = vary_like((rows, memories, projection, beta, mask), scores)
     rows, memories, projection, beta, mask = together
     # arrays that the similarity closes over become arguments, so that they get their derivative
     score, constants = jax.closure_convert(similarity, rows, memories[: blocks.size])
@@ -218,7 +218,7 @@ def _attend(
         total = decay * total + jnp.sum(weights, axis=-1)
         return new, total, decay[:, None] * output + retrieved
 
-    # made from the query, so that they vary over the same mesh axes under shard_map
+    # made from the query, which under shard_map has been declared to vary wherever scores do
     rows = (query.shape[0],)
     nothing = jnp.full_like(query, -jnp.inf, dtype=dtype, shape=rows)
     start = (

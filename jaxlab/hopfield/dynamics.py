@@ -28,6 +28,7 @@ from jaxlab.hopfield._network import (
 )
 from jaxlab.hopfield.lagrangians import Lagrangian
 from jaxlab.hopfield.types import Number, Similarity
+from jaxlab.varying import vary_like
 
 __all__ = ["DIVERGED", "ENERGY_ROSE", "OK", "Trajectory", "simulate"]
 
@@ -187,6 +188,7 @@ def _simulate(
         (v, h), energy, _status = carry
         return carry, (v, h, energy)
 
+    v0, h0 = vary_like((v0, h0), numbers, jax.eval_shape(field, (v0, h0)))
     energy0 = energy_of((v0, h0))
     status0 = jnp.where(_finite((v0, h0), energy0), OK, DIVERGED).astype(jnp.int32)
     carry, saved = jax.lax.scan(save, ((v0, h0), energy0, status0), length=saves)

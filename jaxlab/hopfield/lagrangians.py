@@ -28,6 +28,7 @@ from jaxtyping import Array, Float
 from jaxlab.checks import check_scalar
 from jaxlab.hopfield._declare import cached
 from jaxlab.hopfield.types import Number
+from jaxlab.varying import vary_like
 
 __all__ = [
     "Lagrangian",
@@ -59,6 +60,8 @@ class Lagrangian(NamedTuple):
 
     def output(self, x: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
         """The layer's output, ``∇L(x)``."""
+        # A gradient in what all devices share would be summed over them.
+        x = vary_like(x, jax.eval_shape(self.value, x))
         # The rows of a batch do not meet in `value`, so the gradient of the sum is each row's own.
         return jax.grad(lambda x: jnp.sum(self.value(x)))(x)
 

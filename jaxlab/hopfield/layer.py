@@ -31,6 +31,7 @@ from jaxlab.hopfield.retrieval import retrieve
 from jaxlab.hopfield.separation import softmax
 from jaxlab.hopfield.similarity import dot_product
 from jaxlab.hopfield.types import Number, Separation, Similarity
+from jaxlab.varying import vary_like
 
 __all__ = ["Hopfield", "HopfieldLookup", "HopfieldPooling"]
 
@@ -263,6 +264,7 @@ def association_weights(
 
         if jnp.issubdtype(query.dtype, jnp.floating):  # what a step returns, if dtypes are mixed
             query = query.astype(output_dtype(query, memories))
+        query = vary_like(query, jax.eval_shape(update, query, None))
         state, _ = jax.lax.scan(update, query, length=update_steps)
         return retrieve(state, memories, mask=mask, **options).weights
 

@@ -54,6 +54,7 @@ from jaxlab.hopfield.sparse_distributed_memory import (
     sdm_write,
 )
 from jaxlab.hopfield.types import Number
+from jaxlab.varying import vary_like
 
 __all__ = [
     "AsynchronousRecall",
@@ -131,7 +132,7 @@ def modern_hopfield(
     if steps > 1:
         check_patterns(query, memories, discrete=False)
         # what a step returns, so that mixed dtypes do not change the type of the carry
-        query = query.astype(output_dtype(query, memories))
+        query = vary_like(query.astype(output_dtype(query, memories)), memories, beta, mask)
         query = jax.lax.fori_loop(0, steps - 1, step, query)
     return retrieve(
         query, memories, projection, similarity=dot_product, separation=separation, mask=mask

@@ -24,6 +24,7 @@ from jaxlab.hopfield._declare import (
 )
 from jaxlab.hopfield.types import Number, Separation, Similarity
 from jaxlab.hopfield.wrappers import check_normalizable, divide_by_sum, scores_of
+from jaxlab.varying import vary_like
 
 __all__ = ["Recall", "Retrieval", "recall", "retrieve"]
 
@@ -91,7 +92,8 @@ def retrieve(
 
     * with every memory masked, output and weights are 0;
     * where normalised scores or weights sum to 0, they are 0;
-    * where a query, or a single memory that is not masked, holds NaN, the output is NaN.
+    * where a query, or a single memory that is not masked, holds NaN, the output is NaN (for
+      ``hamming``, NaN is only one more difference).
 
     Args:
         query: query patterns; leading axes are independent queries, and may be empty.
@@ -254,9 +256,9 @@ def _recall(
         moved = jnp.where(converged[..., None], state, proposal)
         return moved, steps + ~converged, converged | (change <= tol)
 
-    # made from the query, so that they vary over the same mesh axes under shard_map
     steps = jnp.zeros_like(state[..., 0], dtype=jnp.int32)
-    carry = (state, steps, steps > 0)
+    start = (state, steps, steps > 0)
+    carry: Carry = vary_like(start, jax.eval_shape(advance, start))
     if energy is None:
 
         def unfinished(counted: tuple[Array, Carry]) -> Array:
@@ -272,7 +274,7 @@ def _recall(
         carry = advance(carry)
         return carry, energy(carry[0], memories)
 
-    first = energy(state, memories)
+    first = energy(carry[0], memories)
     carry, later = jax.lax.scan(record, carry, length=max_steps)
     return Recall(*carry, jnp.moveaxis(jnp.concatenate([first[None], later]), 0, -1))
 
