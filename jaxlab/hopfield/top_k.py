@@ -183,7 +183,8 @@ def top_k_memories(
 
     batch = query.shape[:-1]
     rows = query.reshape(math.prod(batch), query.shape[-1])
-    rows, memories, mask, scale = vary_like((rows, memories, mask, scale))
+    scored = jax.eval_shape(similarity, rows, _patterns(memories[:1], scale))
+    rows, memories, mask, scale = vary_like((rows, memories, mask, scale), scored)
     direct = rerank and similarity in (euclidean, squared_euclidean)
     here = min(k, n)  # sharded, a device may hold fewer than k
     candidates = min(n, k + max(k, 8)) if direct else here
@@ -205,10 +206,9 @@ def top_k_memories(
         best, where = select(scores)
         return _merge(carry, TopK(best, where + block.start), candidates)
 
-    dtype = jax.eval_shape(similarity, rows, _patterns(memories[:1], scale)).dtype
     shape = (rows.shape[0], candidates)
     start = TopK(
-        jnp.full_like(rows, -jnp.inf, dtype=dtype, shape=shape),
+        jnp.full_like(rows, -jnp.inf, dtype=scored.dtype, shape=shape),
         jnp.full_like(rows, -1, dtype=jnp.int32, shape=shape),
     )
     found = for_each_block(Blocks.of(n, block_size), start, step)
@@ -247,7 +247,7 @@ def _rerank(
         return -total if squared else -root(total)
 
     scores = jax.lax.map(score, jnp.maximum(found.indices, 0).T).T
-    scores = jnp.where(found.indices < 0, -jnp.inf, scores)
+    scores = nan_first(jnp.where(found.indices < 0, -jnp.inf, scores))
     places = jnp.where(jnp.isnan(scores), -jnp.inf, -scores)
     _, indices, scores = jax.lax.sort((places, found.indices, scores), num_keys=2)
     return TopK(scores.astype(found.scores.dtype), indices)

@@ -72,6 +72,23 @@ def test_nan_comes_first(name):
     assert np.isnan(found.scores[2]).all()
 
 
+@pytest.mark.parametrize("name", sorted(set(SIMILARITIES) - {"hamming"}))
+def test_nan_of_another_device_comes_first(name):
+    query, memories = whole_numbers(n=24)
+    memories[[4, 20], 1] = np.nan
+    call = functools.partial(
+        top_k_memories, k=6, similarity=SIMILARITIES[name], block_size=4, axis_name="bank"
+    )
+    sharded = jax.vmap(call, axis_name="bank", in_axes=(None, 0))
+    found = jax.jit(sharded)(query, memories.reshape(3, 8, D))
+    scores = np.where(np.isnan(memories).any(-1), np.inf, SIMILARITIES[name](query, memories))
+    scores, indices = by_sorting(scores, 6)
+    for device in range(3):
+        np.testing.assert_array_equal(found.indices[device], indices)
+        assert np.isnan(found.scores[device][:, :2]).all()
+        np.testing.assert_allclose(found.scores[device][:, 2:], scores[:, 2:], atol=1e-6)
+
+
 @hypothesis.given(seed=st.integers(0, 2**31 - 1), present=st.integers(0, N))
 def test_masked_memories_are_never_found(seed, present):
     query, memories = whole_numbers(seed)
