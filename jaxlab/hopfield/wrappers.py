@@ -62,7 +62,8 @@ def reciprocal(similarity: Similarity) -> Similarity:
         zero = distance <= 0
         return jnp.where(zero, 1, nearest / jnp.where(zero, 1, distance))
 
-    return _declare_as(reciprocal_similarity, similarity, (0.0, 1.0))
+    made = _declare_as(reciprocal_similarity, similarity, (0.0, 1.0))
+    return declare(made, made_of=(similarity, reciprocal))
 
 
 @cached
@@ -102,7 +103,8 @@ def sum_normalized(similarity: Similarity) -> Similarity:
 
     lowest, _ = getattr(similarity, "score_range", ANY)
     score_range = (0.0, 1.0) if lowest >= 0 else ANY
-    return _declare_as(sum_normalized_similarity, similarity, score_range)
+    made = _declare_as(sum_normalized_similarity, similarity, score_range)
+    return declare(made, made_of=(similarity, sum_normalized))
 
 
 @cached

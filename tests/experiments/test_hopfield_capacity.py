@@ -138,6 +138,33 @@ def test_activation_and_plain_scores(images):
         np.testing.assert_allclose(curve.correct[row], expected, atol=1e-6)
 
 
+def nearness(query, memories, *, where=None):
+    """A reciprocal distance that does not say what it is made of."""
+    return similarity.reciprocal(similarity.manhattan)(query, memories, where=where)
+
+
+nearness.takes_where = True
+
+RELATIVE = {
+    "reciprocal": similarity.reciprocal(similarity.manhattan),
+    "normalized": similarity.sum_normalized(similarity.reciprocal(similarity.manhattan)),
+    "of its own": nearness,
+}
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("name", RELATIVE)
+def test_memories_that_are_not_stored_yet_change_nothing(name, normalize):
+    """The second query is at distance 0 of the third pattern, which is not among the first two."""
+    patterns = jnp.asarray([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    queries = jnp.asarray([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    memory = Memory(RELATIVE[name], separation.maximum(), normalize_scores=normalize)
+    counts, limits = jnp.asarray([1, 2, 3]), jnp.asarray([0.1])
+    curve = capacity_curve(queries, patterns, patterns, counts, limits, memory=memory)
+    np.testing.assert_allclose(curve.recalled, [1, 1, 2 / 3], atol=1e-6)
+    np.testing.assert_allclose(curve.correct[:, 0], [1, 1, 2 / 3], atol=1e-6)
+
+
 @pytest.mark.parametrize("tile", [1, 7, N, 128])
 def test_tile_changes_nothing(images, tile):
     patterns, queries = (jnp.asarray(array) for array in images)
@@ -201,9 +228,6 @@ def test_bad_arguments_are_refused(images, bad_input):
             curve(counts=jnp.asarray([count]))
     with pytest.raises(ValueError, match="tile"):
         curve(tile=0)
-    relative = Memory(similarity.reciprocal(similarity.manhattan), separation.maximum())
-    with pytest.raises(ValueError, match="normalize_scores"):
-        curve(memory=relative)
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (8, 30)])

@@ -1,8 +1,9 @@
 """The capacity curve: how much of what is stored is still recalled, as the store fills up.
 
 One compilation serves a whole curve: all ``n`` memories are there from the start and the number of
-stored ones varies by mask. Scores do not depend on how many memories are stored, so they are
-computed once per query and masked once per count.
+stored ones varies by mask. What a memory scores by itself does not depend on how many are stored,
+so it is computed once per query; what is made of these scores, masks and normalisation among it,
+once per count.
 """
 
 import functools
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_dtype, check_integer, check_number, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_number, check_shape
 from jaxlab.hopfield import metrics
 from jaxlab.hopfield.retrieval import Retrieval, retrieve
 from jaxlab.hopfield.types import Separation, Similarity
@@ -104,12 +105,12 @@ def capacity_curve(
         A :class:`CapacityCurve`.
 
     Raises:
-        ValueError: shapes that do not fit together; counts outside ``[1, n]``; a ``tile`` below 1;
-            a similarity whose scores depend on the other memories (such as ``reciprocal``) without
-            ``normalize_scores``.
+        ValueError: shapes that do not fit together; counts outside ``[1, n]``; a ``tile`` below 1.
 
     Cost: one score per pair of query and memory, and ``O(N·n·(c + p))`` per count N for the
-    separation (``c`` its cost per score) and the projection; memory ``O(tile·n + n·p)``.
+    separation (``c`` its cost per score) and the projection; memory ``O(tile·n + n·p)``. A
+    similarity that looks at all memories at once is computed for every count, unless it is
+    ``reciprocal`` or ``sum_normalized`` of one that does not.
 
     Source: Millidge et al. 2022, the curves of retrieval against stored patterns.
 
@@ -152,16 +153,6 @@ def _capacity_curve(
     check_dtype("counts", counts, "integer")
     check_shape("thresholds", thresholds, ("thresholds",))
     check_integer("tile", tile, minimum=1)
-    # such a similarity sees all n memories, not the stored ones alone: only the common factor that
-    # this puts on its scores is lost again
-    relative = getattr(memory.similarity, "takes_where", False)
-    require(
-        memory.normalize_scores or not relative,
-        "memory",
-        memory,
-        "normalize_scores with a similarity whose scores depend on the other memories",
-    )
-    score_range = getattr(memory.similarity, "score_range", (-float("inf"), float("inf")))
 
     tile = min(tile, n)
     tiles = -(-n // tile)
@@ -173,19 +164,14 @@ def _capacity_curve(
 
     def of_tile(part: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         query, target, index = part
-        scores = memory.similarity(query, memories)
-
-        def known_scores(_query: Array, _memories: Array) -> Array:
-            return scores
-
-        known_scores.score_range = score_range  # type: ignore[attr-defined]
+        similarity = _scored_once(memory.similarity, query, memories)
 
         def judged(count: Array) -> tuple[Array, Array]:
             found = retrieve(
                 query,
                 memories,
                 projection,
-                similarity=known_scores,
+                similarity=similarity,
                 separation=memory.separation,
                 mask=jnp.arange(n) < count,
                 normalize_scores=memory.normalize_scores,
@@ -205,6 +191,22 @@ def _capacity_curve(
     return CapacityCurve(
         jnp.sum(correct, axis=0) / counts[:, None], jnp.sum(recalled, axis=0) / counts
     )
+
+
+def _scored_once(similarity: Similarity, query: Array, memories: Array) -> Similarity:
+    """The similarity of these patterns: what each memory scores by itself is computed here."""
+    alone, remake = getattr(similarity, "made_of", (similarity, lambda same: same))
+    if getattr(alone, "takes_where", False):
+        return similarity
+    scores = alone(query, memories)
+
+    def known_scores(_query: Array, _memories: Array) -> Array:
+        return scores
+
+    known_scores.score_range = getattr(  # type: ignore[attr-defined]
+        alone, "score_range", (-float("inf"), float("inf"))
+    )
+    return remake(known_scores)
 
 
 def _judge(
