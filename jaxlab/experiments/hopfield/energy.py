@@ -76,7 +76,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     caption = (
         f"{config.memories} centred unit-length images of {config.data.name}, {config.queries} "
         f"queries with noise σ = {config.sigma:g} (seed {config.seed}); RK4, "
-        f"dt = {config.dt:g} τ_v, τ_h = {config.tau_h / config.tau_v:g} τ_v, float64"
+        f"dt = {config.dt / config.tau_v:g} τ_v, τ_h = {config.tau_h / config.tau_v:g} τ_v, float64"
     )
     _report_table(config, measured, reporter, caption)
     _draw_energies(config, measured, reporter, caption)
@@ -149,7 +149,7 @@ def _draw_energies(
     axes = np.reshape(axes, (len(rows), len(config.visible)))
     hidden = dict.fromkeys(network.hidden_label(config) for network in measured)
     looks = {name: {**look, "marker": ""} for name, look in plotting.styles(list(hidden)).items()}
-    times = config.dt * config.save_every * np.arange(config.steps // config.save_every + 1)
+    times = _saved_every(config) * np.arange(config.steps // config.save_every + 1)
     for network, result in measured.items():
         place = rows.index((network.similarity, network.beta is None))
         ax = axes[place, config.visible.index(network.visible)]
@@ -193,24 +193,33 @@ def _draw_frames(
 ) -> None:
     steps = frame_steps(config)
     target = np.asarray(centred(jnp.asarray(images[:1])))[0]
+    visible = {
+        of_power: preferred if preferred in config.visible else config.visible[0]
+        for of_power, preferred in ((False, "quadratic"), (True, "layer_norm"))
+    }
     rows = {}
     for network, result in measured.items():
-        shown = "layer_norm" if network.beta is None else "quadratic"
-        if network.visible == shown:
+        if network.visible == visible[network.beta is None]:
             pictures = [*result["frames"], target]
             rows[f"{NAMES[network.similarity]}, {network.hidden_label(config)}"] = np.reshape(
                 pictures, (len(pictures), *image_shape)
             )
-    times = [f"t = {config.dt * config.save_every * step:.3g}" for step in steps]
+    times = [f"t = {_saved_every(config) * step:.3g}" for step in steps]
     figure = plotting.image_rows(
         rows, [*times, "original"], limits=(float(target.min()), float(target.max())), size=0.85
     )
     reporter.figure(
         "frames",
         figure,
-        "Output of the visible neurons of the first query over time, in units of τ_v: linear "
-        f"features for softmax, layer norm for the rectified power; {caption}.",
+        "Output of the visible neurons of the first query over time, in units of τ_v; visible "
+        f"neurons: {NAMES[visible[False]]} for softmax, {NAMES[visible[True]]} for the rectified "
+        f"power; {caption}.",
     )
+
+
+def _saved_every(config: Config) -> float:
+    """Time between saved states, in units of τ_v."""
+    return config.dt * config.save_every / config.tau_v
 
 
 def _judge(config: Config, measured: Mapping[Network, Any], reporter: Reporter) -> None:

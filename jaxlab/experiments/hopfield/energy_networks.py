@@ -51,7 +51,8 @@ class Config:
     Memory neurons: ``softmax`` at each of ``betas`` for every similarity, and the rectified
     ``power`` for the dot product (distances are never positive: their rectified power is 0).
     ``delta`` smooths the Manhattan distance and ``epsilon`` the layer norm; ``dt`` must resolve
-    both. ``sigma`` is the noise of the queries before centring; times are in units of ``tau_v``.
+    both. ``sigma`` is the noise of the queries before centring; ``dt``, ``tau_v`` and ``tau_h`` are
+    times in one unit.
     """
 
     seed: Annotated[int, Field(ge=0)]
