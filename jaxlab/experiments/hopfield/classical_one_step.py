@@ -123,9 +123,8 @@ def report(
     for zero_diagonal, ax in zip((False, True), axes, strict=True):
         for dim in one.dims:
             points = networks[dim, zero_diagonal]
-            fine = np.unique(
-                np.geomspace(min(one.loads) * dim, max(one.loads) * dim, 60).astype(int)
-            )
+            counts = pattern_counts(dim, one.loads)
+            fine = np.unique(np.geomspace(min(counts), max(counts), 60).round().astype(int))
             theory = [one_step_error_rate(int(n), dim, zero_diagonal=zero_diagonal) for n in fine]
             look = looks[f"d = {dim}"]
             ax.plot(fine / dim, theory, color=look["color"], linewidth=1.2)

@@ -1,0 +1,96 @@
+"""Hopfield: figures and captions of made-up measurements, where a config leaves something out."""
+
+import types
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from jaxlab.experiments import plotting
+from jaxlab.experiments.hopfield import classical_one_step, energy, energy_networks
+from jaxlab.experiments.hopfield.comparison import compare
+from jaxlab.experiments.interface import Reporter
+from jaxlab.hopfield.capacity_theory import one_step_error_rate
+from jaxlab.runner.request import resolve
+from tests.helpers import verdicts_of
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Rows of images by label, and the titles of their columns, instead of a figure of them."""
+    seen = types.SimpleNamespace()
+
+    def image_rows(rows, titles, **_):
+        seen.rows, seen.titles = rows, titles
+
+    monkeypatch.setattr(plotting, "image_rows", image_rows)
+    return seen
+
+
+def captions(reporter):
+    return {call.args[0]: call.args[2] for call in reporter.figure.call_args_list}
+
+
+def energy_frames(sets):
+    """Draw the frames of ``sets``, every image of a network filled with its place in the list."""
+    config = resolve("hopfield-energy", sets=["save_every=5 steps=50", *sets]).config
+    chosen = energy_networks.networks(config)
+    steps = energy_networks.frame_steps(config)
+    measured = {
+        network: {"frames": np.full((len(steps), 4), place).tolist()}
+        for place, network in enumerate(chosen)
+    }
+    reporter = mock.Mock(spec=Reporter)
+    images = np.arange(8.0).reshape(2, 4)
+    energy._draw_frames(config, measured, images, (2, 2), reporter, "data")
+    return chosen, captions(reporter)["frames"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "softmax", "power"),
+    [
+        ("quadratic,log_cosh,layer_norm", "quadratic", "layer_norm"),
+        ("log_cosh", "log_cosh", "log_cosh"),
+        ("layer_norm", "layer_norm", "layer_norm"),
+        ("log_cosh,quadratic", "quadratic", "log_cosh"),
+    ],
+)
+def test_frames_are_of_the_visible_neurons_that_are_there(visible, softmax, power, drawn):
+    chosen, caption = energy_frames([f"visible=[{visible}]"])
+    names = energy_networks.NAMES
+    assert f"{names[softmax]} for softmax, {names[power]} for the rectified power" in caption
+    shown = [chosen[int(pictures[0, 0, 0])] for pictures in drawn.rows.values()]
+    wanted = [n for n in chosen if n.visible == (power if n.beta is None else softmax)]
+    assert shown == wanted
+
+
+def test_times_are_in_units_of_the_visible_time_constant(drawn):
+    energy_frames([])
+    times = drawn.titles
+    assert times[-2:] == ["t = 0.5", "original"]
+    energy_frames(["dt=0.02 tau_v=2.0 tau_h=0.2"])
+    assert drawn.titles == times
+
+
+def test_theory_is_drawn_between_the_numbers_of_patterns_that_are_measured():
+    """A load of less than one pattern is measured, and drawn, at two."""
+    one = classical_one_step.OneStep(dims=(50,), loads=(0.01, 0.2), seeds=2)
+    networks = {
+        (50, zero_diagonal): [
+            compare(
+                "",
+                count / 50,
+                [0.01, 0.02],
+                count * 50,
+                one_step_error_rate(count, 50, zero_diagonal=zero_diagonal),
+            )
+            for count in (2, 10)
+        ]
+        for zero_diagonal in (False, True)
+    }
+    reporter = mock.Mock(spec=Reporter)
+    classical_one_step.report(one, 0, networks, reporter)
+    assert set(verdicts_of(reporter)) == {"hopfield-error-rate"}
+    figure = reporter.figure.call_args.args[1]
+    loads = figure.axes[0].lines[0].get_xdata()
+    assert loads[[0, -1]].tolist() == [2 / 50, 10 / 50]
