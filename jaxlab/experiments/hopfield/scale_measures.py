@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.hopfield.sharding import compare
 from jaxlab.experiments.interface import Count, Counts, Positive, config
@@ -45,6 +46,12 @@ class Config:
     noise: Annotated[float, Field(ge=0)]
     repeats: Count
     devices: Annotated[int, Field(ge=2)]
+
+    def __post_init__(self) -> None:
+        """Every query has a memory of its own, and as many are there as are looked for."""
+        most = f"at most the smallest n = {min(self.n)}"
+        require(self.queries <= min(self.n), "queries", self.queries, most)
+        require(self.k <= min(self.n), "k", self.k, most)
 
 
 class Call(NamedTuple):
