@@ -8,14 +8,19 @@ import pytest
 
 from jaxlab.experiments.hopfield import (
     capacity_law,
+    classical_asynchronous,
     energy,
     error_threshold,
     feature_space,
+    heteroassociation,
     mask_robustness,
+    natural_images,
     noise_robustness,
     scale,
+    separation_capacity,
     similarity_capacity,
 )
+from jaxlab.experiments.hopfield.comparison import Comparison, judge
 from jaxlab.experiments.hopfield.energy_networks import Network
 from jaxlab.experiments.hopfield.recall_law import Law, Rule, count_grid
 from jaxlab.experiments.hopfield.scale_measures import Call
@@ -159,6 +164,8 @@ def test_capacity_law():
     assert bad == held(capacity_law, False)
     assert of_law([0.9, 2.5], five=(0.99, 0.6))["order-at-64"] is False
     assert of_law([0.9, 2.5], sets=["max_count=4096"])["order-at-64"] is None
+    shorter = ["exponential_dims=[10,20,64]", "exponential_max_count=4096"]
+    assert of_law([0.9, 2.5], sets=shorter)["order-at-64"] is None
     # the order of the config is not that of the powers
     assert of_law([2.5, 0.9], powers=(5, 1))["exponents-rise"] is True
     assert of_law([0.8, 0.9], powers=(5, 1))["exponents-rise"] is False
@@ -214,3 +221,104 @@ def test_energy(rise, identity, holds):
     reporter = mock.Mock(spec=Reporter)
     energy._judge(config, measured, reporter)
     assert verdicts_of(reporter) == held(energy, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "leads", "rows", "holds"),
+    [
+        ([], (-0.1, 0.1), 0.35, True),
+        ([], (0.2, 0.1), 0.25, False),  # ahead, and less so
+        ([], (-0.2, -0.1), 0.35, (False, True)),
+        (["sigma=0.3"], (-0.1, 0.1), 0.35, None),
+    ],
+)
+def test_natural_images(sets, leads, rows, holds):
+    """Leads of Manhattan over the dot product, under noise for few and many, and under rows."""
+    config = resolve("hopfield-natural-images", sets=sets).config
+    study = study_of(config)
+    correct = shares(config, {"dot_product": 0.5}, 2, 2, len(study.counts), 3)
+    manhattan = correct[config.similarities.index("manhattan")]
+    for count, lead in zip((100, 500), leads, strict=True):
+        manhattan[0, :, study.counts.index(count)] = 0.5 + lead
+    manhattan[1] = 0.5 + rows
+    reporter = mock.Mock(spec=Reporter)
+    natural_images._verdicts(reporter, study, config, Measured(correct, correct[..., 0]), "gaps")
+    assert verdicts_of(reporter) == held(natural_images, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "hetero", "gap", "classical", "holds"),
+    [
+        ([], 0.5, 0.0, (0.9, 0.05), True),
+        ([], 0.3, 0.01, (0.9, 0.2), False),
+        ([], 0.5, 0.0, (0.7, 0.05), (True, True, False)),
+        (["sigma=[0.1]", "classical.counts=[2]"], 0.5, 0.0, (0.9, 0.05), (None, True, None)),
+    ],
+)
+def test_heteroassociation(sets, hetero, gap, classical, holds):
+    """Auto-association recalls 0.4 of the images; the network is asked with 2 and 50 of them."""
+    config = resolve("hopfield-heteroassociation", sets=sets).config
+    counts, few = list(config.counts), list(config.classical.counts)
+    recalled = shares(config, {}, len(config.sigma), 2, len(counts))
+    auto = Measured(np.full((*recalled.shape, 1), 0.4), recalled)
+    other = recalled.copy()
+    other[-1, -1, -1, -1] += gap
+    paired = Measured(np.full((*recalled.shape, 2), hetero), other)
+    network = np.full((1, 2, 2, len(few), 1), classical[1])
+    network[:, :, :, few.index(2)] = classical[0]
+    measured = auto, paired, Measured(network, network[..., 0])
+    reporter = mock.Mock(spec=Reporter)
+    heteroassociation._verdicts(reporter, study_of(config), config, counts, few, *measured)
+    assert verdicts_of(reporter) == held(heteroassociation, holds)
+
+
+@pytest.mark.parametrize(
+    ("sets", "changes", "holds"),
+    [
+        ([], {}, True),
+        ([], {"softmax": 0.6, "cube": 0.3}, False),
+        ([], {"power_10": 0.5}, False),
+        (["separation_parameter=10.0"], {}, (None, True)),
+        (["separations=[max,softmax,power_10,identity]"], {}, (True, None)),
+        (["sigma=0.3"], {}, None),
+    ],
+)
+def test_separation_capacity(sets, changes, holds):
+    config = resolve("hopfield-separation-capacity", sets=sets).config
+    rising = {"square_root": 0.2, "identity": 0.3, "square": 0.4, "cube": 0.5, "quartic": 0.6}
+    score = rising | {"power_10": 0.8, "softmax": 0.9, "max": 0.9, "log": 0.0} | changes
+    column = np.array([score[name] for name in config.separations])
+    counts = study_of(config).counts
+    correct = np.ones((len(column), 2, 2, len(counts), 1)) * column.reshape(-1, 1, 1, 1, 1)
+    reporter = mock.Mock(spec=Reporter)
+    measured = {"manhattan": Measured(correct, correct[..., 0])}
+    separation_capacity._verdicts(reporter, study_of(config), config, measured)
+    assert verdicts_of(reporter) == held(separation_capacity, holds)
+
+
+@pytest.mark.parametrize(
+    ("mean", "holds"), [(0.102, True), (0.098, True), (0.104, False), (0.096, False)]
+)
+def test_closed_forms(mean, holds):
+    """The worst point decides, whichever side of the theory it is on."""
+    points = [Comparison("near", 1.0, 0.1, 1e-3, 0.1), Comparison("worst", 2.0, mean, 1e-3, 0.1)]
+    reporter = mock.Mock(spec=Reporter)
+    claims = ("hopfield-error-rate", "sdm-overlap", "sdm-error-rate")
+    for claim in claims:
+        judge(reporter, claim, points)
+    assert verdicts_of(reporter) == dict.fromkeys(claims, holds)
+
+
+@pytest.mark.parametrize(
+    ("rise", "converged", "holds"), [(0.0, 1.0, True), (1e-6, 1.0, False), (-1e-3, 0.95, False)]
+)
+def test_asynchronous_recall(rise, converged, holds):
+    """One network of one load decides."""
+    slow = resolve("hopfield-classical", "smoke").config.asynchronous
+    names = ("overlap", "one_step_overlap", "exact", "sweeps", "converged")
+    good = {name: [1.0, 1.0] for name in names} | {"rise": [-1e-3, 0.0]}
+    recalls = {(rule, load): good for rule in ("Hebb", "Storkey") for load in slow.loads}
+    recalls["Storkey", slow.loads[-1]] = good | {"rise": [rise, -1e-3], "converged": [converged, 1]}
+    reporter = mock.Mock(spec=Reporter)
+    classical_asynchronous.report(slow, 0, recalls, reporter)
+    assert verdicts_of(reporter) == {"asynchronous-descends": holds}
