@@ -14,6 +14,7 @@ from jaxlab.ntk._layout import as_axes
 from jaxlab.ntk._mse import Predictions, as_times
 from jaxlab.ntk._rows import Rows, as_matrix, check_square, matmul
 from jaxlab.ntk.status import NOT_CONVERGED, NOT_FINITE, OK
+from jaxlab.varying import vary_like
 
 __all__ = ["gradient_descent"]
 
@@ -141,6 +142,10 @@ def _predict(
     if momentum is not None:
         rate = jnp.sqrt(rate)
         friction = (jnp.asarray(momentum, dtype) - 1) / rate
+    # a derivative at outputs that all devices share would be summed over the devices
+    start, kernel, times, rate, friction = vary_like(
+        (start, kernel, times, rate, friction), targets, value
+    )
     order = jnp.argsort(times.reshape(-1))
     back = jnp.argsort(order)
     train, pushes, reached = (

@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from jaxlab.ntk import predict, status
+from tests.ntk.checks import SPLIT, WHOLE, sharded
 
 RNG = np.random.default_rng(17)
 TRAIN, TEST, OUTPUTS = 5, 3, 2
@@ -444,6 +445,35 @@ def test_derivative_of_the_flow_in_forward_mode():
     train, slope = jax.jvp(after, (0.5,), (1.0,))
     expected = -MATRIX @ (train - Y).ravel() / Y.size * 5.0  # time is η t
     np.testing.assert_allclose(slope.ravel(), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("momentum", [None, 0.5])
+@pytest.mark.parametrize("differs", ["y", "kernel", "scale"])
+def test_flows_on_devices_that_differ(devices, differs, momentum, check_vma):
+    """Targets, kernel, or a number that the loss closes over: each device follows its own flow."""
+    shared = {"y": jnp.ones((1, 2, 1)), "kernel": jnp.eye(2)[None], "scale": jnp.ones(1)}
+    factors = jnp.arange(1.0, 9.0)
+    split = {differs: shared[differs] * factors.reshape(8, *[1] * (shared[differs].ndim - 1))}
+
+    def after(y, kernel, scale):
+        found = predict.gradient_descent(
+            lambda f, y: scale[0] * squared(f, y),
+            kernel[0],
+            y[0],
+            jnp.array([0.5, 4.0]),
+            k_test_train=jnp.ones((1, 2)),
+            momentum=momentum,
+        )
+        return found.train[None], found.test[None], found.status[None]
+
+    specs = [SPLIT if name == differs else WHOLE for name in shared]
+    got = sharded(after, *specs, check_vma=check_vma)(*(shared | split).values())
+    assert not got[2].any()
+    for device in (0, 3, 7):
+        own = shared | {differs: split[differs][device : device + 1]}
+        for ours, theirs in zip(got[:2], after(*own.values()), strict=False):
+            np.testing.assert_allclose(ours[device], theirs[0], rtol=1e-4, atol=1e-5)
 
 
 def test_half_precision_kernels_and_integer_targets():
