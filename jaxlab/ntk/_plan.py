@@ -135,7 +135,7 @@ def _advance(
     if name == "neg":
         return [view._replace(sign=-view.sign)]
     if name in _RESHAPES and np.prod(result.shape) == np.prod(shape):
-        if params.get("dimensions") is not None:  # lax.reshape can transpose first
+        if name == "reshape" and params.get("dimensions") is not None:  # it can transpose first
             view = _transposed(view, params["dimensions"])
             shape = tuple(shape[axis] for axis in params["dimensions"])
         return [_rearranged(view, ("reshape", tuple(result.shape)), tuple(result.shape) == shape)]

@@ -65,19 +65,17 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
             choice of orders) and ``output_batch`` are heeded.
     """
     limit = limit_of(options, problem.dtype)
-    joined = None if problem.symmetric else _joined(problem)
-    if problem.symmetric or joined is not None:
+    axis = _chunked_axis(problem, options)
+    joined = None if problem.symmetric or axis is not None else _joined(problem)
+    if axis is None and (problem.symmetric or joined is not None):
         choices = None  # both sides are one program: choose when it is traced
     else:
-        one = survey_of(problem, problem.x1, options)
-        two = survey_of(problem, problem.x2, options)
-        choices = choose_for(problem, one, two, limit)
+        choices = choices_of(problem, options)
 
     def side(x: Any, shape: tuple[int, ...], rows: Any = None) -> Factors:
         return side_of(problem, x, shape, options, choices, limit, rows)
 
-    axis = _chunked_axis(problem, options)
-    if joined is not None and axis is None:
+    if joined is not None:
         assert problem.layout.batch is not None
         count = problem.shape1[problem.layout.batch]
         both = side(joined, with_batch(problem, count + problem.shape2[problem.layout.batch]))
@@ -157,7 +155,10 @@ def factors(
         )
         require(len(problems) == 1, "apply_fn", len(problems), "a function that returns one array")
         problem = problems[0]
-        choices = None if like is None else in_form_of(like, survey_of(problem, x, options))
+        if like is None:
+            choices = choices_of(problem, options)
+        else:
+            choices = in_form_of(like, survey_of(problem, x, options))
         limit = limit_of(options, problem.dtype)
         return side_of(problem, x, problem.shape1, options, choices, limit, None)
 

@@ -148,6 +148,14 @@ def test_layers_of_a_scan_are_parts_of_one_leaf():
     assert stacked.sites == stacked.shape[0] == len(stacked.order)
 
 
+def test_an_axis_of_one_entry_is_dropped_one_way_or_another():
+    def network(w, x):
+        return jnp.tanh(x @ jax.lax.squeeze(w, (1,))) + jnp.sin(x @ w.reshape(3, 8))
+
+    found = strategies(network, SHAPE((3, 1, 8), F32), SHAPE((8, 3), F32))
+    assert found == {"": "structured"}
+
+
 def test_prices_of_one_layer():
     """``f = x w``: Gram N²I + N²O²; weight space 2NOIJ + N²O²IJ, each multiply-add two."""
     n, inputs, outputs = 8, 16, 4

@@ -13,7 +13,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxlab.ntk import _choice, _sites
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.structured import Site, contract, factors, register_site_rule
-from jaxlab.ntk.types import StructuredOptions
+from jaxlab.ntk.types import StructuredOptions, VmapAxes
 from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, jit, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force, net_kernel
@@ -128,6 +128,62 @@ def test_a_row_that_the_batch_picks_without_jit(x64):
     like = factors(apply_fn, table, x1)
     other = factors(apply_fn, table, x2, like=like)
     assert_close(contract(like, other), brute_force(apply_fn, x1, x2, table))
+
+
+def of_a_task(params, x):
+    return jnp.tanh(x @ params["w"][params["task"]])
+
+
+def of_a_task_among_the_inputs(stack, x):
+    return jnp.tanh(x["x"] @ stack[x["task"]])
+
+
+STACK = np.random.default_rng(11).normal(size=(3, 40, 6))  # a matrix for each task
+FIRST, SECOND = np.random.default_rng(12).normal(size=(2, 4, 40))
+
+
+@pytest.mark.parametrize("vmap_axes", [0, None])
+@pytest.mark.parametrize("x2", [None, SECOND[:3]])
+def test_a_part_that_a_parameter_picks_without_jit(x64, vmap_axes, x2):
+    """Its number is known then, but not where the outputs are pulled back piece by piece."""
+    params = {"w": STACK, "task": jnp.int32(1)}
+    expected = brute_force(of_a_task, FIRST, x2, params)
+    for output_batch in (None, 2, 5):
+        options = StructuredOptions(output_batch=output_batch)
+        kernel = ntk_fn(of_a_task, vmap_axes=vmap_axes, options=options)
+        assert_close(kernel(FIRST, x2, params), expected)
+
+
+@pytest.mark.parametrize("x2", [None, SECOND[:3]])
+def test_a_part_that_the_inputs_pick_without_jit(x64, x2):
+    task = jnp.int32(2)
+    x1, x2 = ({"x": x, "task": task} if x is not None else None for x in (FIRST, x2))
+    options, axes = StructuredOptions(output_batch=2), VmapAxes({"x": 0, "task": None}, 0)
+    got = ntk_fn(of_a_task_among_the_inputs, vmap_axes=axes, options=options)(x1, x2, STACK)
+    assert_close(got, brute_force(of_a_task_among_the_inputs, x1, x2, STACK))
+
+
+@pytest.mark.parametrize("vmap_axes", [0, None])
+def test_factors_of_a_part_that_a_parameter_picks_without_jit(x64, vmap_axes):
+    params = {"w": STACK, "task": jnp.int32(1)}
+    like = factors(of_a_task, params, FIRST, vmap_axes=vmap_axes)
+    other = factors(of_a_task, params, SECOND[:3], vmap_axes=vmap_axes, like=like)
+    assert_close(contract(like, other), brute_force(of_a_task, FIRST, SECOND[:3], params))
+
+
+@pytest.mark.parametrize("lengths", [(2, 1), (1, 1), (1, 2)])
+def test_scans_within_scans_over_one_leaf(x64, lengths):
+    """Their slices drop axes of one entry, and are sliced again."""
+
+    def apply_fn(scales, x):
+        def outer(h, row):
+            return jax.lax.scan(lambda h, scale: (jnp.tanh(h * scale), None), h, row)
+
+        return jax.lax.scan(outer, x, scales)[0]
+
+    scales = np.random.default_rng(13).normal(size=lengths)
+    got = ntk_fn(apply_fn, vmap_axes=0)(BATCH, None, scales)
+    assert_close(got, brute_force(apply_fn, BATCH, None, scales))
 
 
 def two_layers(params, x):
