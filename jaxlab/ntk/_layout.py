@@ -2,7 +2,7 @@
 
 import math
 import string
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 from jaxlab.checks import check_integer, require
@@ -85,9 +85,9 @@ class Layout(NamedTuple):
         return tuple(sizes[letter] for letter in self.result)
 
 
-def as_axes(argument: str, axes: Iterable[int]) -> tuple[int, ...]:
-    """``axes`` as a tuple; a single axis is refused."""
-    require(isinstance(axes, Iterable), argument, axes, "a tuple of axes")
+def as_axes(argument: str, axes: Collection[int]) -> tuple[int, ...]:
+    """``axes`` as a tuple; a single axis, and what can be read once only, is refused."""
+    require(isinstance(axes, Collection), argument, axes, "a tuple of axes")
     return tuple(axes)
 
 

@@ -29,7 +29,7 @@ def test_layout_letters():
 
 
 def test_axes_are_normalised(bad_input):
-    for axes in ((-1, 0), range(0, 3, 2), {0, 2}, iter([2, 0])):
+    for axes in ((-1, 0), range(0, 3, 2), {0, 2}, [2, 0]):
         assert normalise_axes("trace_axes", axes, 3) == (0, 2)
     for axes, message in (((3,), "an axis of an output with 3"), ((0, -3), "at most once")):
         with pytest.raises(ValueError, match=f"trace_axes.*{message}"):
@@ -108,6 +108,8 @@ def squeezed(w, x):
         ({"trace_axes": (2,)}, "trace_axes.*an output with 2 axes.*got 2"),
         ({"diagonal_axes": (-3,)}, "diagonal_axes.*an output with 2 axes.*got -3"),
         ({"trace_axes": -1}, "trace_axes: expected a tuple of axes, got -1"),
+        ({"trace_axes": iter((1,))}, "trace_axes: expected a tuple of axes"),  # one use, no more
+        ({"diagonal_axes": (axis for axis in (1,))}, "diagonal_axes: expected a tuple of axes"),
         ({"trace_axes": (1,), "diagonal_axes": (-1,)}, "diagonal_axes.*trace_axes too"),
         ({"trace_axes": (0,), "x2": X[:1]}, "trace_axes.*equal size along axis 0"),
         ({"diagonal_axes": (0,), "x2": X[:1]}, "diagonal_axes.*equal size along axis 0"),
