@@ -9,8 +9,9 @@ done.
 from typing import Any
 
 import jax
+import numpy as np
 
-__all__ = ["vary", "vary_like", "varying"]
+__all__ = ["vary", "vary_arrays", "vary_like", "varying"]
 
 
 def varying(tree: Any) -> frozenset[str]:
@@ -52,3 +53,17 @@ def vary_like(tree: Any, *data: Any) -> Any:
     So must the start of a loop over ``data``, and what a kernel is given.
     """
     return vary(tree, varying((tree, data)))
+
+
+def vary_arrays(tree: Any) -> Any:
+    """``tree``, every array of which differs wherever one of them does; numbers stay as they are.
+
+    So must what a network is given that may branch on a number in it.
+    """
+    axes = varying(tree)
+
+    def declare(value: Any) -> Any:
+        number = isinstance(value, bool | int | float | complex | np.generic)
+        return value if number else vary(value, axes)
+
+    return jax.tree.map(declare, tree)

@@ -14,7 +14,7 @@ from jaxtyping import Array
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk._layout import Layout
 from jaxlab.ntk.types import VmapAxes
-from jaxlab.varying import vary, varying
+from jaxlab.varying import vary_arrays, vary_like
 
 __all__ = [
     "Problem",
@@ -114,10 +114,10 @@ def prepare(
             axes that do not fit ``x`` or the output.
     """
     symmetric = x2 is None
-    axes_of_devices = varying((params, x1, x2))
-    params, x1 = vary((params, x1), axes_of_devices)
-    x2 = x1 if symmetric else vary(x2, axes_of_devices)
+    params, x1, x2 = vary_arrays((params, x1, x2))
+    x2 = x1 if symmetric else x2
     leaves, paths, merge = differentiable(params)
+    leaves = vary_like(leaves, params, x1, x2)  # numbers among them are arrays now
 
     def on_leaves(leaves: list[Array], x: Any) -> Any:
         return apply_fn(merge(leaves), x)

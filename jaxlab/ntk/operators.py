@@ -24,7 +24,7 @@ from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.types import ApplyFn
-from jaxlab.varying import vary_like
+from jaxlab.varying import vary_arrays, vary_like
 
 __all__ = [
     "DatasetOperator",
@@ -111,7 +111,7 @@ class DatasetOperator(NTKOperator):
         if n == 0:
             return jnp.zeros_like(vector, dtype=self.dtype)
         # parameters that are the same on all devices would make every cotangent a sum over them
-        params, x, vector = vary_like((self.params, self.x, vector))
+        params, x, vector = vary_arrays((self.params, self.x, vector))
         problem = _problem(self.apply_fn, params, x)
         size = min(self.micro_batch, n)
         starts = size * jnp.arange(math.ceil(n / size))
@@ -155,7 +155,7 @@ class DatasetOperator(NTKOperator):
         """
         if self.shape[0] == 0:
             return jnp.zeros(self.shape, self.dtype)
-        params, x = vary_like((self.params, self.x))
+        params, x = vary_arrays((self.params, self.x))
         problem = _problem(self.apply_fn, params, x)
         outputs = math.prod(self.shape[1:])
 

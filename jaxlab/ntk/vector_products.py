@@ -21,7 +21,7 @@ from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, check_outputs, differentiable
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.types import ApplyFn
-from jaxlab.varying import vary, varying
+from jaxlab.varying import vary, vary_arrays, vary_like, varying
 
 __all__ = ["ntk_vp"]
 
@@ -144,10 +144,10 @@ def ntk_vp(
         [[11.0], [15.0]]
     """
     check_precision(precision)
-    axes = varying((params, x1, x2))
-    params, x1 = vary((params, x1), axes)
-    x2 = x1 if x2 is None else vary(x2, axes)
+    params, x1, x2 = vary_arrays((params, x1, x2))
+    x2 = x1 if x2 is None else x2
     leaves, _, merge = differentiable(params)
+    leaves = vary_like(leaves, params, x1, x2)  # numbers among them are arrays now
     with at_precision(precision):
         outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
         check_outputs(outputs)

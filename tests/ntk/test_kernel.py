@@ -12,7 +12,7 @@ from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.types import Kernels, StructuredOptions, VmapAxes
-from tests.ntk.checks import assert_precision_reaches_every_product, jit
+from tests.ntk.checks import SPLIT, assert_precision_reaches_every_product, jit, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import EXACT, brute_force, from_jacobians, jacobians, to_matrix
 
@@ -255,6 +255,23 @@ def test_eager_is_jitted(x64, implementation):
     )
     x, w = np.arange(6.0).reshape(2, 3) / 6, np.arange(6.0).reshape(3, 2) / 6
     np.testing.assert_allclose(kernel(x, None, w), jit(kernel)(x, None, w), atol=1e-14)
+
+
+@every
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_parameters_that_the_network_branches_on(devices, implementation, check_vma):
+    """A number among them is differentiated on each device alone, a bool stays one."""
+    params = {"w": np.float32([[1, -2], [0.5, 1], [1, 3]]), "rate": 0.5, "train": True}
+    x1, x2 = np.random.default_rng(0).normal(size=(2, 8, 3)).astype(np.float32)
+
+    def switched(params, x):
+        return jnp.tanh(x @ params["w"]) * params["rate"] if params["train"] else 0 * x
+
+    def kernel(x1):
+        return ntk_fn(switched, implementation=implementation, vmap_axes=0)(x1, x2[:2], params)
+
+    got = sharded(kernel, SPLIT, check_vma=check_vma)(x1)
+    assert_kernels(got, brute_force(switched, x1, x2[:2], params), 1e-5)
 
 
 @every

@@ -1,5 +1,7 @@
 """Operators against kernels formed by brute force, on one device and on eight."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from scipy.sparse.linalg import aslinearoperator, cg
 
 from jaxlab.ntk.counting import count_flops
 from jaxlab.ntk.products import dataset_operator, dense_operator, ntk_vp, to_lineax, to_scipy
-from tests.ntk.checks import assert_precision_reaches_every_product
+from tests.ntk.checks import SPLIT, assert_precision_reaches_every_product, sharded
 from tests.ntk.nets import NETS
 from tests.ntk.oracle import brute_force as brute_force_of_nets
 from tests.ntk.oracle import to_matrix
@@ -144,6 +146,26 @@ def test_sharded_examples_equal_whole(devices):
     mapped = jax.pmap(local, axis_name="data", in_axes=(None, 0, 0), devices=devices)
     got, _ = mapped(PARAMS, x.reshape(8, 3, 3), vector.reshape(8, 3, 2))
     np.testing.assert_allclose(got.reshape(24, 2), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_parameters_that_the_network_branches_on(devices):
+    params = {"w": jnp.ones((3, 1)), "rate": 2.0, "train": True}
+    x, v = jax.random.normal(KEYS[4], (16, 3)), jax.random.normal(KEYS[5], (16, 1))
+
+    def switched(params, x):
+        return jnp.tanh(x @ params["w"]) * params["rate"] if params["train"] else 0.0 * x
+
+    def both(x, v, axis_name=None):
+        operator = dataset_operator(switched, params, x, micro_batch=2, axis_name=axis_name)
+        return operator.matvec(v), operator.diagonal()
+
+    expected = both(x, v)
+    for check_vma in (True, False):
+        spread = sharded(
+            functools.partial(both, axis_name="data"), SPLIT, SPLIT, check_vma=check_vma
+        )
+        for ours, theirs in zip(spread(x, v), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_network_without_forward_mode(x64):

@@ -87,12 +87,24 @@ def test_product_without_forward_mode(x64):
     np.testing.assert_allclose(got.ravel(), expected, atol=1e-12)
 
 
-def test_inputs_may_hold_what_the_network_branches_on():
-    def switched(w, inputs):
-        return inputs["x"] @ w if inputs["train"] and inputs["mode"] == "plain" else 0 * w
+@pytest.mark.parametrize("spread", [False, True])
+def test_inputs_may_hold_what_the_network_branches_on(devices, spread):
+    def switched(params, inputs):
+        plain = inputs["train"] and inputs["mode"] == "plain" and inputs["rate"] > 0
+        return inputs["x"] @ params["w"] * params["rate"] if plain and params["train"] else 0.0
 
-    inputs, w = {"x": jnp.ones((1, 3)), "train": True, "mode": "plain"}, jnp.ones((3, 1))
-    assert ntk_vp(switched, inputs, None, w)(jnp.ones((1, 1))).tolist() == [[3.0]]
+    params = {"w": jnp.ones((3, 1)), "rate": 2.0, "train": True}
+
+    def product(x):
+        inputs = {"x": x, "train": np.bool_(True), "mode": "plain", "rate": 0.5}
+        return ntk_vp(switched, inputs, None, params)(jnp.ones((len(x), 1)))
+
+    if spread:  # one example on each device: the two parameters add 3·4 and 3·3
+        for check_vma in (True, False):
+            got = sharded(product, SPLIT, check_vma=check_vma)(jnp.ones((8, 3)))
+            assert got.tolist() == [[21.0]] * 8
+    else:
+        assert product(jnp.ones((1, 3))).tolist() == [[21.0]]
 
 
 def test_product_of_several_outputs_has_their_cross_terms():
