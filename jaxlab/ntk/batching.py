@@ -7,7 +7,7 @@ all by one compiled function.
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from jaxlab.ntk._tiles import (
     place_tile,
     split,
 )
-from jaxlab.ntk.types import KernelFn
+from jaxlab.ntk.types import KernelFn, Store
 
 __all__ = ["batched"]
 
@@ -39,7 +39,7 @@ def batched(
     mesh: Mesh | None = None,
     axis_name: str = "data",
     pmap_devices: Sequence[jax.Device] | None = None,
-    store: Literal["device", "host"] = "device",
+    store: Store = "device",
     progress: Callable[[int, int], None] | None = None,
     resume_path: str | os.PathLike | None = None,
 ) -> KernelFn:
@@ -113,7 +113,7 @@ def batched(
     """
     require(callable(kernel_fn), "kernel_fn", kernel_fn, "a function (x1, x2, params) -> kernel")
     check_integer("batch_size", batch_size, minimum=1)
-    check_choice("store", store, ("device", "host"))
+    check_choice("store", store, get_args(Store))
     if store == "device":
         for name, value in (("progress", progress), ("resume_path", resume_path)):
             require(value is None, name, value, "None unless store='host'")

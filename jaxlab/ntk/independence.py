@@ -12,13 +12,12 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from jaxlab.checks import check_scalar, require
 from jaxlab.ntk._problem import prepare
+from jaxlab.ntk.status import DEPENDENT, OK, UNTESTED
 from jaxlab.ntk.types import ApplyFn, VmapAxes
 
 __all__ = ["DEPENDENT", "INDEPENDENT", "UNTESTED", "Independence", "check_independence"]
 
-INDEPENDENT = 0
-DEPENDENT = 1
-UNTESTED = 2
+INDEPENDENT = OK
 
 
 class Independence(NamedTuple):
@@ -29,7 +28,7 @@ class Independence(NamedTuple):
             largest output of the batch; ``inf`` where it makes an output finite or not finite.
         source: the example that was replaced in that case.
         target: the example whose output changed.
-        status: ``INDEPENDENT`` (0); ``DEPENDENT`` (1); ``UNTESTED`` (2): no example of the batch
+        status: ``INDEPENDENT`` (0); ``DEPENDENT`` (7); ``UNTESTED`` (8): no example of the batch
             differs from its successor, so that replacing one changed nothing.
     """
 

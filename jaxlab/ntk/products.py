@@ -11,7 +11,7 @@ passes over the data and memory for the parameters. What can be had from product
 * :func:`dense_operator`: the same for a kernel in memory; :func:`to_scipy` and :func:`to_lineax`:
   other libraries' solvers.
 
-The status codes are in the modules of the functions that return them.
+The status codes are those of :mod:`jaxlab.ntk.status`.
 
 Example:
     Kernel ridge regression on 100 examples, looked at 32 at a time:

@@ -1,4 +1,4 @@
-"""What the ``status`` of a result means, for predictions and Krylov methods alike.
+"""What the ``status`` of a result means, the same in the whole room.
 
 * 0, ``OK``: the result is what was asked for, within the tolerance where there is one.
 * 1, ``SINGULAR``: the kernel has no inverse to working precision.
@@ -11,9 +11,12 @@
   but the true one does not.
 * 6, ``EXHAUSTED``: the Krylov space ended early; the operator has fewer distinct eigenvalues than
   were asked for.
+* 7, ``DEPENDENT``: examples of the batch influence one another, where 0 says that none does.
+* 8, ``UNTESTED``: whether they do cannot be told, as no example differs from its successor.
 """
 
 __all__ = [
+    "DEPENDENT",
     "EXHAUSTED",
     "INDEFINITE",
     "NOT_CONVERGED",
@@ -21,6 +24,7 @@ __all__ = [
     "OK",
     "SINGULAR",
     "STALLED",
+    "UNTESTED",
 ]
 
 OK = 0
@@ -30,3 +34,5 @@ NOT_CONVERGED = 3
 NOT_FINITE = 4
 STALLED = 5
 EXHAUSTED = 6
+DEPENDENT = 7
+UNTESTED = 8

@@ -5,7 +5,15 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from jaxtyping import Array, Float, PyTree
 
-__all__ = ["ApplyFn", "Implementation", "KernelFn", "Kernels", "StructuredOptions", "VmapAxes"]
+__all__ = [
+    "ApplyFn",
+    "Implementation",
+    "KernelFn",
+    "Kernels",
+    "Store",
+    "StructuredOptions",
+    "VmapAxes",
+]
 
 ApplyFn: TypeAlias = Callable[..., Any]
 """``(params, x) -> outputs``: a network on a batch; both sides may be PyTrees."""
@@ -14,6 +22,7 @@ KernelFn: TypeAlias = Callable[..., Any]
 """``(x1, x2, params) -> kernel``; ``x2=None`` means ``x2 = x1``. One kernel per output leaf."""
 
 Implementation: TypeAlias = Literal["auto", "jacobian", "vector_products", "structured"]
+Store: TypeAlias = Literal["device", "host"]
 
 
 class VmapAxes(NamedTuple):

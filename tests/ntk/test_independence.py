@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.ntk import status
 from jaxlab.ntk.independence import DEPENDENT, INDEPENDENT, UNTESTED, check_independence
 from jaxlab.ntk.types import VmapAxes
 from tests.ntk.nets import NETS
@@ -19,6 +20,13 @@ def test_networks(name):
     found = jax.jit(lambda params, x: check_independence(net.apply_fn, params, x))(params, x)
     assert found.status == (INDEPENDENT if net.independent else DEPENDENT)
     assert (found.influence < 1e-6) == net.independent
+
+
+def test_a_status_has_one_meaning_in_the_room():
+    assert status.OK == INDEPENDENT
+    assert (status.DEPENDENT, status.UNTESTED) == (DEPENDENT, UNTESTED)
+    codes = [getattr(status, name) for name in status.__all__]
+    assert sorted(codes) == list(range(len(codes)))
 
 
 def test_the_status_is_32_bits_wide(x64):
