@@ -129,6 +129,9 @@ def test_cost_of_convolutional_networks():
     assert of_conv(four=0.6)["products-for-one-example"] is False
     assert of_conv(settings=((2, 2),))["products-for-one-example"] is None
     assert of_conv(channels=(16, 32))["structured-gains-with-channels"] is None
+    for settings in (((4, 10),), ((1, 128),)):  # one of the two settings: nothing but a refutation
+        assert of_conv(settings=settings)["structured-gains-with-channels"] is None
+        assert of_conv(gain=0.9, settings=settings)["structured-gains-with-channels"] is False
     assert of_conv_time(channels=4)["wall-clock"] is None
 
 

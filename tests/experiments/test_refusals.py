@@ -52,6 +52,9 @@ REFUSED = [
         "rtol=[0.1,0.2]",
         "\n  rtol: expected as many entries as data.names (1), got",
     ),
+    ("ntk-kernel-regression", "pool=3", "pool: expected a divisor of the side of the images, 8"),
+    ("ntk-kernel-regression", "data=fashion_mnist pool=5", "side of the images, 28, got 5"),
+    ("ntk-vector-products", "n=[128,128]", "n: expected two different numbers of images"),
     (
         "spherical-panorama",
         "channels=[3]",

@@ -23,8 +23,8 @@ CLAIMS = (
         source=_XIAO,
         paper="κ ∝ χ₁^(−l) / l for smooth activations",
         criterion="closed forms, every σ_w² with χ₁ <= 0.9: from half of the greatest depth of the "
-        "finite networks to that depth, κ grows by a factor within 2 of the law's, χ₁^(−l) / l for "
-        "the error function and χ₁^(−l/2) for ReLU, whose kernel has a kink",
+        "finite networks to that depth, 16 or more, κ grows by a factor within 2 of the law's, "
+        "χ₁^(−l) / l for the error function and χ₁^(−l/2) for ReLU, whose kernel has a kink",
     ),
     Claim(
         id="chaotic-falls-to-one",

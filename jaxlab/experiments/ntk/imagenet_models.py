@@ -111,7 +111,7 @@ class Timing:
 class Config:
     """Models and settings (examples, outputs) that are counted, at images of side ``image``.
 
-    Both transformers cut images into patches of side 16, which must divide ``image``.
+    ViT-S/16 and MLP-Mixer-B/16 cut images into patches of side 16, which must divide ``image``.
     """
 
     seed: Annotated[int, Field(ge=0)]

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, config
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
 from jaxlab.experiments.ntk.kernel_regression_report import (
@@ -73,7 +74,7 @@ CLAIMS = (
         source="Jacot et al. 2018, theorem 1; Novak et al. 2022, section 1",
         paper="convergence as the width grows",
         criterion="mean accuracies of the finite and of the infinite MLP's NTK at most .02 apart "
-        "for every number of training images",
+        "for every number of training images, of which the largest is 128 or more",
     ),
     Claim(
         id="kernel-as-good-as-training",
@@ -81,7 +82,7 @@ CLAIMS = (
         source="Arora et al. 2020, section 1",
         paper="the NTK outperforms trained networks on small data",
         criterion="mean accuracy of the finite MLP's NTK at most .02 below that of the trained "
-        "MLP for every number of training images",
+        "MLP for every number of training images, of which the largest is 128 or more",
     ),
     Claim(
         id="convolutions-help-kernels",
@@ -91,7 +92,7 @@ CLAIMS = (
         "table 1",
         paper="CIFAR-10: CNTK with average pooling 77 %, fully connected about 55 %",
         criterion="mean accuracy of the finite CNN's NTK above that of the finite MLP's for the "
-        "largest number of training images, on the draws that both have",
+        "largest number of training images, 128 or more, on the draws that both have",
     ),
 )
 
@@ -125,6 +126,12 @@ class Config:
     steps: Count
     batch: Count
     learning_rate: Positive
+
+    def __post_init__(self) -> None:
+        """Windows cover the images of the CNN."""
+        side = 8 if self.data == "digits" else 28
+        fits = self.seeds_cnn == 0 or side % self.pool == 0
+        require(fits, "pool", self.pool, f"a divisor of the side of the images, {side}")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

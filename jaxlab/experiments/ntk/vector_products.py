@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.experiments.measure import Compiled, compile_call
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
@@ -79,6 +80,10 @@ class Config:
     eigenvalues: Count
     repeats: Count
     dense: Dense
+
+    def __post_init__(self) -> None:
+        """There is a growth to measure."""
+        require(len(set(self.n)) > 1, "n", self.n, "two different numbers of images or more")
 
 
 class _Problem(NamedTuple):
