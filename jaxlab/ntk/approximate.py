@@ -17,7 +17,7 @@ from jaxlab.ntk._problem import check_example_axis, prepare
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
-from jaxlab.varying import vary, varying
+from jaxlab.varying import vary_like
 
 __all__ = ["pseudo_ntk_fn", "sketched_ntk"]
 
@@ -156,11 +156,9 @@ def sketched_ntk(
         for problem in problems:
 
             def project(x: PyTree, problem: Any = problem) -> Any:
-                push = push_forward(lambda leaves: problem.apply(leaves, x), problem.leaves)
-                devices = varying(problem.leaves)
-                return jax.lax.map(
-                    lambda k: push((vary(_signs(k, problem.leaves), devices),))[0], keys
-                )
+                leaves = vary_like(problem.leaves, keys)
+                push = push_forward(lambda leaves: problem.apply(leaves, x), leaves)
+                return jax.lax.map(lambda k: push((vary_like(_signs(k, leaves), leaves),))[0], keys)
 
             left = project(problem.x1)
             right = left if problem.symmetric else project(problem.x2)

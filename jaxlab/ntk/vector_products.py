@@ -147,12 +147,17 @@ def ntk_vp(
     params, x1, x2 = vary_arrays((params, x1, x2))
     x2 = x1 if x2 is None else x2
     leaves, _, merge = differentiable(params)
+
+    def linearised(leaves: Any) -> tuple[PyTree, Callable[..., Any], Callable[..., Any]]:
+        with at_precision(precision):
+            outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
+            check_outputs(outputs)
+            push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
+        return outputs, push, pull
+
     leaves = vary_like(leaves, params, x1, x2)  # numbers among them are arrays now
-    with at_precision(precision):
-        outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
-        check_outputs(outputs)
-        push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
-    shapes = jax.tree.map(jnp.shape, outputs)
+    once = linearised(leaves)
+    shapes = jax.tree.map(jnp.shape, once[0])
 
     def cotangent(value: Any, like: Array) -> Array:
         return vary(jnp.asarray(value, like.dtype), varying(like))
@@ -160,6 +165,8 @@ def ntk_vp(
     def matvec(v: PyTree) -> PyTree:
         given = jax.tree.map(jnp.shape, v)
         require(given == shapes, "v", given, f"the shapes of the outputs on x2, {shapes}")
+        more = varying(v) - varying(leaves)  # devices share the kernel, but not the vector
+        outputs, push, pull = linearised(vary(leaves, more)) if more else once
         with at_precision(precision):  # custom reverse-mode rules are traced here
             (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
         return product

@@ -152,6 +152,11 @@ def test_rows_over_devices(devices, data, check_vma):
         expected = own(x[rows], params, vector[rows])
         np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
 
+    got = spread(own, WHOLE, WHOLE, SPLIT)(x[:2], params, vector)  # one kernel, eight vectors
+    for rows in np.arange(16).reshape(8, 2):
+        expected = own(x[:2], params, vector[rows])
+        np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
+
 
 def test_outputs_that_have_no_derivative_are_refused(bad_input, data):
     x1, x2, params = data
