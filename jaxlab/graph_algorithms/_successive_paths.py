@@ -13,6 +13,7 @@ from jaxlab.graph_algorithms.types import AssignmentStats
 from jaxlab.graphs.components import roots
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.segments import take_or_fill
+from jaxlab.varying import vary_like
 
 __all__ = ["Routed", "both_ways", "route"]
 
@@ -55,6 +56,7 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
     distances up to the farthest path it uses, and routes one unit along a path in each tree of the
     forest: trees share no vertex. ``table`` is that of :func:`both_ways`.
     """
+    graph, table, supply, potentials = vary_like((graph, table, supply, potentials))
     n, m = graph.node_capacity, graph.edge_capacity
     arcs = incoming(both_ways(graph), table)
     cost = lengths_of(graph)

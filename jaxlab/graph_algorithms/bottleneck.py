@@ -11,6 +11,7 @@ from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import check_problem, working_dtype
 from jaxlab.graph_algorithms.status import INFEASIBLE, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
+from jaxlab.varying import vary_like
 
 __all__ = ["bottleneck_assignment"]
 
@@ -60,7 +61,7 @@ def bottleneck_assignment(
     rows, columns = cost.shape
     if 0 in cost.shape:
         return empty_result(cost)
-    cost = cost.astype(working_dtype(cost.dtype))
+    cost, mask = vary_like((cost.astype(working_dtype(cost.dtype)), mask))
     there = jnp.ones(cost.shape, bool) if mask is None else mask
     valid = jnp.bool_(True)
     if jnp.issubdtype(cost.dtype, jnp.floating):

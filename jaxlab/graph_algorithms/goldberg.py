@@ -35,6 +35,7 @@ from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OK, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
 from jaxlab.graphs.segments import take_or_fill
+from jaxlab.varying import vary_like
 
 __all__ = ["goldberg_potentials"]
 
@@ -101,6 +102,7 @@ class _State(NamedTuple):
 
 @jax.jit
 def goldberg(graph: Digraph, table: Array | None, potentials: Array) -> PotentialResult:
+    graph, table, potentials = vary_like((graph, table, potentials))
     arcs = incoming(graph, table)
     lengths = reduced_lengths(graph, potentials)
     fitting = fits(lengths_of(graph), graph.mask, graph.n_node)

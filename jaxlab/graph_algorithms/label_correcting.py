@@ -28,6 +28,7 @@ from jaxlab.graph_algorithms._labels import (
 from jaxlab.graph_algorithms.path_types import ShortestPaths
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.varying import vary_like
 
 __all__ = ["bellman_ford"]
 
@@ -99,6 +100,7 @@ def _bellman_ford(
     *,
     max_rounds: int | None,
 ) -> ShortestPaths:
+    graph, table, source, init = vary_like((graph, table, source, init))
     n, m = graph.node_capacity, graph.edge_capacity
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     laid = lay(arcs, lengths)

@@ -28,6 +28,7 @@ from jaxlab.graph_algorithms.path_types import ShortestPaths
 from jaxlab.graph_algorithms.status import NEGATIVE_ARC, OK
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.varying import vary_like
 
 __all__ = ["dijkstra"]
 
@@ -77,6 +78,7 @@ def dijkstra(
 
 @jax.jit
 def _dijkstra(graph: Digraph, table: Array | None, source: Array) -> ShortestPaths:
+    graph, table, source = vary_like((graph, table, source))
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     fitting = fits(lengths, graph.mask, graph.n_node)
     legal = ~jnp.any(graph.mask & (lengths < 0))

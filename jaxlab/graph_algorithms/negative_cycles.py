@@ -19,6 +19,7 @@ from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
 from jaxlab.graphs.segments import take_or_fill
+from jaxlab.varying import vary_like
 
 __all__ = ["NegativeCycle", "find_negative_cycle"]
 
@@ -77,6 +78,7 @@ def find_negative_cycle(graph: Digraph, *, in_arcs: InArcs | None = None) -> Neg
 
 @jax.jit
 def _find_negative_cycle(graph: Digraph, table: Array | None) -> NegativeCycle:
+    graph, table = vary_like((graph, table))
     n = graph.node_capacity
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     fitting = fits(lengths, graph.mask, graph.n_node)

@@ -39,6 +39,7 @@ from jaxlab.graph_algorithms.status import NEGATIVE_CYCLE
 from jaxlab.graph_algorithms.trees import evaluated, implied
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.varying import vary_like
 
 __all__ = ["policy"]
 
@@ -102,6 +103,8 @@ def policy(
 def _policy(
     graph: Digraph, table: Array | None, source: Array, potentials: Array, tree: Array | None
 ) -> ShortestPaths:
+    given = (graph, table, source, potentials, tree)
+    graph, table, source, potentials, tree = vary_like(given)
     n = graph.node_capacity
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     laid, infinite = lay(arcs, lengths), infinity(lengths.dtype)

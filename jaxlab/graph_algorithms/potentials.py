@@ -19,6 +19,7 @@ from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graphs.containers import Digraph, check_directed
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.varying import vary_like
 
 __all__ = ["feasible_potentials", "reduced_weights"]
 
@@ -100,6 +101,7 @@ def feasible_potentials(
 
 @jax.jit
 def _feasible_potentials(graph: Digraph, table: Array | None, potentials: Array) -> PotentialResult:
+    graph, table, potentials = vary_like((graph, table, potentials))
     arcs = incoming(graph, table)
     fitting = fits(lengths_of(graph), graph.mask, graph.n_node)
     laid = lay(arcs, reduced_lengths(graph, potentials))

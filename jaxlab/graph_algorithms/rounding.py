@@ -29,6 +29,7 @@ from jaxlab.graph_algorithms.duals import (
     widened,
 )
 from jaxlab.graph_algorithms.types import Duals
+from jaxlab.varying import vary_like
 
 __all__ = ["ROUNDINGS", "round_duals"]
 
@@ -81,6 +82,7 @@ def round_duals(
         return duals
     if method == "c_transform":
         return tighten_duals(cost, duals, mask=mask)
+    cost, duals, mask = vary_like((cost, duals, mask))
     return (_cover if method == "cover" else _greedy)(cost, duals, mask)
 
 

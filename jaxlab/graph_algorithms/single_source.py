@@ -31,6 +31,7 @@ from jaxlab.graph_algorithms.policy_iteration import policy, predicted
 from jaxlab.graph_algorithms.status import OK, OVERFLOW
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
+from jaxlab.varying import vary_like
 
 __all__ = ["shortest_paths"]
 
@@ -112,6 +113,8 @@ def _warm_bellman_ford(
     potentials: Array | None,
     tree: Array | None,
 ) -> ShortestPaths:
+    given = (graph, table, source, potentials, tree)
+    graph, table, source, potentials, tree = vary_like(given)
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     fitting = fits(lengths, graph.mask, graph.n_node)
     start = predicted(arcs, lengths, source, potentials, tree, fitting)
@@ -123,6 +126,7 @@ def _warm_bellman_ford(
 def _goldberg_dijkstra(
     graph: Digraph, table: Array | None, source: Array, potentials: Array
 ) -> ShortestPaths:
+    graph, table, source, potentials = vary_like((graph, table, source, potentials))
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     infinite = infinity(lengths.dtype)
     fitting = fits(lengths, graph.mask, graph.n_node)

@@ -10,6 +10,7 @@ from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms.cardinality import Matching, grow, turn
 from jaxlab.graphs.segments import at_least_int32, segment_min
+from jaxlab.varying import vary_like
 
 __all__ = ["maximum_cardinality_matching_sparse"]
 
@@ -88,6 +89,7 @@ def _matched(
     columns: int,
     layered: bool,
 ) -> Matching:
+    senders, receivers, init, mask = vary_like((senders, receivers, init, mask))
     none = functools.partial(jnp.full_like, senders, -1, jnp.int32)
     col_for_row = none(shape=(rows,)) if init is None else init.astype(jnp.int32)
     if 0 in (rows, columns):

@@ -30,6 +30,7 @@ from jaxlab.graph_algorithms.status import OK
 from jaxlab.graphs.containers import Digraph
 from jaxlab.graphs.layouts import InArcs
 from jaxlab.graphs.segments import take_or_fill
+from jaxlab.varying import vary_like
 
 __all__ = ["evaluate_tree", "tree_from_potentials"]
 
@@ -119,6 +120,7 @@ def tree_from_potentials(
 def _evaluate_tree(
     graph: Digraph, table: Array | None, parent: Array, source: Array
 ) -> ShortestPaths:
+    graph, table, parent, source = vary_like((graph, table, parent, source))
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     fitting = fits(lengths, graph.mask, graph.n_node)
     parents = arcs_from(arcs, lay(arcs, lengths), parent)
@@ -131,6 +133,7 @@ def _evaluate_tree(
 def _tree_from_potentials(
     graph: Digraph, table: Array | None, potentials: Array, source: Array
 ) -> Array:
+    graph, table, potentials, source = vary_like((graph, table, potentials, source))
     arcs, lengths = incoming(graph, table), lengths_of(graph)
     parents = implied(arcs, lay(arcs, lengths), potentials)
     parent = take_or_fill(arcs.senders, parents, -1)
