@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, Num
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
@@ -254,9 +255,9 @@ def _check_degrees(senders: Any, receivers: Any, left: Any, right: Any, mask: An
         vertices = check_ends(name, ends, len(degrees), mask)
         if vertices is None:
             continue
-        edges = jnp.bincount(jnp.asarray(vertices), length=len(degrees))
-        above = [int(b) for b, d in zip(degrees, edges.tolist(), strict=True) if b > d][:1]
-        require(not above, side, above, "at most as many as there are edges at the vertex")
+        edges = np.bincount(vertices.astype(np.int64), minlength=len(degrees))
+        above = degrees[degrees > edges][:1]
+        require(above.size == 0, side, above, "at most as many as there are edges at the vertex")
     if len(sums) == 2:
         require(sums[0] == sums[1], "degree_right", sums[1], f"the sum on the left, {sums[0]}")
 

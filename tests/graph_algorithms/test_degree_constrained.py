@@ -147,6 +147,18 @@ def test_eager_calls_size_the_assignment_themselves():
     assert float(floats.cost) == 4
 
 
+def test_a_known_graph_inside_jit():
+    senders, receivers, cost = jnp.array([0, 0, 1]), jnp.array([0, 1, 1]), jnp.array([5, 2, 3])
+    one = jnp.array([1, 1])
+    solve = jax.jit(
+        lambda cost: degree_constrained_subgraph(senders, receivers, cost, one, one).chosen
+    )
+    assert solve(cost).tolist() == [True, False, True]
+    two = jnp.array([2, 2])
+    with pytest.raises(ValueError, match=r"degree_left: expected at most as many as there are edg"):
+        jax.jit(lambda cost: dcs_reduction(senders, receivers, cost, two, two).feasible)(cost)
+
+
 def test_narrow_ends_and_degrees(bad_input):
     degrees = np.zeros(300, int)
     degrees[[0, 200]] = 1
