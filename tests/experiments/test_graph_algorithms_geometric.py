@@ -11,6 +11,7 @@ from jaxlab.experiments.graph_algorithms import clustered, learned_duals_geometr
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric import CLAIMS, no_prediction, solve
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
+from jaxlab.runner.registry import UsageError
 from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-learned-duals-geometric"
@@ -87,6 +88,11 @@ def test_a_small_run_reports_and_repeats(tmp_path):
     held = {claim["id"]: claim["holds"] for claim in results[0]["claims"]}
     assert held["exact"] is True
     assert held["faster-than-scipy"] is None
+
+
+def test_samples_are_not_all_larger_than_the_training(tmp_path):
+    with pytest.raises(UsageError, match=r"samples: expected one of at most training \(3\)"):
+        run(NAME, preset="smoke", sets=["training=3 samples=[5]"], runs=tmp_path)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import graph_algorithms as ga
+from jaxlab.checks import require
 from jaxlab.experiments.graph_algorithms import clustered, peers
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric_report import (
     CLAIMS,
@@ -51,6 +52,11 @@ class Config:
     tests: Count
     timed: Count
     repeats: Count
+
+    def __post_init__(self) -> None:
+        """There is a number of samples to learn from; larger ones are left out."""
+        fits = min(self.samples) <= self.training
+        require(fits, "samples", self.samples, f"one of at most training ({self.training})")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

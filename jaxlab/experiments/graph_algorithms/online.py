@@ -132,7 +132,7 @@ def follow(config: Config, trial: int) -> dict[str, Any]:
         cost = costs(config.training + number)
         best = peers.optimum(cost)
         for name, duals in {"cold": None, "batch": batch, **guesses}.items():
-            # floats, so that all starts are solved by one program
+            # floats, so that one program solves from all predictions, and a second one from none
             given = duals if duals is None else jax.tree.map(lambda x: jnp.float32(x), duals)
             ours = ga.linear_sum_assignment(cost, given, initial="maximum", method="sap")
             hungarian = ga.primal_dual_matching(cost, given)
