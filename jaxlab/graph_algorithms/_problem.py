@@ -7,12 +7,19 @@ columns at the largest of the column duals, as complementary slackness asks.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
 from jaxlab.graph_algorithms._state import State, Work, far, proof_tolerance
 from jaxlab.graph_algorithms.cardinality import search
-from jaxlab.graph_algorithms.duals import largest, reduced_costs, tighten_duals, working_dtype
+from jaxlab.graph_algorithms.duals import (
+    dual_objective,
+    largest,
+    reduced_costs,
+    tighten_duals,
+    working_dtype,
+)
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
@@ -101,9 +108,13 @@ def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
         bound = jnp.minimum(size * spread, most / 2).astype(dtype)
         integral = (jnp.round(jnp.clip(part, -2 * most, 2 * most)) for part in (row, col))
         row, col = (part.astype(dtype) for part in integral)
-    middle = jnp.sort(col)[(col.shape[0] - 1) // 2]
+    middle = _lower_median(col)
     col = jnp.clip(col - middle, -bound, bound)
     return Duals(jnp.clip(row + middle - low, -2 * bound, 2 * bound) + low, col)
+
+
+def _lower_median(values: Array) -> Array:
+    return jnp.sort(values)[(values.shape[0] - 1) // 2]
 
 
 def feasible_start(problem: Problem, *, rounding: str) -> State:
@@ -114,6 +125,14 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
     elif rounding != "c_transform":  # tightening is the c-transform
         duals = round_duals(cost, duals, method=rounding, mask=mask)
     duals = tighten_duals(cost, duals, mask=mask)
+    if problem.duals is not None and jnp.issubdtype(cost.dtype, jnp.floating):
+        # one column far above the others has moved them all up to it, where costs lose their digits
+        duals = Duals(duals.row, duals.col - _lower_median(duals.col))
+        duals = tighten_duals(cost, duals, mask=mask)
+        if rounding == "c_transform":  # forced all rows to follow it: no prediction is a better one
+            cold = tighten_duals(cost, jax.tree.map(jnp.zeros_like, duals), mask=mask)
+            worse = dual_objective(duals) < dual_objective(cold)
+            duals = jax.tree.map(lambda x, y: jnp.where(worse, x, y), cold, duals)
     nobody = jnp.full_like(duals.row, -1, jnp.int32)
     return State(duals.row, duals.col, nobody, nobody)
 

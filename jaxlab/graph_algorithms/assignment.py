@@ -64,8 +64,8 @@ def linear_sum_assignment(
 
     Predicted duals are made feasible, rows and columns are matched along tight edges, and what is
     left free is matched along shortest augmenting paths. A prediction changes the work, never the
-    cost: the nearer to optimal duals, the less is left, and with ``rounding="cover"`` and
-    ``initial="maximum"`` there are at most ``3 ‖ŷ − y*‖₀`` augmentations.
+    cost (of floats: see below): the nearer to optimal duals, the less is left, and with
+    ``rounding="cover"`` and ``initial="maximum"`` there are at most ``3 ‖ŷ − y*‖₀`` augmentations.
 
     It can be called under ``jit`` and ``vmap`` (see
     :func:`~jaxlab.graph_algorithms.batch.linear_sum_assignment_batch`). Only outside of them can
@@ -73,8 +73,9 @@ def linear_sum_assignment(
     passes what overflowed packed keys. Inside, both leave the status ``OVERFLOW``.
 
     Integers are exact, in int32, or int64 where that is given. Floats are solved in their own
-    dtype, to the rounding errors of costs and duals: a prediction that is far larger than the
-    costs that matter leaves fewer of their digits.
+    dtype, to the rounding errors of costs and duals, and ``OK`` means an optimum up to these. With
+    ``"cover"`` and ``"greedy"`` a prediction far larger than the costs that matter leaves fewer of
+    their digits, or none; ``"c_transform"`` drops one that is worth less than zeros.
     :func:`~jaxlab.graph_algorithms.quantization.quantize_costs` is faster and has a bound.
 
     Args:

@@ -232,6 +232,25 @@ def test_floats_of_very_different_sizes(method):
     np.testing.assert_allclose(results.cost, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["sap", "phase"])
+def test_floats_keep_their_digits_from_a_far_prediction(method):
+    n, lanes = 30, 12
+    rng = np.random.default_rng(6)
+    yesterday = rng.random((lanes, n, n)).astype(np.float32)
+    yesterday[:, :, 0] = 1e6  # nobody could take this column
+    today = rng.random((lanes, n, n)).astype(np.float32)
+    today[1::3, 3, 5] = 1e6
+    today[2::3][rng.random((lanes // 3, n, n)) < 0.05] = 1e6
+    solve = jax.jit(jax.vmap(functools.partial(linear_sum_assignment, method=method)))
+    duals = solve(to_device(yesterday)).duals
+    garbage = Duals(*(to_device(rng.normal(size=(lanes, n)) * 1e6, np.float32) for _ in range(2)))
+    for prediction in (duals, garbage):
+        found = solve(to_device(today), prediction)
+        assert (np.asarray(found.status) == 0).all()
+        best = [scipy_cost(cost.astype(float)) for cost in today]
+        np.testing.assert_allclose(found.cost, best, rtol=1e-5)
+
+
 def test_certificate_of_floats_is_not_blinded_by_one_large_cost():
     cost = np.full((6, 6), 2, np.float32)
     np.fill_diagonal(cost, 1)
