@@ -48,6 +48,10 @@ def test_floats_infinities_and_nothing():
     assert bottleneck_assignment(cost).status == 1
     solved = bottleneck_assignment(cost.at[0, 1].set(4.5))
     assert (solved.cost, solved.status) == (4.5, 0)
+    assert bottleneck_assignment(cost.at[0, 0].set(jnp.nan)).status == 2
+    there = jnp.array([[False, True], [True, True]])
+    masked = bottleneck_assignment(jnp.array([[jnp.nan, 1], [2, 3]]), mask=there)
+    assert (masked.cost, masked.status) == (2, 0)
     assert bottleneck_assignment(jnp.array([[7]])).cost == 7
     assert bottleneck_assignment(jnp.zeros((0, 3))).status == 0
 

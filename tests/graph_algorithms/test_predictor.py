@@ -85,4 +85,6 @@ def test_refusals():
         column_features(jnp.ones(3))
     with pytest.raises(ValueError, match=r"duals.col: expected shape \[4\]"):
         predict_duals(jnp.ones((3, 4)), jnp.ones(3))
+    with pytest.raises(ValueError, match="cost: expected a matrix"):
+        predict_duals(jnp.ones(3), jnp.ones(3))
     assert isinstance(predict_duals(jnp.ones((3, 4)), jnp.ones(4)), Duals)
