@@ -68,6 +68,38 @@ def test_one_graph_on_each_device(name, dtype, options, tabled, devices):
         jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
+@pytest.mark.parametrize("tabled", [False, True])
+def test_lengths_alone_may_differ_between_devices(tabled, devices):
+    arcs, lengths = [[0, 1], [0, 2], [2, 1]], np.float32([5, 4, 2])
+    graph = digraph_from_arcs(arcs, 3, weights=lengths)
+    table = {"in_arcs": in_arcs(graph, width=2)} if tabled else {}
+    ga = graph_algorithms
+
+    def solve(weights):
+        today = graph.replace(weights=weights[0])
+        whole = graph.replace(weights=weights[0].astype(jnp.int32))
+        found = [ga.shortest_paths(today, 0, method="bellman_ford", **table)]
+        found += [find(today, 0, **table) for find in (ga.policy, ga.dijkstra)]
+        found += [ga.evaluate_tree(today, jnp.array([0, 2, 0]), 0, **table)]
+        found += [ga.shortest_paths(whole, 0, method="goldberg", **table)]
+        found += [ga.find_negative_cycle(today, **table), ga.feasible_potentials(today, **table)]
+        found += [ga.goldberg_potentials(whole, **table)]
+        found += [ga.min_cost_flow_01(whole, jnp.array([1, -1, 0]))]
+        return jnp.stack([result.status for result in found])[None]
+
+    spread_ = jax.eval_shape(spread(solve, devices[:2]), jax.ShapeDtypeStruct((2, 3), jnp.float32))
+    assert spread_.shape == (2, 9)
+
+
+def test_a_mask_alone_may_differ_between_devices(devices):
+    def solve(masks):
+        found = graph_algorithms.bottleneck_assignment(jnp.array([[3, 5], [9, 7]]), mask=masks[0])
+        return found.cost[None]
+
+    masks = jnp.array([[[True, True], [True, True]], [[False, True], [True, True]]])
+    assert jit(spread(solve, devices[:2]))(masks).tolist() == [7, 9]
+
+
 @pytest.mark.parametrize(
     NAMES,
     [
