@@ -25,6 +25,7 @@ __all__ = [
     "ancestors",
     "as_potentials",
     "as_prediction",
+    "bounded",
     "check_lengths",
     "check_source",
     "fits",
@@ -68,8 +69,11 @@ def settle(
 
     Rounding errors of floats can close a cycle whose length is not negative. All is then done again
     with labels that have to fall by more than such errors, eight times as much each time until no
-    cycle is left. Where all sums are exact the labels are the distances, exactly.
+    cycle is left, and without the labels that came with a parent, which may have closed it.
+    ``OVERFLOW`` where the labels have no room for such errors. Where all sums are exact the labels
+    are the distances, exactly.
     """
+    m = arcs.senders.shape[0]
     go = go & (n_node > 0)  # without vertices there is no round in which to find labels settled
     limit = n_node if max_rounds is None else jnp.minimum(n_node, max_rounds)
     if not jnp.issubdtype(labels.dtype, jnp.floating):
@@ -78,7 +82,9 @@ def settle(
     def attempt(state: tuple[Fixpoint, Array, Array]) -> tuple[Fixpoint, Array, Array]:
         before, slack, _ = state
         left = limit if max_rounds is None else jnp.minimum(n_node, max_rounds - before.rounds)
-        found = _settle(arcs, laid, labels, parents, go, n_node, left, slack)
+        anew = (slack > 0) & (parents < m)
+        first = jnp.where(anew, jnp.inf, labels), jnp.where(anew, m, parents)
+        found = _settle(arcs, laid, *first, go, n_node, left, slack)
         steps = parent_lengths(arcs, laid, found.parents)
         far = ancestors(arcs.senders, found.parents, go)
         proven = jnp.any(negative(arcs.senders, steps, found.parents, far, go))
@@ -87,9 +93,10 @@ def settle(
         largest = jnp.max(jnp.where(found.labels < jnp.inf, jnp.abs(found.labels), 0), initial=0)
         kind = jnp.finfo(slack.dtype)
         slack = jnp.maximum(8 * slack, jnp.maximum(ROUNDING * kind.eps * largest, kind.tiny))
-        status = jnp.where(proven, NEGATIVE_CYCLE, found.status).astype(jnp.int32)
-        found = found._replace(status=status, rounds=before.rounds + found.rounds)
-        return found, slack, doubtful
+        hopeless = doubtful & jnp.isinf(slack)
+        status = jnp.where(proven, NEGATIVE_CYCLE, jnp.where(hopeless, OVERFLOW, found.status))
+        status, rounds = status.astype(jnp.int32), before.rounds + found.rounds
+        return found._replace(status=status, rounds=rounds), slack, doubtful & ~hopeless
 
     nothing = jnp.zeros_like(n_node)
     start = Fixpoint(labels, parents, nothing.astype(jnp.int32), nothing)
@@ -229,6 +236,8 @@ def lengths_of(graph: Any) -> Array:
 def reduced_lengths(graph: Any, potentials: Array) -> Array:
     """``ℓ(u, v) + y_u − y_v``, absent for masked arcs."""
     lengths = lengths_of(graph)
+    if potentials.dtype.itemsize < 4:  # differences of narrow ones would wrap
+        potentials = potentials.astype(lengths_type(potentials))
     tail = potentials.at[graph.senders].get(mode="fill", fill_value=0)
     head = potentials.at[graph.receivers].get(mode="fill", fill_value=0)
     return jnp.where(graph.mask, lengths + (tail - head), absent(lengths.dtype))
@@ -243,6 +252,24 @@ def as_potentials(graph: Any, potentials: Any) -> Array:
     check_shape("potentials", potentials, (graph.node_capacity,))
     # under shard_map the sum varies over the graph's mesh axes, even if the prediction does not
     return zeros + as_prediction("potentials", potentials, dtype)
+
+
+def bounded(graph: Any, potentials: Array) -> Array:
+    """Potentials of floats within ``±n·max|ℓ|``, in the rounding errors of which no length drowns.
+
+    Feasible ones need no more. If any is beyond, the first finite one is moved to 0, and the others
+    with it, before they are clipped.
+    """
+    if graph.node_capacity == 0:
+        return potentials
+    lengths = lengths_of(graph)
+    sizes = jnp.where(graph.mask & jnp.isfinite(lengths), jnp.abs(lengths), 0)
+    most = graph.n_node * jnp.max(sizes, initial=0)
+    # as_prediction makes the largest float of infinity
+    finite = jnp.abs(potentials) < jnp.finfo(potentials.dtype).max
+    moved = potentials - potentials[jnp.argmax(finite)]
+    near = jnp.all(jnp.abs(potentials) <= most)
+    return jnp.where(near, potentials, jnp.clip(moved, -most, most).astype(potentials.dtype))
 
 
 def lengths_type(weights: Any) -> Any:
@@ -268,7 +295,8 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
     if jnp.issubdtype(values.dtype, jnp.floating):
         values = jnp.round(jnp.nan_to_num(values, nan=0.0))
         # the largest float below the bound, which float32 may not hold
-        most = int(np.nextafter(np.asarray(most, values.dtype), 0))
+        with np.errstate(over="ignore"):  # float16 ends below it
+            most = int(np.nextafter(np.asarray(most).astype(values.dtype), 0))
     elif jnp.iinfo(values.dtype).max < most:
         values = values.astype(dtype)
     elif jnp.issubdtype(values.dtype, jnp.unsignedinteger):
@@ -277,9 +305,12 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
 
 
 def fits(lengths: Array, mask: Array, n_node: Array) -> Array:
-    """Whether no walk without repetition leaves the type of the labels."""
+    """Whether no walk without repetition leaves the type of the labels.
+
+    Of floats, whether no length is NaN or −inf.
+    """
     if jnp.issubdtype(lengths.dtype, jnp.floating):
-        return n_node >= 0
+        return ~jnp.any(mask & (jnp.isnan(lengths) | (lengths == -jnp.inf)))
     largest = jnp.max(jnp.where(mask, jnp.abs(lengths), 0), initial=0)
     lowest = jnp.min(jnp.where(mask, lengths, 0), initial=0)  # |−2³¹| is negative
     room = (infinity(lengths.dtype) - 1) // jnp.maximum(n_node, 1).astype(lengths.dtype)

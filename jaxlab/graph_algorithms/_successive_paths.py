@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.graph_algorithms._incoming import absent, incoming, infinity, lay, no_parents
-from jaxlab.graph_algorithms._labels import fits, lengths_of, reduced_lengths, settle
+from jaxlab.graph_algorithms._labels import bounded, fits, lengths_of, reduced_lengths, settle
 from jaxlab.graph_algorithms.status import INFEASIBLE, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentStats
 from jaxlab.graphs.components import roots
@@ -66,10 +66,8 @@ def route(graph: Digraph, table: Array | None, supply: Array, potentials: Array)
     fitting = fits(cost, graph.mask, scale)
     if jnp.issubdtype(dtype, jnp.integer):
         potentials = jnp.clip(potentials, -(infinite // 8), infinite // 8)
-    elif n > 0:
-        # no more than optimal ones need, or the costs would drown in rounding errors
-        most = graph.n_node * jnp.max(jnp.where(graph.mask, jnp.abs(cost), 0), initial=0)
-        potentials = jnp.clip(potentials - potentials[0], -most, most).astype(dtype)
+    else:
+        potentials = bounded(graph, potentials)
     vertices = jnp.arange(n, dtype=jnp.int32)
 
     def phase(state: _State) -> _State:

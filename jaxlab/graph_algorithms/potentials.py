@@ -8,6 +8,7 @@ from jaxlab.checks import check_choice, check_shape
 from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
 from jaxlab.graph_algorithms._labels import (
     as_potentials,
+    bounded,
     check_lengths,
     fits,
     lengths_of,
@@ -70,7 +71,9 @@ def feasible_potentials(
 
     Args:
         graph: lengths are its weights, or all 1.
-        potentials: the prediction; None for 0. Numbers beyond the range of the labels are clipped.
+        potentials: the prediction; None for 0. Numbers beyond the range of the labels are clipped;
+            floats, where they are not feasible and one is beyond ``±n·max|ℓ|``, are moved so that
+            the first finite one is 0, and clipped to that: lengths drown in larger ones' rounding.
         method: "bellman_ford" or "goldberg".
         in_arcs: as for :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
 
@@ -104,7 +107,12 @@ def _feasible_potentials(graph: Digraph, table: Array | None, potentials: Array)
     graph, table, potentials = vary_like((graph, table, potentials))
     arcs = incoming(graph, table)
     fitting = fits(lengths_of(graph), graph.mask, graph.n_node)
-    laid = lay(arcs, reduced_lengths(graph, potentials))
+    lengths = reduced_lengths(graph, potentials)
+    if jnp.issubdtype(lengths.dtype, jnp.floating):
+        feasible = ~jnp.any(graph.mask & (lengths < 0))
+        potentials = jnp.where(feasible, potentials, bounded(graph, potentials))
+        lengths = reduced_lengths(graph, potentials)
+    laid = lay(arcs, lengths)
     start = jnp.zeros_like(potentials)
     found = settle(arcs, laid, start, no_parents(arcs), go=fitting, n_node=graph.n_node)
     status = jnp.where(fitting, found.status, OVERFLOW).astype(jnp.int32)

@@ -1,6 +1,7 @@
 """Repair of predicted potentials against networkx's verdicts."""
 
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,41 @@ def test_no_repair_moves_more_than_it_must():
     assert result.potentials.tolist() == [0, 2, 1, 1]
 
 
+@pytest.mark.parametrize("far", [1e9, np.inf, -1e9, -np.inf])
+def test_floats_far_beyond_the_lengths(far):
+    cycle = digraph_from_arcs([[0, 1], [1, 0]], 2, weights=np.float32([-5, 2]))
+    path = digraph_from_arcs([[0, 1], [1, 2], [0, 2]], 3, weights=np.float32([-5, 2, 7]))
+    for other in (0, 1e9):
+        for order in (np.array, np.flip):
+            prediction = jnp.float32(order([other, far]))
+            assert int(feasible_potentials(cycle, prediction).status) == 1
+            prediction = jnp.append(prediction, 3)
+            found = feasible_potentials(path, prediction)
+            assert int(found.status) == 0
+            assert (np.asarray(reduced_weights(path, found.potentials)) >= 0).all()
+
+
+def test_floats_that_are_feasible_or_near_are_not_moved():
+    graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=np.float32([2, -1]))
+    for given in ([1e9, 1e9, 1e8], [-2e9, -3e9, -np.inf]):
+        found = feasible_potentials(graph, jnp.float32(given))
+        np.testing.assert_array_equal(
+            found.potentials, np.maximum(np.float32(given), -3.4028235e38)
+        )
+        assert int(found.rounds) == 1
+    assert feasible_potentials(graph, jnp.float32([1, 2, 3])).potentials.tolist() == [1, 2, 1]
+
+
+def test_narrow_potentials_do_not_wrap():
+    graph = digraph_from_arcs([[0, 1], [1, 0]], 2, weights=[3, 4])
+    for dtype in (np.uint8, np.int8, np.float16):
+        for y in ([0, 100], [100, 0], [1, 127]):
+            found = reduced_weights(graph, to_device(np.array(y), dtype))
+            assert found.tolist() == [3 + y[0] - y[1], 4 + y[1] - y[0]]
+    far = reduced_weights(graph, to_device(np.array([-100, 100]), np.int8))
+    assert far.tolist() == [-197, 204]
+
+
 def test_bad_predictions(bad_input):
     graph = digraph_from_arcs([[0, 1]], 2, weights=[-3])
     with pytest.raises(ValueError, match=r"potentials: expected numbers that are not NaN"):
@@ -62,6 +98,9 @@ def test_bad_predictions(bad_input):
         reduced_weights(graph, jnp.zeros(3, jnp.int32))
     with pytest.raises(ValueError, match=r"method: expected one of 'bellman_ford', 'goldberg'"):
         feasible_potentials(graph, method="dijkstra")
+    narrow = jnp.array([jnp.inf, -jnp.inf], jnp.float16)
+    with warnings.catch_warnings(action="error"):
+        assert int(feasible_potentials(graph, narrow).status) == 0
     long = graph.replace(weights=jnp.array([2**29]))
     assert int(jax.jit(feasible_potentials)(long).status) == 2
 
