@@ -49,7 +49,8 @@ def bellman_ford(
 
     Floats: where sums of lengths are exact, so are the distances. A cycle is negative if its
     lengths sum to less than ``−4ε Σ|ℓ|``. One that is not, and that rounding errors make lower the
-    labels all the same, starts the rounds anew, with labels that fall by more than such errors.
+    labels all the same, starts the rounds anew, without ``init`` and with labels that fall by more
+    than such errors; ``OVERFLOW`` where labels have no room for them.
 
     Args:
         graph: lengths are its weights, or all 1.
@@ -68,7 +69,7 @@ def bellman_ford(
     Raises:
         ValueError: the source is not a vertex, ``init`` has other sizes, lengths are NaN or −inf,
             or n·max|ℓ| could overflow the labels. Inside ``jit`` a source that is not there gives
-            the status ``NO_SOURCE``, lengths that could overflow ``OVERFLOW``.
+            the status ``NO_SOURCE``, lengths that are NaN or −inf or could overflow ``OVERFLOW``.
 
     Cost:
         O(arcs) per round; rounds are one more than the arcs on the longest shortest path.

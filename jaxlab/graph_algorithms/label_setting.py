@@ -52,7 +52,8 @@ def dijkstra(
     Raises:
         ValueError: a length is negative or NaN, the source is not a vertex, or n·max|ℓ| could
             overflow the labels. Inside ``jit`` a negative length gives the status
-            ``NEGATIVE_ARC``, a source that is not there ``NO_SOURCE``.
+            ``NEGATIVE_ARC``, a source that is not there ``NO_SOURCE``, lengths that are NaN or −inf
+            or could overflow ``OVERFLOW``.
 
     Cost:
         O(arcs) per round; rounds are between the depth of the tree and the number of vertices.

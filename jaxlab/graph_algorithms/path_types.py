@@ -34,7 +34,7 @@ class PotentialResult(NamedTuple):
     Attributes:
         potentials: ``y`` with ``ℓ(u, v) + y_u − y_v ≥ 0`` on every arc if ``status`` is ``OK``.
         status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` feasible, ``NEGATIVE_CYCLE`` so
-            that none exist, ``OVERFLOW`` of lengths, ``LIMIT`` on rounds.
+            that none exist, ``OVERFLOW`` of lengths, or of Goldberg's potentials midway.
         scales: scales of Goldberg's algorithm; 0 for Bellman–Ford.
         phases: its phases, all scales together; 0 for Bellman–Ford.
         rounds: rounds over all arcs.

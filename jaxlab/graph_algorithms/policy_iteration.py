@@ -30,6 +30,7 @@ from jaxlab.graph_algorithms._labels import (
     check_source,
     fits,
     lengths_of,
+    on_cycle,
     paths,
     settle,
     walk_lengths,
@@ -149,7 +150,7 @@ def predicted(
     tree: Array | None,
     active: Array,
 ) -> tuple[Array, Array]:
-    """Labels and parent arcs of the shorter of the walks that predictions name."""
+    """Labels and parent arcs, without a cycle, of the shorter of the walks predictions name."""
     laid = lay(arcs, lengths)
     labels, parents = labels_from(arcs, source, lengths.dtype), no_parents(arcs)
     if potentials is not None:
@@ -160,5 +161,9 @@ def predicted(
         walked, stored = evaluated(arcs, lengths, stored, source, active)
         # on ties always the same side: only then is no cycle of length 0 put together
         shorter = walked < labels
-        labels, parents = jnp.minimum(labels, walked), jnp.where(shorter, stored, parents)
+        if potentials is not None and jnp.issubdtype(labels.dtype, jnp.floating):
+            # rounding errors do so all the same: from there on, the first walks alone
+            merged = jnp.where(shorter, stored, parents)
+            shorter &= ~on_cycle(arcs.senders, merged, active)
+        labels, parents = jnp.where(shorter, walked, labels), jnp.where(shorter, stored, parents)
     return labels, parents

@@ -4,8 +4,9 @@
 * 1, ``NEGATIVE_CYCLE`` or ``INFEASIBLE``: there is no answer, as a cycle has negative length, every
   assignment needs an edge that is not there, or nothing meets the degrees or supplies that are
   asked for.
-* 2, ``OVERFLOW``: the numbers could leave their type, or the keys that are made of them. For paths
-  nothing was done; of an assignment, costs that are NaN or infinite gains are the same.
+* 2, ``OVERFLOW``: the numbers could leave their type, or the keys that are made of them, or did so
+  midway; what else is returned means nothing. Lengths that are NaN or −inf are the same, and of an
+  assignment costs that are NaN or infinite gains.
 * 3, ``LIMIT``: more rounds or steps than were allowed; labels are upper bounds, a matching may be
   partial.
 * 4, ``NEGATIVE_ARC``: Dijkstra's algorithm was given a negative length; nothing was done.

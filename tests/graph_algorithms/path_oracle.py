@@ -103,6 +103,16 @@ def check_tree(instance: Instance, dist: np.ndarray, parent: np.ndarray) -> None
         assert length == dist[vertex]
 
 
+def check_ends(result) -> None:
+    """Every walk along parents ends in vertex 0, where a vertex is reached."""
+    parent = np.asarray(result.parent).tolist()
+    for vertex, dist in enumerate(np.asarray(result.dist)):
+        at, steps = vertex, 0
+        while np.isfinite(dist) and at != 0:
+            at, steps = parent[at], steps + 1
+            assert steps < len(parent), "parents form a cycle"
+
+
 def _distances(graph: networkx.DiGraph, source: int) -> np.ndarray | None:
     try:
         found = networkx.single_source_bellman_ford_path_length(graph, source)

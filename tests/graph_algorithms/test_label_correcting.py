@@ -105,6 +105,51 @@ def test_float_lengths():
     assert result.dist.tolist() == [0, -0.25, 0.25, np.inf]
 
 
+def test_a_start_of_floats_that_is_no_tree():
+    # two vertices that are each other's parent, of a day when this was a negative cycle
+    graph = digraph_from_arcs([[0, 1], [1, 2], [2, 1]], 3, weights=np.float32([5, 1, -2]))
+    found = bellman_ford(graph, 0)
+    assert (int(found.status), found.parent.tolist()) == (NEGATIVE_CYCLE, [0, 2, 1])
+    graph = graph.replace(weights=graph.weights.at[2].set(2))
+    again = bellman_ford(graph, 0, init=found)
+    assert (int(again.status), again.dist.tolist(), again.parent.tolist()) == (
+        0,
+        [0, 5, 6],
+        [0, 0, 1],
+    )
+    assert int(bellman_ford(graph, 0, init=found, max_rounds=2).status) == LIMIT
+
+
+def test_labels_of_floats_that_leave_their_type():
+    # round a cycle of length 0 at -inf there is nothing that rounding errors could be told from
+    graph = digraph_from_arcs([[0, 1], [1, 2], [2, 1]], 3, weights=np.float32([-3e38, -3e38, 3e38]))
+    assert int(bellman_ford(graph, 0).status) == OVERFLOW
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+@pytest.mark.parametrize("tabled", [False, True])
+def test_lengths_that_are_no_numbers_are_a_status_inside_jit(bad, tabled):
+    arcs = [[0, 1], [0, 2], [2, 1], [1, 3]]
+    base = digraph_from_arcs(arcs, 4, weights=np.float32([5, 4, 2, 1]))
+    table = in_arcs(base, width=2) if tabled else None
+    solvers = (*SOLVERS, dijkstra, functools.partial(evaluate_tree, parent=jnp.array([0, 0, 0, 1])))
+    finders = [functools.partial(solver, source=0) for solver in solvers]
+
+    def statuses(weights, mask):
+        graph = base.replace(weights=weights, mask=mask)
+        found = [find(graph, in_arcs=table) for find in (*finders, find_negative_cycle)]
+        found.append(feasible_potentials(graph, in_arcs=table))
+        found += [
+            min_cost_flow_01(graph, jnp.array([1, -1, 0, 0]), method=method)
+            for method in ("ssp", "reduction")
+        ]
+        return [result.status for result in found]
+
+    weights = base.weights.at[2].set(bad)
+    assert set(map(int, jax.jit(statuses)(weights, base.mask))) == {OVERFLOW}
+    assert set(map(int, jax.jit(statuses)(weights, base.mask.at[2].set(False)))) == {OK}
+
+
 SOLVERS = [bellman_ford, policy, functools.partial(shortest_paths, method="bellman_ford")]
 
 

@@ -1,5 +1,7 @@
 """Policy iteration against networkx, with predictions of any quality."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import pytest
 from jaxlab.graph_algorithms.label_correcting import bellman_ford
 from jaxlab.graph_algorithms.perturbation import hiding_potentials, perturbed_potential_graph
 from jaxlab.graph_algorithms.policy_iteration import policy
+from jaxlab.graph_algorithms.single_source import shortest_paths
 from jaxlab.graphs import digraph_from_arcs, in_arcs
 from tests.graph_algorithms import path_oracle as oracle
 from tests.graph_algorithms.test_goldberg import grid
@@ -80,6 +83,50 @@ def test_slow_policies_end_in_bellman_ford():
     graph = digraph_from_arcs(cycle, n, weights=np.append(np.ones(n - 1), -n).astype(np.int32))
     found = policy(graph, 0, tree=jnp.arange(-1, n - 1))
     assert (int(found.status), int(found.rounds)) == (1, 1)
+
+
+@pytest.mark.parametrize("method", ["policy", "bellman_ford"])
+def test_walks_of_floats_that_rounding_closes(method):
+    # to the other vertex and back makes 0, half a unit in the last place each way
+    close = np.float32([1e6, 1e6 + 2**-4, -(2.0**-5), 2.0**-5])
+    graph = digraph_from_arcs([[0, 1], [0, 2], [2, 1], [1, 2]], 3, weights=close)
+    # the potentials name the walk 0, 2, 1, the tree 0, 1, 2: either makes one vertex look nearer
+    predicted = {"potentials": jnp.float32([0, 1e9, -1e9]), "tree": jnp.array([0, 0, 1])}
+    found = shortest_paths(graph, 0, method=method, **predicted)
+    assert int(found.status) == 0
+    np.testing.assert_allclose(found.dist, [0, 1e6, 1e6], atol=0.1)
+    oracle.check_ends(found)
+
+
+@pytest.mark.parametrize("method", ["policy", "bellman_ford"])
+def test_floats_with_cycles_of_length_zero_whatever_the_predictions(method):
+    # lengths in tenths, many of them 0, and potentials that hide them: cycles make 0 in words only
+    n, count = 30, 120
+    rng = np.random.default_rng(3)
+    arcs = np.concatenate([np.stack([np.arange(n - 1), np.arange(1, n)], 1) for _ in range(2)])
+    arcs = np.concatenate([arcs, rng.integers(0, n, (60, 2))])
+    arcs = np.concatenate([arcs, arcs[:, ::-1]])
+    base = digraph_from_arcs(arcs, n)
+    hidden = rng.integers(-999, 999, (count, n))
+    tenths = np.tile(rng.integers(0, 3, (count, len(arcs) // 2)), 2)
+    tenths = tenths + hidden[:, arcs[:, 1]] - hidden[:, arcs[:, 0]]
+    solve = functools.partial(shortest_paths, source=0, method=method)
+    exact = jax.vmap(lambda w: bellman_ford(base.replace(weights=w), 0))(
+        to_device(tenths, np.int32)
+    )
+    days = [
+        jax.vmap(lambda w: bellman_ford(base.replace(weights=w), 0))(
+            to_device((tenths + rng.random(tenths.shape)) / 10, np.float32)
+        )
+        for _ in range(2)
+    ]
+    found = jax.jit(jax.vmap(lambda w, y, t: solve(base.replace(weights=w), potentials=y, tree=t)))(
+        to_device(tenths / 10, np.float32), days[0].dist, days[1].parent
+    )
+    assert (np.asarray(found.status) == 0).all()
+    np.testing.assert_allclose(found.dist, np.asarray(exact.dist) / 10, atol=1e-3)
+    for lane in range(count):
+        oracle.check_ends(jax.tree.map(lambda leaf: leaf[lane], found))  # noqa: B023
 
 
 def test_bad_input(bad_input):
