@@ -61,6 +61,7 @@ def settle(
     go: Array,
     n_node: Array,
     max_rounds: int | None = None,
+    unreduced: Array | None = None,
 ) -> Fixpoint:
     """Relax all arcs until no label falls, or until the parents prove a negative cycle.
 
@@ -71,7 +72,8 @@ def settle(
     with labels that have to fall by more than such errors, eight times as much each time until no
     cycle is left, and without the labels that came with a parent, which may have closed it.
     ``OVERFLOW`` where the labels have no room for such errors. Where all sums are exact the labels
-    are the distances, exactly.
+    are the distances, exactly. ``unreduced`` are the lengths, laid out, that ``laid`` was made of
+    by potentials: cycles are as long, without the rounding errors of the potentials.
     """
     m = arcs.senders.shape[0]
     go = go & (n_node > 0)  # without vertices there is no round in which to find labels settled
@@ -85,7 +87,7 @@ def settle(
         anew = (slack > 0) & (parents < m)
         first = jnp.where(anew, jnp.inf, labels), jnp.where(anew, m, parents)
         found = _settle(arcs, laid, *first, go, n_node, left, slack)
-        steps = parent_lengths(arcs, laid, found.parents)
+        steps = parent_lengths(arcs, laid if unreduced is None else unreduced, found.parents)
         far = ancestors(arcs.senders, found.parents, go)
         proven = jnp.any(negative(arcs.senders, steps, found.parents, far, go))
         closed = jnp.any(far < arcs.nodes)

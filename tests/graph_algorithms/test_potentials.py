@@ -65,6 +65,27 @@ def test_floats_far_beyond_the_lengths(far):
             assert (np.asarray(reduced_weights(path, found.potentials)) >= 0).all()
 
 
+def test_rounding_errors_of_reduced_lengths_are_no_negative_cycle():
+    # lengths of 0 to 0.2 behind potentials of 1000, which are predicted to 0.1
+    n, count = 12, 200
+    rng = np.random.default_rng(1)
+    arcs = rng.integers(0, n, (40, 2))
+    arcs = np.concatenate([arcs, arcs[:, ::-1]])
+    base = digraph_from_arcs(arcs, n)
+    hidden = rng.random((count, n)) * 1000
+    short = np.tile(rng.integers(0, 3, (count, 40)), 2) / 10
+    lengths = to_device(short + hidden[:, arcs[:, 1]] - hidden[:, arcs[:, 0]], np.float32)
+    near = to_device(hidden + 0.1 * rng.standard_normal(hidden.shape), np.float32)
+    graphs = jax.vmap(lambda w: base.replace(weights=w))(lengths)
+    found = repair(graphs, near)
+    assert (np.asarray(found.status) == 0).all()
+    reduced = jax.vmap(reduced_weights)(graphs, found.potentials)
+    assert np.asarray(reduced).min() > -0.01
+    negative = graphs.replace(weights=jnp.where(jnp.arange(80) < 2, -1001, lengths))
+    loop = negative.replace(senders=negative.senders.at[:, 0].set(negative.receivers[:, 0]))
+    assert (np.asarray(repair(loop, near).status) == 1).all()
+
+
 def test_floats_that_are_feasible_or_near_are_not_moved():
     graph = digraph_from_arcs([[0, 1], [1, 2]], 3, weights=np.float32([2, -1]))
     for given in ([1e9, 1e9, 1e8], [-2e9, -3e9, -np.inf]):
