@@ -54,7 +54,7 @@ def traverse_by_kernel(points: Array, k: int, first: Array, present: Array) -> O
         return value, jnp.where(value[far] >= 0, far, -1), order
 
     pick = jnp.where(present[first], first, -1)
-    state = vary_like((value, pick, Order.empty(k, blocks * BLOCK, points.dtype)), points)
+    state = value, pick, Order.empty(k, value, pick)
     value, _, order = jax.lax.fori_loop(0, k, step, state)
     return order._replace(values=jnp.maximum(value[:n], 0), labels=order.labels[:n])
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.kcenter._held import summed
+from jaxlab.varying import vary_like
 
 __all__ = ["Flow", "empty_flow", "on_first_device", "satisfy"]
 
@@ -50,10 +51,10 @@ def empty_flow(table: Any, axis_name: str | None) -> Flow:
     held, radius = table.free(), jnp.zeros((), table.distances.dtype)
     reach = table.within(radius)
     amounts = summed(table.amounts(held, reach), axis_name)
-    nowhere = table.locate(jnp.zeros(table.column(0).shape, bool))
-    nothing = jnp.zeros((), jnp.int32)
+    nowhere = table.locate(jnp.zeros(table.column(0).shape, bool)), jnp.zeros((), jnp.int32)
     counts = jnp.zeros(held.shape[0] - 1, jnp.int32)
-    return Flow(held, reach, amounts, counts, radius, nowhere, nothing)
+    found = vary_like((counts, radius), amounts)  # by all devices together
+    return Flow(held, reach, amounts, *found, *vary_like(nowhere, table))
 
 
 def _raise_radius(
@@ -108,7 +109,8 @@ def satisfy(
         flow = _extend(table, flow, active, min_size, axis_name)
         return flow, _violated(flow, active, _deficit(flow, active, min_size) > 0)
 
-    return jax.lax.while_loop(unmet, jump, (flow, suspects))[0]
+    start = flow, vary_like(suspects, flow.amounts)
+    return jax.lax.while_loop(unmet, jump, start)[0]
 
 
 class _Path(NamedTuple):
@@ -150,7 +152,8 @@ def _extend(table: Any, flow: Flow, active: Array, min_size: Array, axis_name: s
         flow = flow._replace(held=held, amounts=amounts, counts=counts)
         return flow, path.end < k
 
-    return jax.lax.while_loop(lambda state: state[1], augment, (flow, jnp.asarray(True)))[0]
+    start = flow, vary_like(jnp.asarray(True), flow.amounts)
+    return jax.lax.while_loop(lambda state: state[1], augment, start)[0]
 
 
 def _deficit(flow: Flow, active: Array, min_size: Array) -> Array:
@@ -178,7 +181,7 @@ def _shortest_path(flow: Flow, active: Array, lacking: Array) -> _Path:
     start = jnp.arange(k + 1) == k, jnp.zeros(k, bool), nowhere
     # nothing to search where nobody lacks anything
     start = start[0] & jnp.any(lacking > 0), start[1], start[2]
-    frontier, _, parent = jax.lax.while_loop(searching, advance, start)
+    frontier, _, parent = jax.lax.while_loop(searching, advance, vary_like(start, flow.amounts))
     met = jnp.where(frontier[:k], lacking, 0)
     end = jnp.where(jnp.any(met > 0), jnp.argmax(met), k).astype(jnp.int32)
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.kcenter.order_statistics import kth_smallest
+from jaxlab.varying import vary_like
 
 __all__ = ["Points", "Weighted", "pack", "summed", "unpack"]
 
@@ -45,7 +46,7 @@ class Points(NamedTuple):
         padded = jnp.pad(known, ((0, words * LANES - n), (0, 0)), constant_values=jnp.inf)
         lanes = padded.reshape(words, LANES, -1).transpose(1, 2, 0)
         there = jnp.pad(present, (0, words * LANES - n)).reshape(words, LANES).T
-        return cls(lanes, pack(there))
+        return vary_like(cls(lanes, pack(there)))
 
     def free(self) -> Array:
         """All points, held by no center."""
@@ -136,7 +137,7 @@ class Weighted(NamedTuple):
     @classmethod
     def of(cls, dist: Array, weights: Array) -> "Weighted":
         """The points of a table ``[n, k]``."""
-        return cls(jnp.where(weights > 0, dist.T, jnp.inf), weights.astype(jnp.int32))
+        return vary_like(cls(jnp.where(weights > 0, dist.T, jnp.inf), weights.astype(jnp.int32)))
 
     def free(self) -> Array:
         """All units, held by no center."""

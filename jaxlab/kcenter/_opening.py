@@ -8,6 +8,7 @@ from jaxtyping import Array
 
 from jaxlab.kcenter.color_flow import Flow, color_flow, opened_points, same_points
 from jaxlab.kcenter.types import Budgets, Candidates, Opened
+from jaxlab.varying import vary_like
 
 __all__ = ["open_prefixes"]
 
@@ -80,6 +81,7 @@ def open_prefixes(
             infinity,
             nothing,
         )
+        start = vary_like(start, cands, groups, budgets, lower, upper, competing)
         best = jax.lax.while_loop(lambda best: best.position < k, attempt, start)
         return None, (opened_points(cands, best.flow), best.threshold)
 

@@ -1,9 +1,11 @@
 """A farthest-first order while it is made."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array
+
+from jaxlab.varying import vary_like
 
 __all__ = ["Order"]
 
@@ -30,11 +32,12 @@ class Order(NamedTuple):
     labels: Array
 
     @classmethod
-    def empty(cls, k: int, n: int, dtype: Any) -> "Order":
-        """Nothing picked."""
-        none = jnp.full(k, -1, jnp.int32)
-        radii, values = jnp.zeros(k, dtype), jnp.zeros(n, dtype)
-        return cls(none, none, none, radii, values, jnp.full(n, -1, jnp.int32))
+    def empty(cls, k: int, values: Array, pick: Array) -> "Order":
+        """Nothing picked, where a loop over these values begins with this pick."""
+        none, radii = jnp.full(k, -1, jnp.int32), jnp.zeros(k, values.dtype)
+        none, radii = vary_like((none, radii), pick)
+        nothing = jnp.zeros_like(values), jnp.full(values.shape, -1, jnp.int32)
+        return cls(none, none, none, radii, *vary_like(nothing, values))
 
     def record(self, i: Array, pick: Array, best: Array, far: Array, label: Array) -> "Order":
         """Pick ``i``, after which ``far``, nearest to pick ``label``, is farthest."""

@@ -8,6 +8,7 @@ from jaxtyping import Array
 
 from jaxlab.kcenter._solution import group_counts
 from jaxlab.kcenter.metrics import Metric, distance_matrix
+from jaxlab.varying import vary_like
 
 __all__ = ["open_more"]
 
@@ -56,5 +57,6 @@ def open_more(
         return (distance, taken, number), jnp.where(opens, p, centers[slot])
 
     start = (jnp.min(table, axis=1), taken, group_counts(groups, centers, m))
+    start = vary_like(start, points, groups, centers, lower, upper, first)
     _, centers = jax.lax.scan(pick, start, jnp.arange(k))
     return centers

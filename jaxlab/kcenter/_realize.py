@@ -8,6 +8,7 @@ from jaxlab.kcenter._solution import paired_distances
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.order_statistics import kth_smallest
 from jaxlab.kcenter.types import Opened
+from jaxlab.varying import vary_like
 
 __all__ = ["assign_within", "push_surplus", "spread_representatives"]
 
@@ -146,6 +147,6 @@ def assign_within(
         return (count.at[chosen].add(1), spare), chosen
 
     start = (jnp.zeros(k, jnp.int32), size - opened_in * min_size)
-    _, slots = jax.lax.scan(assign, start, order)
+    _, slots = jax.lax.scan(assign, vary_like(start, dist, batch), order)
     slots = jnp.zeros(n, jnp.int32).at[order].set(slots)
     return slots, jnp.max(jnp.take_along_axis(dist, slots[:, None], axis=1))

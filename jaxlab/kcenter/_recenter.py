@@ -9,6 +9,7 @@ from jaxtyping import Array
 from jaxlab.kcenter._solution import group_counts, paired_distances
 from jaxlab.kcenter.color_flow import Nodes, group_arcs, saturate
 from jaxlab.kcenter.metrics import Metric, distance_matrix
+from jaxlab.varying import vary_like
 
 __all__ = ["recenter"]
 
@@ -88,7 +89,8 @@ def recenter(
         best = jnp.where(value[at] < jnp.inf, index[slot, at], -1)
         return taken.at[slot].set(best), best
 
-    _, chosen = jax.lax.scan(choose, jnp.full(k, -1, jnp.int32), slots)
+    nobody = vary_like(jnp.full(k, -1, jnp.int32), index, worst)
+    _, chosen = jax.lax.scan(choose, nobody, slots)
     # where a cluster has found none, nothing changes
     return jnp.where(jnp.all((chosen >= 0) == there), chosen, centers)
 

@@ -17,6 +17,7 @@ from jaxlab.kcenter._recenter import recenter
 from jaxlab.kcenter._solution import group_counts
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_assignment
+from jaxlab.varying import vary_like
 
 __all__ = ["EXTREMES", "SHORTLIST", "Chosen", "best_of", "no_choice", "when"]
 
@@ -92,6 +93,10 @@ def best_of(
         shortlist: likewise.
         metric: a metric.
     """
+    fill, rounds = jnp.asarray(fill), jnp.asarray(rounds, jnp.int32)
+    points, groups, start, proposals, rank, tries, min_size, upper, fill, rounds = vary_like(
+        (points, groups, start, proposals, rank, tries, min_size, upper, fill, rounds)
+    )
     n, m = points.shape[0], upper.shape[0]
     order = jnp.argsort(rank)
 
@@ -170,10 +175,9 @@ def best_of(
             jnp.where(again, rounds, state.rounds),
         )
 
-    fill, rounds = jnp.asarray(fill), jnp.asarray(rounds, jnp.int32)
     nothing = no_choice(points, start.centers.size)
     state = _State(start, nothing, nothing, jnp.int32(PROPOSED), jnp.int32(0), rounds)
-    last = jax.lax.while_loop(lambda state: state.stage < DONE, attempt, forward(state))
+    last = jax.lax.while_loop(lambda state: state.stage < DONE, attempt, forward(vary_like(state)))
     return _either(last.other.radius < last.best.radius, last.other, last.best)
 
 
@@ -182,9 +186,13 @@ def _either(condition: Array, yes: Chosen, no: Chosen) -> Chosen:
 
 
 def when(condition: Array, compute: Callable[[], Any], otherwise: Any) -> Any:
-    """What is computed where the condition holds; under ``vmap`` only if it does somewhere."""
+    """What is computed where the condition holds; under ``vmap`` only if it does somewhere.
+
+    What is computed may differ between devices only where the condition or the other value does.
+    """
+    start = vary_like((condition, otherwise))
 
     def once(_: tuple[Array, Any]) -> tuple[Array, Any]:
-        return jnp.zeros_like(condition), compute()
+        return vary_like((jnp.zeros_like(condition), compute()), start)
 
-    return jax.lax.while_loop(lambda state: state[0], once, (condition, otherwise))[1]
+    return jax.lax.while_loop(lambda state: state[0], once, start)[1]

@@ -7,6 +7,7 @@ from jaxtyping import Array, Int
 from jaxlab.checks import check_dtype, check_shape
 from jaxlab.kcenter._checks import check_min_size
 from jaxlab.kcenter.types import Budgets, Forest
+from jaxlab.varying import vary_like
 
 __all__ = ["opening_budgets"]
 
@@ -65,7 +66,8 @@ def _opening_budgets(counts: Array, forest: Forest, min_size: int | Array) -> Bu
             surplus = jnp.where(up, points[j] - whole * size, 0)
             return points.at[parent[j]].add(surplus), whole
 
-        _, whole = jax.lax.scan(leave, counts.astype(jnp.int32), order, reverse=True)
+        start = vary_like(counts.astype(jnp.int32), parent, length, order, tau, size)
+        _, whole = jax.lax.scan(leave, start, order, reverse=True)
         return jnp.zeros(k, jnp.int32).at[order].set(whole)
 
     per_threshold = jax.vmap(budgets, (None, None, None, None, 0))

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_integer, check_shape
 from jaxlab.kcenter.types import Candidates, Opened
+from jaxlab.varying import vary_like
 
 __all__ = ["open_representatives"]
 
@@ -250,7 +251,7 @@ def saturate(
         start = _Search(
             nodes == source, jnp.full(size, source, jnp.int32), state.radius, state.open
         )
-        return jax.lax.while_loop(lambda s: s.open & ~s.visited[sink], grow, start)
+        return jax.lax.while_loop(lambda s: s.open & ~s.visited[sink], grow, vary_like(start))
 
     def augment(state: _State, found: _Search) -> _State:
         before = state.owner[same]
@@ -277,7 +278,7 @@ def saturate(
 
         reached = found.visited[sink]
         start = (jnp.asarray(sink, jnp.int32), state.residual, state.owner)
-        _, residual, owner = jax.lax.while_loop(walk, step, start)
+        _, residual, owner = jax.lax.while_loop(walk, step, vary_like(start))
         radius = jnp.where(reached, found.radius, state.radius)
         return _State(residual, owner, state.value + reached, radius, reached)
 
@@ -291,7 +292,7 @@ def saturate(
     final = jax.lax.while_loop(
         lambda state: state.open & (state.value < target),
         lambda state: augment(state, search(state)),
-        start,
+        vary_like(start, length, colors, same, target),
     )
     used = (final.owner[same] == rows) & listed
     done = (final.value >= target) & (jnp.asarray(limit) > -jnp.inf)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
 from jaxlab.kcenter._checks import check_centers, check_points, check_weights
+from jaxlab.kcenter._devices import gathered
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, check_metric
 from jaxlab.kcenter.types import Coreset
@@ -231,9 +232,7 @@ def distributed_summary(
         ...     return distributed_summary(
         ...         points, groups, 1, solve, axis_name="data", num_groups=2
         ...     ).solution
-        >>> summarise = jax.shard_map(
-        ...     two_rounds, mesh=mesh, in_specs=P("data"), out_specs=P(), check_vma=False
-        ... )
+        >>> summarise = jax.shard_map(two_rounds, mesh=mesh, in_specs=P("data"), out_specs=P())
         >>> line, groups = jnp.array([[0.0], [1.0], [5.0], [9.0]]), jnp.array([0, 0, 1, 1])
         >>> jax.jit(summarise)(line, groups).tolist()
         [5.0, 0.0]
@@ -244,9 +243,9 @@ def distributed_summary(
     device = jax.lax.axis_index(axis_name)
     index = local.source_index
     index = jnp.where(index >= 0, index + device * points.shape[0], -1)
-    gathered = jax.lax.all_gather(local._replace(source_index=index), axis_name)
-    parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), gathered)
-    whole = parts._replace(radius=jnp.max(gathered.radius))
+    of_all = gathered(local._replace(source_index=index), axis_name)
+    parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), of_all)
+    whole = parts._replace(radius=jnp.max(of_all.radius))
     return Summary(solve(whole), whole, jnp.where(units >= 0, units + device * len(index), -1))
 
 

@@ -16,6 +16,7 @@ from jaxlab.kcenter.color_flow import Flow, Nodes, group_arcs, saturate
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
+from jaxlab.varying import vary_like
 
 __all__ = ["FILLS", "fair_kcenter", "fair_range_kcenter"]
 
@@ -179,7 +180,8 @@ def _fair(
         taken = taken.at[jnp.where(matched, p, n)].set(True, mode="drop")
         return taken, jnp.where(matched, p, -1)
 
-    _, centers = jax.lax.scan(replace, jnp.zeros(n, bool), picks)
+    nobody = vary_like(jnp.zeros(n, bool), dist, groups, used)
+    _, centers = jax.lax.scan(replace, nobody, picks)
     centers = open_more(
         fixed, groups, centers, lower, most, farthest=fill == "farthest", first=0, metric=metric
     )

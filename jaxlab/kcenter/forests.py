@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, require
 from jaxlab.kcenter.types import Forest
+from jaxlab.varying import vary_like
 
 __all__ = ["prefix_spanning_trees"]
 
@@ -68,7 +69,8 @@ def prefix_spanning_trees(center_dist: Float[Array, "k k"]) -> Forest:
 
         # the root stands at 0; the rest at infinity, where centers beyond the prefix stay
         length = jnp.where(centers == 0, 0, jnp.inf).astype(center_dist.dtype)
-        (_, parent, length), order = jax.lax.scan(insert, (inside, centers, length), None, length=k)
+        start = vary_like((inside, centers, length), center_dist)
+        (_, parent, length), order = jax.lax.scan(insert, start, None, length=k)
         order = jnp.where(inside, order, centers)
         return Forest(parent, jnp.where(inside, length, 0), order)
 

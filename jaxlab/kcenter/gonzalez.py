@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.kcenter._checks import check_centers, check_first, check_points
+from jaxlab.kcenter._devices import alike, gathered
 from jaxlab.kcenter._gonzalez_kernel import traverse_by_kernel
 from jaxlab.kcenter._order import Order
 from jaxlab.kcenter.metrics import (
@@ -111,9 +112,10 @@ def _gonzalez(
     use_pallas: bool,
     axis_name: str | None,
 ) -> Gonzalez:
-    known = jax.lax.stop_gradient(points)
-    start = jnp.asarray(first, jnp.int32)
     present = jnp.ones(points.shape[0], bool) if mask is None else mask
+    start = jnp.asarray(first, jnp.int32)
+    (points, present), start = alike((points, present), start, axis_name)
+    known = jax.lax.stop_gradient(points)
     if use_pallas:
         order = traverse_by_kernel(known, k, start, present)
     else:
@@ -140,7 +142,7 @@ def traverse(
         center = coordinates[:, jnp.clip(pick - offset, 0, n - 1)]
         if axis_name is not None:
             device = jnp.clip(pick // n, 0)
-            center = jax.lax.all_gather(center, axis_name)[device]
+            center = gathered(center, axis_name)[device]
         return comparable_to(coordinates, center, metric)
 
     def step(i: Array, state: tuple[Array, Array, Order]) -> tuple[Array, Array, Order]:
@@ -155,10 +157,10 @@ def traverse(
         far = jnp.argmax(value).astype(jnp.int32)
         best, label, far = value[far], labels[far], far + offset
         if axis_name is not None:  # devices come in the order of the points: so do equals
-            bests = jax.lax.all_gather(best, axis_name)
+            bests = gathered(best, axis_name)
             winner = jnp.argmax(bests)
             best = bests[winner]
-            label, far = jax.lax.all_gather(jnp.stack([label, far]), axis_name)[winner]
+            label, far = gathered(jnp.stack([label, far]), axis_name)[winner]
         order = order.record(i, pick, best, far, label)._replace(labels=labels)
         return value, jnp.where(best >= 0, far, -1), order
 
@@ -167,7 +169,8 @@ def traverse(
     there = (start >= 0) & (start < n) & present[jnp.clip(start, 0, n - 1)]
     if axis_name is not None:
         there = jax.lax.psum(there.astype(jnp.int32), axis_name) > 0
-    state = value, jnp.where(there, first, -1), Order.empty(k, n, points.dtype)
+    pick = jnp.where(there, first, -1)
+    state = value, pick, Order.empty(k, value, pick)
     value, _, order = jax.lax.fori_loop(0, k, step, state)
     return order._replace(values=jnp.maximum(value, 0))
 

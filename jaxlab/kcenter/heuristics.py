@@ -12,6 +12,7 @@ from jaxlab.kcenter._quota import open_more
 from jaxlab.kcenter._solution import nearest_solution
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.types import Solution
+from jaxlab.varying import vary_like
 
 __all__ = ["greedy_capped", "greedy_per_group"]
 
@@ -126,7 +127,8 @@ def _greedy_per_group(
         distance = distance.at[jnp.where(free, p, n)].set(-1, mode="drop")
         return distance, jnp.where(free, p, -1)
 
-    _, centers = jax.lax.scan(pick, infinity, jnp.arange(k))
+    start = vary_like(infinity, points, groups, quota, first)
+    _, centers = jax.lax.scan(pick, start, jnp.arange(k))
     return nearest_solution(points, groups, centers, quota, first, metric=metric)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
 from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
+from jaxlab.varying import vary_like
 
 __all__ = ["METRICS", "Metric", "distance_matrix", "safe_sqrt"]
 
@@ -186,6 +187,7 @@ def _total(term: Callable[..., Array], *operands: Array) -> Array:
     start = jnp.zeros(
         jnp.broadcast_shapes(*(part.shape[1:] for part in operands)), operands[0].dtype
     )
+    start = vary_like(start, operands)
     blocks = [operand[:whole].reshape(-1, UNROLLED, *operand.shape[1:]) for operand in operands]
     total, _ = jax.lax.scan(lambda sum_, part: (sum_ + written_out(*part), None), start, blocks)
     if whole < d:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_dtype, check_shape
+from jaxlab.kcenter._devices import alike
+from jaxlab.varying import vary_like
 
 __all__ = ["kth_smallest"]
 
@@ -53,6 +55,7 @@ def kth_smallest(
     if weights is not None:
         check_shape("weights", weights, values.shape)
         check_dtype("weights", weights, "integer")
+    (values, weights), rank = alike((values, weights), rank, axis_name)
     patterns = as_patterns(values)
     bits = jnp.iinfo(patterns.dtype).bits
     highest = as_patterns(jnp.asarray(jnp.inf, values.dtype))
@@ -68,7 +71,7 @@ def kth_smallest(
         enough = number >= rank
         return jnp.where(enough, low, middle + 1), jnp.where(enough, middle, high)
 
-    ends = (jnp.zeros_like(highest), highest)
+    ends = vary_like((jnp.zeros_like(highest), highest), rank)
     _, high = jax.lax.fori_loop(0, bits - 1, halve, ends)
     return jax.lax.bitcast_convert_type(high, values.dtype)
 

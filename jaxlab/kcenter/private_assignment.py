@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.kcenter._checks import check_min_size, check_table, check_weights
+from jaxlab.kcenter._devices import alike
 from jaxlab.kcenter._hall import (
     Flow,
     empty_flow,
@@ -17,6 +18,7 @@ from jaxlab.kcenter._hall import (
 )
 from jaxlab.kcenter._held import Points, Weighted, pack, summed
 from jaxlab.kcenter.types import PrivateAssignment, PrivatePrefixes
+from jaxlab.varying import vary_like
 
 __all__ = ["private_assignment", "private_prefixes"]
 
@@ -150,6 +152,8 @@ def _assign(
     axis_name: str | None,
 ) -> PrivateAssignment:
     n, k = dist.shape
+    own, common = (dist, weights, mask), (min_size, center_mask)
+    (dist, weights, mask), (min_size, center_mask) = alike(own, common, axis_name)
     known = jax.lax.stop_gradient(dist)
     active = jnp.ones(k, bool) if center_mask is None else center_mask
     least = jnp.asarray(min_size, jnp.int32)
@@ -197,6 +201,7 @@ def _prefixes(
     dist: Array, min_size: Any, mask: Array | None, axis_name: str | None
 ) -> PrivatePrefixes:
     n, k = dist.shape
+    (dist, mask), min_size = alike((dist, mask), min_size, axis_name)
     known = jax.lax.stop_gradient(dist)
     least = jnp.asarray(min_size, jnp.int32)
     table = Points.of(known, mask)
@@ -217,10 +222,11 @@ def _prefixes(
         covered = covering(table, cover, active, axis_name)
         return (flow, cover, nearest), (critical, covered, table.holders(given)[:n], counts)
 
+    farthest = jnp.full(table.column(0).shape, jnp.inf, known.dtype)
+    nobody = jnp.zeros((k, *table.present.shape), jnp.uint32)
     start = (
         empty_flow(table, axis_name),
-        jnp.full(table.column(0).shape, jnp.inf, known.dtype),
-        jnp.zeros((k, *table.present.shape), jnp.uint32),
+        *vary_like((farthest, nobody), table),
     )
     _, (critical, covered, labels, counts) = jax.lax.scan(add, start, centers)
     distances = jax.vmap(lambda critical: as_distance(dist, critical, axis_name))

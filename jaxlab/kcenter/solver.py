@@ -28,6 +28,7 @@ from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, distance_matrix
 from jaxlab.kcenter.private_assignment import private_prefixes
 from jaxlab.kcenter.types import Forest, Opened, Solution
+from jaxlab.varying import vary_like
 
 __all__ = ["SELECTIONS", "assignment_points", "fair_private_kcenter"]
 
@@ -221,6 +222,9 @@ def _realized(
     metric: Metric,
 ) -> tuple[Opened, Array]:
     """Phase 5: representatives, and the radii when points are assigned within pushed clusters."""
+    points, groups, opened, radii, phases, min_size, spread = vary_like(
+        (points, groups, opened, radii, phases, min_size, spread)
+    )
     n, k = phases.dist.shape
     batch = jnp.maximum(min_size, n // (10 * k))
 

@@ -11,6 +11,7 @@ from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, req
 from jaxlab.kcenter._checks import check_coordinates
 from jaxlab.kcenter.metrics import comparable_to, safe_sqrt
 from jaxlab.kcenter.types import Coreset, StreamState
+from jaxlab.varying import vary_like
 
 __all__ = ["stream_finalize", "stream_init", "stream_update"]
 
@@ -180,7 +181,7 @@ def _update(
     group = jnp.zeros(b, jnp.int32) if groups is None else groups
     there = jnp.ones(b, bool) if mask is None else mask
     points = batch.astype(state.representatives.dtype)
-    return jax.lax.scan(insert, state, (points, group, there))[0]
+    return jax.lax.scan(insert, vary_like(state, points, group, there), (points, group, there))[0]
 
 
 class _Group(NamedTuple):
@@ -231,7 +232,7 @@ def _make_room(group: _Group) -> _Group:
         empty = group._replace(
             mask=jnp.zeros_like(group.mask), weights=jnp.zeros_like(group.weights), delta=delta
         )
-        kept, _ = jax.lax.scan(keep, empty, slots)
+        kept, _ = jax.lax.scan(keep, vary_like(empty), slots)
         return kept._replace(source_index=jnp.where(kept.mask, kept.source_index, -1))
 
     return jax.lax.while_loop(lambda group: jnp.all(group.mask), merge, group)

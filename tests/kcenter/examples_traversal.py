@@ -37,9 +37,9 @@ def summarise(points, groups):
             points, groups, 3, lambda coreset: coreset.radius, axis_name="data", num_groups=2
         ).solution
 
-    return jax.shard_map(
-        solve, mesh=mesh(), in_specs=(split, split), out_specs=PartitionSpec(), check_vma=False
-    )(points, groups)
+    return jax.shard_map(solve, mesh=mesh(), in_specs=(split, split), out_specs=PartitionSpec())(
+        points, groups
+    )
 
 
 EXAMPLES = {

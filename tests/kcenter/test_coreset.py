@@ -85,7 +85,8 @@ def test_coresets_of_coresets():
         assert dist.min(1).max() <= small.radius + merged.radius + 1e-5
 
 
-def test_summaries_of_devices_solve_the_whole(devices):
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_summaries_of_devices_solve_the_whole(devices, check_vma):
     split, whole = PartitionSpec("x"), PartitionSpec()
 
     def two_rounds(points, groups):
@@ -100,7 +101,7 @@ def test_summaries_of_devices_solve_the_whole(devices):
             mesh=Mesh(np.array(devices), ("x",)),
             in_specs=(split, split),
             out_specs=(whole, whole, split, kcenter.Summary(whole, whole, split)),
-            check_vma=False,
+            check_vma=check_vma,
         )
     )(*HELD)
     centers, assignment, labels, found = jax.tree.map(

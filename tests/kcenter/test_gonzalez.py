@@ -147,7 +147,8 @@ def test_loop_and_kernel_and_shards_agree(devices):
     np.testing.assert_array_equal(sharded.radii, order.radii)
 
 
-def test_inside_shard_map(devices):
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_inside_shard_map(devices, check_vma):
     points = jax.device_put(CLOUDS[0, :88])
     split, whole = PartitionSpec("x"), PartitionSpec()
     found = jax.jit(
@@ -156,7 +157,7 @@ def test_inside_shard_map(devices):
             mesh=Mesh(np.array(devices), ("x",)),
             in_specs=split,
             out_specs=kcenter.Gonzalez(whole, whole, split, split),
-            check_vma=False,
+            check_vma=check_vma,
         )
     )(points)
     by_pmap = jax.pmap(lambda x: kcenter.gonzalez(x, K, first=80, axis_name="x"), axis_name="x")(

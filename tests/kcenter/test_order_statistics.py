@@ -34,14 +34,15 @@ def test_float64(x64):
     assert kth_smallest(jax.device_put(values), 17) == np.sort(values)[16]
 
 
-def test_shards_are_one_device(devices):
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_shards_are_one_device(devices, check_vma):
     found = jax.jit(
         jax.shard_map(
             lambda part: kth_smallest(part, 40, axis_name="x"),
             mesh=Mesh(np.array(devices), ("x",)),
             in_specs=PartitionSpec("x"),
             out_specs=PartitionSpec(),
-            check_vma=False,
+            check_vma=check_vma,
         )
     )(jax.device_put(VALUES))
     assert found == np.sort(VALUES)[39]

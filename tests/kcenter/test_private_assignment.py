@@ -199,7 +199,8 @@ def test_weights_are_copies():
         assert ((found.labels == -1) == (units == 0)).all()
 
 
-def test_shards_are_one_device(devices):
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_shards_are_one_device(devices, check_vma):
     split, whole = PartitionSpec("x"), PartitionSpec()
 
     def both(part):
@@ -215,7 +216,7 @@ def test_shards_are_one_device(devices):
                 kcenter.PrivateAssignment(split, whole, whole, whole, whole, whole),
                 kcenter.PrivatePrefixes(whole, whole, PartitionSpec(None, "x"), whole),
             ),
-            check_vma=False,
+            check_vma=check_vma,
         )
     )(jax.device_put(INSTANCES["sharded", 0][0][:72]))
     single, of_prefixes = answers()["sharded", 0]
