@@ -51,7 +51,7 @@ def paired_distances(points: Array, one: Array, other: Array, metric: Metric) ->
 
 def group_counts(groups: Array, centers: Array, m: int) -> Array:
     """Centers of each group; −1 is no center."""
-    color = jnp.where(centers >= 0, groups[jnp.maximum(centers, 0)], m)
+    color = jnp.where(centers >= 0, groups[jnp.maximum(centers, 0)].astype(jnp.int32), m)
     return jnp.zeros(m, jnp.int32).at[color].add(1, mode="drop")
 
 

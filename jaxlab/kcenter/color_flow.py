@@ -223,6 +223,7 @@ def saturate(
     nodes = jnp.arange(size, dtype=jnp.int32)
     rows = jnp.broadcast_to(nodes[:k, None], length.shape)
     listed = length < jnp.inf
+    colors = colors.astype(jnp.int32)  # nodes have larger numbers than groups
 
     def arcs(state: _State) -> Array:
         """Radius from which on each arc can be used."""

@@ -160,6 +160,15 @@ def test_greedy_of_an_empty_group_takes_nothing():
     assert not found.feasible
 
 
+@pytest.mark.usefixtures("bad_input")  # annotations have signed integers only
+def test_as_many_groups_as_bytes():
+    line, groups = np.arange(256, dtype=np.float32)[:, None], np.arange(256, dtype=np.uint8)
+    quota = np.isin(groups, [0, 255]).astype(np.int32)
+    found = kcenter.greedy_capped(*jax.device_put((line, groups)), quota, k=2)
+    assert found.centers.tolist() == [0, 255]
+    assert found.feasible
+
+
 def test_the_oracles_agree():
     for one in random_instances(6):
         few = (one.points[:11], one.groups[:11], K, min(one.min_size, 2), [0] * M, one.upper)

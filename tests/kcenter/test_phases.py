@@ -1,5 +1,6 @@
 """Phases 3 to 5 against scipy, loops and integer programs."""
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -132,6 +133,26 @@ def test_a_contested_point_is_opened_once():
     opened = kcenter.open_representatives(cands, *state, *bounds, K)
     assert sorted(opened.centers.tolist()) == list(range(K))
     assert float(opened.radius) == 5 + K - 1
+
+
+@pytest.mark.usefixtures("bad_input")  # annotations have signed integers only
+@pytest.mark.parametrize(("narrow", "k"), [(np.int8, 126), (np.uint8, 254)])
+def test_small_integers_of_groups_do_not_wrap(narrow, k):
+    m, n = 4, 300
+    groups = np.arange(n) % m
+    dist = np.random.default_rng(0).random((n, k), np.float32)
+    lower, upper = np.full(m, 5, np.int32), np.full(m, k, np.int32)
+    active, eta = np.arange(k) < 30, np.ones(k, np.int32)
+    dist, eta, active, lower, upper = jax.device_put((dist, eta, active, lower, upper))
+
+    @jax.jit
+    def opened(groups):
+        cands = kcenter.candidate_lists(dist, groups, lower, upper, k)
+        return kcenter.open_representatives(cands, groups, eta, active, lower, upper, k)
+
+    wide, found = (opened(jax.device_put(groups.astype(kind))) for kind in (np.int32, narrow))
+    assert wide.feasible
+    chex.assert_trees_all_equal(found, wide)
 
 
 def push_by_loop(labels, dist, parent, length, order, tau, size):
