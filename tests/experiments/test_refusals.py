@@ -34,7 +34,7 @@ REFUSED = [
     ("hopfield-feature-space", "sigma=[] rows=[] pixels=[]", "\n  sigma, rows, pixels: expected a"),
     ("hopfield-scale", "n=[10,20] queries=11", "\n  queries: expected at most the smallest n = 10"),
     ("hopfield-scale", "n=[20,40] k=21", "\n  k: expected at most the smallest n = 20, got 21"),
-    ("kcenter-approximation", "shapes=[[4,8]]", "no more centers than points"),
+    ("kcenter-approximation", "shapes=[[4,4]]", "fewer centers than points"),
     ("kcenter-scaling", "entries=1", "at least those of the smallest problem, 16384"),
     ("kcenter-privacy-sweep", "problems.count_query.quota=[0,0]", "a center of some group"),
     ("leverage-angles", "data.names=[]", "\n  data.names: expected at least one, or a path"),

@@ -48,9 +48,9 @@ class Config:
     refine_steps: Count
 
     def __post_init__(self) -> None:
-        """Every center is a point."""
+        """Where every point may be a center, the optimum is 0 and has no ratios to it."""
         for n, k in self.shapes:
-            require(k <= n, "shapes", (n, k), "no more centers than points")
+            require(k < n, "shapes", (n, k), "fewer centers than points")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
