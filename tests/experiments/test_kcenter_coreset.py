@@ -56,6 +56,24 @@ def small(weights):
     )
 
 
+def test_too_few_points_of_a_group_have_no_solution(tmp_path, monkeypatch):
+    sets = ["multiples=[50]", "orders=[given]"]
+    monkeypatch.setattr(coreset.Study, "full", lambda study: cells()["blobs", "full", 0])
+    # all points of the second group are padding: no center can be of it
+    one_group = small([3, 1])._replace(weights=jnp.array([3, 0], jnp.int32))
+    for by in ("by_coreset", "by_stream"):
+        monkeypatch.setattr(coreset.Study, by, lambda study, _: study._by(one_group))
+    results = finished(run(NAME, preset="smoke", sets=sets, runs=tmp_path))
+    assert {claim["holds"] for claim in results["claims"]} == {False}
+    rows = [
+        dict(zip(table["columns"], row, strict=True))
+        for table in results["tables"].values()
+        for row in table["rows"]
+    ]
+    assert [row["smallest cluster"] for row in rows] == [10, 0, 0]
+    assert [row["radius"] for row in rows] == [1.0, "–", "–"]
+
+
 def test_padding_weighs_nothing():
     padded = coreset.pad(small([3, 1]), 5)
     assert padded.points.shape == (5, 2)

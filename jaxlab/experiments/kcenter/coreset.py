@@ -137,18 +137,25 @@ class Study:
         return self._by(coreset._replace(source_index=arrived))
 
     def _by(self, coreset: kc.Coreset) -> dict[str, Any]:
-        """Solve on a coreset, then let its centers serve all points."""
+        """Solve on a coreset, then let its centers serve all points; no radii without a solution.
+
+        A stream may keep fewer points of a group than it needs centers.
+        """
         largest = max(*self._config.multiples, self._config.stream_multiple) * self._k
         padded = pad(coreset, (largest + 1) * len(self._quota))
         solution = solve_coreset(padded, k=self._k, **self._bounds)
+        size = {
+            "points": int((coreset.weights > 0).sum()),
+            "coreset_radius": float(coreset.radius),
+        }
+        if not solution.feasible:
+            return size | {"smallest": 0, "exact": False}
         used = solution.centers >= 0
         centers = jnp.where(used, padded.source_index[solution.centers], -1)
         table = kc.distance_matrix(self._points, centers)
         served = kc.private_assignment(table, self._min_size, center_mask=used)
         of_groups = np.bincount(self._groups[centers[used]], minlength=len(self._quota))
-        return {
-            "points": int((coreset.weights > 0).sum()),
-            "coreset_radius": float(coreset.radius),
+        return size | {
             "solution_radius": float(solution.radius),
             "radius": float(served.radius),
             "smallest": int(served.counts[used].min()),

@@ -76,17 +76,18 @@ def tabulate(config: Any, cells: Cells, reporter: Reporter) -> None:
                 cell.get("points", cell.get("n")),
                 *(
                     round(cell[key], 4) if key in cell else "–"
-                    for key in ("coreset_radius", "solution_radius")
+                    for key in ("coreset_radius", "solution_radius", "radius")
                 ),
-                round(cell["radius"], 4),
-                round(cell["radius"] / cells[name, FULL, 0]["radius"], 3),
+                round(cell["radius"] / cells[name, FULL, 0]["radius"], 3)
+                if "radius" in cell
+                else "–",
                 cell["smallest"],
             ]
             for (name, way, multiple), cell in cells.items()
         ],
         f"{config.per_group} centers of every group, privacy bound {config.share:g} n / k. Radius: "
-        "of all points, privately assigned to the centers found. Coreset radius: no point is "
-        "farther from what stands for it; of a stream, the bound that its state proves.",
+        "of all points, privately assigned to the centers found, if any were. Coreset radius: no "
+        "point is farther from what stands for it; of a stream, the bound that its state proves.",
     )
 
 
@@ -102,7 +103,7 @@ def draw_radii(config: Any, cells: Cells, reporter: Reporter) -> None:
         }
         sizes = sorted(coresets)
         values = {
-            labels[0]: [coresets[m]["radius"] for m in sizes],
+            labels[0]: [coresets[m].get("radius", np.nan) for m in sizes],
             labels[1]: [bound(coresets[m]) for m in sizes],
             labels[2]: [coresets[m]["coreset_radius"] for m in sizes],
         }
@@ -112,7 +113,7 @@ def draw_radii(config: Any, cells: Cells, reporter: Reporter) -> None:
             place = (name, order, config.stream_multiple)
             if place in cells:  # side by side, as they differ little
                 look = looks[order] | {"linestyle": "", "markersize": 8, "label": f"stream {text}"}
-                ax.plot([apart * place[2]], [cells[place]["radius"]], **look)
+                ax.plot([apart * place[2]], [cells[place].get("radius", np.nan)], **look)
         ax.axhline(
             cells[name, FULL, 0]["radius"],
             color=plotting.COLOURS[6],
@@ -134,18 +135,20 @@ def draw_radii(config: Any, cells: Cells, reporter: Reporter) -> None:
 
 
 def bound(cell: Mapping[str, Any]) -> float:
-    """What the coreset proves for all points."""
-    return float(cell["solution_radius"] + cell["coreset_radius"])
+    """What the coreset proves for all points; NaN where it has no solution."""
+    return float(cell.get("solution_radius", np.nan) + cell["coreset_radius"])
 
 
 def judge(cells: Cells, reporter: Reporter) -> None:
     """Hold the radii against the claims."""
     reduced = {place: cell for place, cell in cells.items() if place[1] != FULL}
-    within = [cell["radius"] <= bound(cell) * (1 + _ROUNDING) for cell in reduced.values()]
+    within = [
+        cell.get("radius", np.inf) <= bound(cell) * (1 + _ROUNDING) for cell in reduced.values()
+    ]
     reporter.verdict("lifted", ours=f"{sum(within)} of {len(within)}", holds=all(within))
 
     found = {
-        name: cell["radius"] / cells[name, FULL, 0]["radius"]
+        name: cell.get("radius", np.inf) / cells[name, FULL, 0]["radius"]
         for (name, way, multiple), cell in reduced.items()
         if (way, multiple) == ("coreset", ENOUGH)
     }
