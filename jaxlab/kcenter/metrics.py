@@ -57,7 +57,8 @@ def distance_matrix(
     ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
     to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
     Where sums of squared differences overflow, above 10¹⁹ in float32 and 255 in float16, distances
-    are infinite; where they underflow, below 10⁻¹⁹ in float32, distances are 0. Angles do neither.
+    are infinite; where they underflow, below 10⁻¹⁹ in float32 and 2·10⁻⁴ in float16, distances and
+    angles are 0. Angles do not overflow.
 
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances of all points, which only
