@@ -105,7 +105,7 @@ def sequential_fair_private(
         groups,
         no_choice(fixed, k),
         jnp.broadcast_to(fair.centers, (k, k)),
-        jnp.zeros(k, points.dtype),
+        jnp.zeros(k, fair.radius.dtype),
         fair.feasible.astype(jnp.int32),
         min_size,
         fair.group_counts,

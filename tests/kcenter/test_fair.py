@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -64,6 +65,16 @@ def test_sizes_after_groups(base):
         arrays = jax.device_put((points, groups))
         found = kcenter.sequential_fair_private(*arrays, base=base, **problem)
         assert kcenter.check_solution(points, groups, found, **problem).violations == ()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("bad_input")  # annotations have arrays of jax only
+def test_float64_of_numpy_is_rounded_without_a_warning():
+    points, groups, quota, _ = quotas()[0]
+    problem = {"k": K, "min_size": 4, "lower": quota, "upper": quota}
+    found = kcenter.sequential_fair_private(points.astype(np.float64), groups, **problem)
+    alike = kcenter.sequential_fair_private(points, groups, **problem)
+    chex.assert_trees_all_equal(found, alike)
 
 
 def test_greedy_per_group_is_farthest_first_inside_of_groups():
