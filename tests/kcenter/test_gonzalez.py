@@ -12,6 +12,7 @@ import pytest
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxlab import kcenter
+from jaxlab.kcenter._gonzalez_kernel import BLOCK
 from tests.kcenter import oracles_traversal as oracles
 
 N, D, K = 90, 3, 7
@@ -145,6 +146,23 @@ def test_loop_and_kernel_and_shards_agree(devices):
         np.testing.assert_allclose(found.radii, order.radii, rtol=1e-6)
         np.testing.assert_allclose(found.distances, order.distances, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(sharded.radii, order.radii)
+
+
+def test_kernel_of_several_blocks():
+    n = 2 * BLOCK + 452
+    cloud = np.random.default_rng(2).normal(size=(n, D)).astype(np.float32)
+    mask = np.random.default_rng(3).random(n) < 0.8
+    cloud[~mask] *= 1e3
+    options = {"first": int(np.argmax(mask)), "mask": jax.device_put(mask)}
+    loop, kernel = (
+        kcenter.gonzalez(jax.device_put(cloud), 12, use_pallas=by_kernel, **options)
+        for by_kernel in (False, True)
+    )
+    assert len({pick // BLOCK for pick in loop.indices.tolist()}) == 3
+    np.testing.assert_array_equal(kernel.indices, loop.indices)
+    np.testing.assert_array_equal(kernel.labels, loop.labels)
+    np.testing.assert_allclose(kernel.radii, loop.radii, rtol=1e-6)
+    np.testing.assert_allclose(kernel.distances, loop.distances, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("check_vma", [True, False])

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from jaxlab import kcenter
 from jaxlab.kcenter import distance_matrix
 from jaxlab.kcenter.metrics import safe_sqrt
+from tests.kcenter.instances import K, N, random_instances
 
 RNG = np.random.default_rng(2)
+EXACT = np.array([2, 1, 1], np.int32)  # centers of each group
+QUOTA = {"k": K, "quota": EXACT}
+BOUNDS = {"k": K, "lower": EXACT, "upper": EXACT}
+PAPER = {"selection": "paper", "spread": True, "fill": True, "refine_steps": 3}
 
 
 def test_scipy():
@@ -75,6 +81,49 @@ def test_near_points_keep_their_digits():
     expected = np.float64(x[1, 1]) - np.float64(x[0, 1])
     table = distance_matrix(*jax.device_put((x, x[:1])))
     assert table[1, 0] == np.float32(expected)
+
+
+def moved(points, groups, metric):
+    start = kcenter.fair_kcenter(points, groups, metric=metric, **QUOTA)
+    return kcenter.refine_minimax(points, groups, start, min_size=1, metric=metric)
+
+
+METHODS = {
+    "solver": lambda *x, metric: kcenter.fair_private_kcenter(
+        *x, metric=metric, min_size=3, **BOUNDS
+    ),
+    "paper": lambda *x, metric: kcenter.fair_private_kcenter(
+        *x, metric=metric, min_size=3, **BOUNDS, **PAPER
+    ),
+    "fair": lambda *x, metric: kcenter.fair_kcenter(*x, metric=metric, **QUOTA),
+    "range": lambda *x, metric: kcenter.fair_range_kcenter(
+        *x, metric=metric, k=K, lower=EXACT - 1, upper=EXACT + 1
+    ),
+    "per group": lambda *x, metric: kcenter.greedy_per_group(*x, metric=metric, **QUOTA),
+    "capped": lambda *x, metric: kcenter.greedy_capped(*x, metric=metric, **QUOTA),
+    "swap": lambda *x, metric: kcenter.fair_kcenter_swap(*x, metric=metric, **QUOTA),
+    "sequential": lambda *x, metric: kcenter.sequential_fair_private(
+        *x, metric=metric, min_size=3, refine_steps=3, **BOUNDS
+    ),
+    "refined": moved,
+}
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "cosine-angle"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_metric_is_its_table_of_distances(method, metric):
+    points, groups = random_instances(1)[0].arrays
+    table = distance_matrix(points, jnp.arange(N), metric=metric)
+    found = METHODS[method](points, groups, metric=metric)
+    given = METHODS[method](table, groups, metric="precomputed")
+    found, given, table = jax.tree.map(np.asarray, (found, given, table))
+    assert found.feasible
+    np.testing.assert_array_equal(found.centers, given.centers)
+    np.testing.assert_array_equal(found.labels, given.labels)
+    np.testing.assert_allclose(found.radius, given.radius, rtol=1e-5)
+    np.testing.assert_allclose(found.lower_bound, given.lower_bound, rtol=1e-5)
+    used = table[np.arange(N), found.centers[found.labels]]
+    np.testing.assert_allclose(found.radius, used.max(), rtol=1e-5)
 
 
 def test_bad_input(bad_input):
