@@ -288,7 +288,7 @@ def concrete(value: Any) -> np.ndarray | None:
 
 def _array(argument: str, value: Any) -> Any:
     """What has a shape and a dtype: ``value`` itself, or made of it."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, type):
         return value
     try:
         made = np.asarray(value)
@@ -313,7 +313,7 @@ def _kind(dtype: Any) -> str | None:
 def _describe(value: object) -> str:
     """Shape and dtype of an array, the repr of anything else."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    if shape is not None and dtype is not None:
+    if isinstance(shape, tuple) and dtype is not None:  # a type of NumPy's has other attributes
         with contextlib.suppress(TypeError, RuntimeError):  # keys and deleted arrays show none
             if math.prod(shape) == 1 and (number := concrete(value)) is not None:
                 return f"{number.reshape(()).item()!r}"

@@ -145,6 +145,13 @@ def test_what_does_not_fit_is_refused_by_name(check, told, value):
         checked(check, value, *told[0], **told[1])
 
 
+@pytest.mark.parametrize(("check", "told"), [row[:2] for row in TABLE if row[0] is not check_shape])
+def test_a_type_is_refused_by_its_name(check, told):
+    """NumPy's have attributes of the names that arrays have; of shape they are a scalar."""
+    with pytest.raises(ValueError, match=r"^a: expected .* got .*<class 'numpy.float32'>"):
+        checked(check, np.float32, *told[0], **told[1])
+
+
 def test_a_deleted_array_is_refused_by_its_shape():
     gone = jnp.ones(())
     gone.delete()

@@ -13,7 +13,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from jaxlab.varying import vary
-from tests.entry_points import entry_points, registry, rooms, traceable
+from tests.entry_points import entry_points, registry, rooms
 
 NOT_INSIDE = dict.fromkeys(
     (
@@ -39,7 +39,11 @@ def is_array(leaf):
     return isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct)
 
 
-def trace(function, args, kwargs, differ, devices):
+def holds_arrays(argument):
+    return any(map(is_array, jax.tree.leaves(argument)))
+
+
+def trace(function, args, differ, devices):
     """Trace a function where the arguments at the positions ``differ`` do so between devices."""
     leaves, structure = jax.tree.flatten(args)
     sharded = [at in differ for at, arg in enumerate(args) for _ in jax.tree.leaves(arg)]
@@ -56,7 +60,7 @@ def trace(function, args, kwargs, differ, devices):
             (next(own)[0] if apart else next(own)) if is_array(leaf) else leaf
             for leaf, apart in zip(leaves, sharded, strict=True)
         ]
-        result = function(*jax.tree.unflatten(structure, mine), **kwargs)
+        result = function(*jax.tree.unflatten(structure, mine))
         # what does not depend on the data that differ is the same on all devices, and may be
         everywhere = vary(jax.tree.map(jnp.asarray, result), frozenset({"devices"}))
         return jax.tree.map(lambda leaf: leaf[None], everywhere)
@@ -70,8 +74,16 @@ def trace(function, args, kwargs, differ, devices):
 
 @pytest.mark.parametrize(("function", "example"), list(cases()))
 def test_traces_on_sharded_data(function, example, devices):
-    function, args, kwargs = traceable(function, example)
-    holding = [at for at, arg in enumerate(args) if any(map(is_array, jax.tree.leaves(arg)))]
-    trace(function, args, kwargs, holding, devices)
+    named = [name for name, value in example.kwargs.items() if holds_arrays(value)]
+    static = {name: value for name, value in example.kwargs.items() if name not in named}
+    args = (*example.args, *(example.kwargs[name] for name in named))
+
+    def call(*args):
+        split = len(args) - len(named)
+        given = dict(zip(named, args[split:], strict=True))
+        return (example.made or function)(*args[:split], **given, **static)
+
+    holding = [at for at, arg in enumerate(args) if holds_arrays(arg)]
+    trace(call, args, holding, devices)
     for one in holding if len(holding) > 1 else ():
-        trace(function, args, kwargs, [one], devices)
+        trace(call, args, [one], devices)

@@ -1,7 +1,7 @@
 """What :func:`jaxlab.data.load` returns: arrays, and where they come from."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -42,6 +42,12 @@ class Dataset:
 
     arrays: Mapping[str, np.ndarray]
     info: DatasetInfo
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.arrays:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.checks import check_choice
+from jaxlab.checks import check_bool
 from jaxlab.data.entry import Entry, ReadFile
 
 __all__ = ["ENTRIES"]
@@ -40,7 +40,7 @@ def _classes(loader: str) -> Any:
 
 def _diabetes(read_file: ReadFile, split: str, *, scaled: bool = True) -> dict[str, np.ndarray]:
     """``scaled``: features centred and of unit norm, as scikit-learn has them; else as measured."""
-    check_choice("scaled", scaled, (True, False))
+    check_bool("scaled", scaled)
     bunch = _bunch("load_diabetes", scaled=scaled)
     return {
         "features": bunch.data.astype(np.float32),

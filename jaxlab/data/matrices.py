@@ -1,6 +1,7 @@
 """A user's own matrix, from the file formats that matrices are kept in."""
 
 import csv
+import gzip
 import os
 import zipfile
 import zlib
@@ -108,7 +109,8 @@ def _of_npz(path: Path, array: str | None) -> Any:
 def _of_matrix_market(path: Path) -> Any:
     import scipy.io
 
-    matrix = scipy.io.mmread(path, spmatrix=False)
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        matrix = scipy.io.mmread(file, spmatrix=False)
     return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 

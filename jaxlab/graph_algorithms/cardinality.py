@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Int, Int32
 
 from jaxlab.checks import check_bool, check_dtype, check_shape, require
 from jaxlab.graph_algorithms._forest import augment_forest, nearest_free_columns, roots_of_rows
+from jaxlab.varying import vary_like
 
 __all__ = ["Matching", "maximum_cardinality_matching"]
 
@@ -79,6 +80,7 @@ def maximum_cardinality_matching(
         col_for_row = init.astype(jnp.int32)
     if 0 in adjacency.shape:
         return Matching(col_for_row, invert(col_for_row, columns), jnp.int32(0))
+    adjacency, col_for_row = vary_like((adjacency, col_for_row))
     return grow(col_for_row, columns, _proposals(adjacency), layered=layered)
 
 

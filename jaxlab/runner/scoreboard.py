@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxlab.runner.gather import Shown, gather, headline, title
 from jaxlab.runner.page import write_page
 from jaxlab.runner.peers import COLUMNS, Peers, peers_of
-from jaxlab.runner.registry import all_entries
+from jaxlab.runner.registry import UsageError, all_entries
 from jaxlab.runner.report import holds_word, markdown_table
 from jaxlab.runner.store import write_atomic
 
@@ -31,6 +31,9 @@ def write_scoreboard(runs: Path, configs: Path) -> Board:
         runs: folder of run directories; need not exist yet.
         configs: folder of configs, to name the experiments without a finished run, and to find the
             benchmark tables beside it.
+
+    Raises:
+        UsageError: they cannot be written there.
     """
     shown, warnings = gather(runs)
     found = {room: peers_of(room, configs) for room in {one.room for one in shown}}
@@ -38,10 +41,13 @@ def write_scoreboard(runs: Path, configs: Path) -> Board:
     known = [entry.name for entry in all_entries(configs)]
     missing = sorted(set(known) - {one.name for one in shown})
     line = headline(shown)
-    runs.mkdir(parents=True, exist_ok=True)
     markdown, html = runs / "scoreboard.md", runs / "scoreboard.html"
-    write_atomic(markdown, _markdown(shown, peers, missing, line, runs))
-    write_atomic(html, write_page(shown, peers, missing, line))
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        write_atomic(markdown, _markdown(shown, peers, missing, line, runs))
+        write_atomic(html, write_page(shown, peers, missing, line))
+    except OSError as error:
+        raise UsageError(f"cannot write a scoreboard in {runs}: {error.strerror}") from error
     return Board(markdown, html, line, warnings)
 
 

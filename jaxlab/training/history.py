@@ -13,15 +13,16 @@ from pathlib import Path
 __all__ = ["Record", "append_record", "read_history", "rewind_history"]
 
 Record = dict[str, int | float]
+_BEGIN = '{"step": '  # of every line
 
 
 def read_history(path: str | os.PathLike[str]) -> list[Record]:
     """The records in the file at ``path``; none if there is no file.
 
-    A last line that was cut off in the middle of writing is left out.
+    A last record that was cut off in the middle of writing is left out.
 
     Raises:
-        ValueError: if another line is not a record, naming the line.
+        ValueError: if a line is something else, naming it.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -29,7 +30,9 @@ def read_history(path: str | os.PathLike[str]) -> list[Record]:
         return []
     lines = text.split("\n")
     records = []
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is cut off
+    for number, line in enumerate(lines, start=1):
+        if number == len(lines) and (_BEGIN.startswith(line) or line.startswith(_BEGIN)):
+            break  # no newline follows
         try:
             values = json.loads(line)
             record: Record = {name: float(value) for name, value in values.items()}
@@ -62,7 +65,8 @@ def append_record(path: str | os.PathLike[str], record: Mapping[str, int | float
 
 
 def _line(record: Mapping[str, int | float]) -> str:
-    return json.dumps({name: _plain(value) for name, value in record.items()}) + "\n"
+    values = {"step": record["step"]} | {name: _plain(value) for name, value in record.items()}
+    return json.dumps(values) + "\n"
 
 
 def _plain(value: int | float) -> int | float | str:

@@ -12,6 +12,9 @@ from jaxlab.data import DataUnavailableError, photographs
 
 def test_digits():
     digits = jaxlab.data.load("digits")
+    assert list(digits) == ["images", "labels"]
+    assert "images" in digits
+    assert "label_names" not in digits
     assert digits["images"].shape == (1797, 8, 8)
     assert digits["images"].dtype == np.float32
     assert (digits["images"].min(), digits["images"].max()) == (0.0, 1.0)

@@ -1,5 +1,8 @@
 """A user's matrix in every format, and what each refuses."""
 
+import gzip
+import io
+
 import numpy as np
 import pytest
 import scipy.io
@@ -19,8 +22,11 @@ def write(path, matrix):
         scipy.sparse.save_npz(path, sparse.tocsr())
     elif path.suffix == ".npz":
         np.savez(path, only=matrix)
-    elif path.suffix == ".mtx":
-        scipy.io.mmwrite(path, sparse if path.name.startswith("sparse") else matrix)
+    elif ".mtx" in path.name.lower():
+        text = io.BytesIO()
+        scipy.io.mmwrite(text, sparse if path.name.startswith("sparse") else matrix)
+        packed = path.name.lower().endswith(".gz")
+        path.write_bytes(gzip.compress(text.getvalue()) if packed else text.getvalue())
     else:
         delimiter = "\t" if path.suffix == ".tsv" else ","
         header = delimiter.join("abc") if path.name.startswith("named") else ""
@@ -30,7 +36,10 @@ def write(path, matrix):
 
 @pytest.mark.parametrize(
     "name",
-    ["a.npy", "a.npz", "sparse.npz", "a.mtx", "sparse.mtx", "a.csv", "named.csv", "a.tsv", "A.CSV"],
+    [
+        *("a.npy", "a.npz", "sparse.npz", "a.mtx", "sparse.mtx", "a.mtx.gz", "A.MTX.GZ"),
+        *("a.csv", "named.csv", "a.tsv", "A.CSV"),
+    ],
 )
 def test_every_format_gives_the_matrix(tmp_path, name):
     found = read_matrix(write(tmp_path / name, MATRIX))

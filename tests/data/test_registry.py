@@ -66,7 +66,7 @@ def test_checksums_are_pinned_once():
         (("natural_patches",), {"photographs": "china"}, "photographs: expected a sequence"),
         (("natural_patches",), {"photographs": ("chna",)}, "did you mean 'china'"),
         (("natural_patches",), {"photographs": ("china",) * 2}, "distinct"),
-        (("diabetes",), {"scaled": "yes"}, "scaled: expected one of True, False"),
+        (("diabetes",), {"scaled": "yes"}, "scaled: expected True or False"),
         (("tiny_imagenet",), {"limit": 0}, "limit: expected an integer >= 1"),
     ],
 )

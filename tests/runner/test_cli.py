@@ -99,6 +99,7 @@ def test_a_printed_command_names_the_program_as_it_was_called(monkeypatch, tmp_p
         (("run", NAME, "--dry-run", "--resume", "x"), "no run directory at x"),
         (("show", "nothing"), "unknown experiment 'nothing'"),
         (("run", NAME, "--pre", "smoke"), "No such option"),
+        (("report", "--runs-dir", __file__), f"cannot write a scoreboard in {__file__}"),
         (("walk",), "No such command"),
     ],
 )

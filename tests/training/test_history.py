@@ -45,11 +45,17 @@ def test_rewinding_drops_what_comes_later_and_what_was_cut_off(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
-@pytest.mark.parametrize("line", ["loss 0.5", "[1, 2]", '{"loss": 1}', '{"step": 1, "loss": "x"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("loss 0.5\n", "[1, 2]\n", '{"loss": 1}\n', '{"step": 1, "loss": "x"}\n'),
+        *('{"accuracy": 0.93}', '{"steps": 1', "loss"),  # no record of which the end was cut off
+    ],
+)
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, line):
     path = tmp_path / "notes.txt"
     write(path, RECORDS[:1])
-    content = path.read_text() + line + "\n"
+    content = path.read_text() + line
     path.write_text(content)
     with pytest.raises(ValueError, match=r"notes.txt, line 2: not a record of metrics"):
         rewind_history(path, 10)
