@@ -40,6 +40,14 @@ def test_vertices_arrive_at_random_places_or_by_date(monkeypatch):
     assert stream.edges.tolist() == [[9 - v, 8 - v] for v in range(9)]
 
 
+def test_vertices_of_which_no_two_are_joined_are_refused(monkeypatch):
+    # the first to arrive are 0, 13, 26 and 9, none next to another on the path
+    dates = np.arange(30) * 7 % 30
+    monkeypatch.setattr(jaxlab.data, "load", lambda name: Graph(arrival_key=dates))
+    with pytest.raises(ValueError, match="first 4 vertices of cit_hepth: expected at least one e"):
+        streams.load_stream("cit_hepth", 0, 4)
+
+
 def test_planted_cliques_need_no_file(monkeypatch):
     monkeypatch.setattr(jaxlab.data, "load", None)
     edges, n, dates = streams.load_graph("planted")

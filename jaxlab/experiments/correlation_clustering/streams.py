@@ -14,6 +14,7 @@ import numpy as np
 
 import jaxlab.data
 from jaxlab import correlation_clustering as cc
+from jaxlab.checks import require
 from jaxlab.graphs import graph_from_edges, list_triangles, to_edges
 
 __all__ = [
@@ -105,6 +106,9 @@ def load_stream(name: GraphName, seed: int, arrivals: int) -> tuple[Stream, bool
     """The first ``arrivals`` vertices of a graph, or all that it has, and whether they are dated.
 
     Dated vertices arrive by date, all others at the places of a permutation drawn with ``seed``.
+
+    Raises:
+        ValueError: no two of them are joined, and nothing costs anything.
     """
     edges, n, dates = load_graph(name)
     if dates is None:
@@ -114,7 +118,9 @@ def load_stream(name: GraphName, seed: int, arrivals: int) -> tuple[Stream, bool
         place[np.argsort(dates, kind="stable")] = np.arange(n)
     count = min(n, arrivals)
     edges = place[edges]
-    return Stream(edges[(edges < count).all(axis=1)], count), dates is not None
+    edges = edges[(edges < count).all(axis=1)]
+    require(len(edges) > 0, f"first {count} vertices of {name}", 0, "at least one edge")
+    return Stream(edges, count), dates is not None
 
 
 def room_for(streams: Iterable[Stream]) -> Room:

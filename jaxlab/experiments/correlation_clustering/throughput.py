@@ -68,6 +68,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         [load_stream(config.graph, config.seed, count)[0] for count in counts]
         for counts in (config.arrivals, config.offline)
     )
+    copied = load_stream(config.graph, config.seed, config.copied)[0]
     together = {stream.arrivals: stream for stream in arriving}  # a graph may have fewer
     whole = {stream.arrivals: stream for stream in standing}
     reporter.plan(
@@ -84,7 +85,6 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
             functools.partial(dict, vertices=count, edges=len(whole[count].edges), equal=equal),
         )
         offline.append(row | {"seconds": seconds})
-    copied = load_stream(config.graph, config.seed, config.copied)[0]
     repeated = [
         copies(copied, count, repeats=config.repeats, **thresholds)
         for count in sorted(config.copies)
