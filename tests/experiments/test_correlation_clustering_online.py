@@ -99,6 +99,9 @@ def test_verdicts():
     assert not verdicts(on=(90, 11))["less-recourse"]
     assert not verdicts(pivot=(80, 99))["less-recourse"]
     assert verdicts(graph="planted", on=(90, 11))["less-recourse"] is None
+    still = {"off": (95, 0), "pivot": (80, 0)}
+    assert verdicts(on=(90, 0), **still)["less-recourse"] is None
+    assert verdicts(on=(90, 1), **still)["less-recourse"] is False
     assert not verdicts(most=5)["few-changes-of-a-vertex"]
     numbers = {"off": (12133, 415), "published": (11834, 49), "on": (11700, 28)}
     assert verdicts(graph="musae_facebook", **numbers)["published-numbers"] is True
@@ -137,12 +140,15 @@ def test_costs_are_read_where_they_are_counted(monkeypatch):
         lam=0.2,
         every=4,
         timed=(),
-        prefixes=(1.0,),
+        prefixes=(0.01, 1.0, 0.1),
     )
-    cell = online.measure(config, stream, streams.room_for([stream]), 0)
+    room = streams.room_for([stream])
+    cell = online.measure(config, stream, room, 0)
     assert cell["arrivals"] == [4, 8, 10]
     assert cell["singletons"] == [2, 2, 4] == cell["cost"]["consistent"]
     assert cell["most"]["pivot"] == 1
+    # 0.01 and 0.1 of ten arrivals are one
+    assert [row["arrivals"] for row in online.look_again(config, stream, room)] == [1, 10]
 
 
 @pytest.mark.slow

@@ -71,7 +71,13 @@ def rows(off=0.3, equal=True, same=True, longer=2.2, moments=0.4, pivot=0.04, ro
     engines = {"triangles": moments, "listing": 1.0, "bitset": 1.0, "scipy": 1.0}
     offline = [{"vertices": 22_470, "edges": 170_823, "equal": same, "seconds": engines}]
     repeated = [
-        {"copies": copies, "edges": 9 * copies, "triangles": 3 * copies, "seconds": seconds}
+        {
+            "copies": copies,
+            "vertices": 6,
+            "edges": 9 * copies,
+            "triangles": 3 * copies,
+            "seconds": seconds,
+        }
         for copies, seconds in ((1, 1.0), (2, 2.0), (4, 2.0 * longer))
     ]
     of_pivot = [
@@ -127,6 +133,8 @@ def test_a_run_reports_and_repeats(tmp_path, monkeypatch):
     results = [finished(run(NAME, preset="smoke", runs=tmp_path / name)) for name in "ab"]
     assert results[0] == results[1]
     assert results[0]["figures"].keys() == {"arrivals", "offline", "pivot"}
+    (report,) = (tmp_path / "a").glob("**/report.md")
+    assert "copies of the first 6 vertices" in report.read_text()
 
 
 @pytest.mark.slow
@@ -144,7 +152,7 @@ def test_what_is_timed_agrees():
     _, equal = throughput_measures.arrivals_one_by_one(stream, last, **thresholds)
     assert equal
     row = throughput_measures.copies(stream, 3, repeats=1, **thresholds)
-    assert row["edges"] == 3 * len(edges)
+    assert (row["vertices"], row["edges"]) == (24, 3 * len(edges))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ REFUSED = [
         "phases=[2,2]",
         "phases: expected as many entries as bases (1), got",
     ),
+    ("correlation-clustering-online", "timed=[off,off]", "timed: expected each only once, got"),
     ("correlation-clustering-refined", "arrivals=10 checkpoints=25", "at most the arrivals, 10"),
     ("graph-algorithms-learned-potentials", "seed=-1", "seed = -1: expected a number >= 0"),
     ("graph-algorithms-learned-potentials", "shortest=2000", "at most longest, 1000"),

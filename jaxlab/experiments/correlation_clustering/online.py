@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.correlation_clustering.online_claims import CLAIMS, judge
 from jaxlab.experiments.correlation_clustering.online_report import (
     draw_cost,
@@ -57,6 +58,10 @@ class Config:
         tuple[Annotated[float, Field(gt=0, le=1)], ...],
         Field(min_length=1),
     ]
+
+    def __post_init__(self) -> None:
+        """No algorithm is timed twice."""
+        require(len(set(self.timed)) == len(self.timed), "timed", self.timed, "each only once")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -128,8 +133,8 @@ def look_again(config: Config, stream: Stream, room: Room) -> list[dict[str, Any
     for method in config.timed:  # compiles what a resumed run has not
         follow(plan_of(stream.until(0), room), method, **options)
     rows = []
-    for share in sorted(config.prefixes):
-        arrived = max(1, round(share * stream.arrivals))
+    # shares of few arrivals may round to the same number
+    for arrived in sorted({max(1, round(share * stream.arrivals)) for share in config.prefixes}):
         row: dict[str, Any] = {"arrivals": arrived, "seconds": {}, "most": {}}
         part = plan_of(stream.until(arrived), room)
         for method in config.timed:

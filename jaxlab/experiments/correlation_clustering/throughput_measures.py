@@ -196,7 +196,10 @@ def with_networkx(networkx: Any, graph: Any, beta: float, lam: float) -> np.ndar
 
 
 def copies(stream: Stream, count: int, *, repeats: int, beta: float, lam: float) -> dict[str, Any]:
-    """Seconds of agreement, triangles listed, on ``count`` copies of a graph side by side."""
+    """Seconds of agreement, triangles listed, on ``count`` copies of a graph side by side.
+
+    Vertices are those of one copy, edges and triangles those of all.
+    """
     edges, n = stream
     shifted = (edges[None] + n * np.arange(count)[:, None, None]).reshape(-1, 2)
     graph = graph_from_edges(shifted, n * count)
@@ -205,7 +208,7 @@ def copies(stream: Stream, count: int, *, repeats: int, beta: float, lam: float)
         cc.agreement_clustering, graph, beta, lam, method="triangles", triangles=triangles
     )
     seconds = median_seconds(call, repeats=repeats)
-    sizes = {"edges": len(shifted), "triangles": len(triangles)}
+    sizes = {"vertices": n, "edges": len(shifted), "triangles": len(triangles)}
     return {"copies": count, **sizes, "seconds": seconds}
 
 

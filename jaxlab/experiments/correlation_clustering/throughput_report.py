@@ -70,7 +70,7 @@ def tabulate(
             ]
             for row in repeated
         ],
-        f"Offline agreement on copies of the first {config.copied} vertices of {title}.",
+        f"Offline agreement on copies of the first {repeated[0]['vertices']} vertices of {title}.",
         timed=True,
     )
     reporter.table(
