@@ -6,6 +6,7 @@ from jaxtyping import Array, Int, Int32
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, concrete, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.segments import at_least_int32
 from jaxlab.graphs.triangles import list_triangles
 
 __all__ = ["common_neighbors"]
@@ -76,7 +77,7 @@ def common_neighbors(
         triangles = jnp.asarray(list_triangles(graph).edges)
     check_shape("triangles", triangles, ("t", 3))
     check_dtype("triangles", triangles, "integer")
-    return _triangles(graph, triangles)
+    return _triangles(graph, at_least_int32(triangles))
 
 
 @jax.jit

@@ -10,7 +10,7 @@ from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.agreement import is_agreed, is_heavy
 from jaxlab.correlation_clustering.ratios import as_ratio
 from jaxlab.graphs import Graph, connected_components
-from jaxlab.graphs.segments import take_or_fill
+from jaxlab.graphs.segments import at_least_int32, take_or_fill
 
 __all__ = ["sharded_agreement_clustering"]
 
@@ -85,7 +85,8 @@ def sharded_agreement_clustering(
         return jax.lax.psum(sums.at[graph.receivers].add(ones, mode="drop"), axis_name)
 
     degree = 1 + at_ends(graph.mask)
-    over = jnp.zeros(devices * e, jnp.int32).at[triangles.reshape(-1)].add(1, mode="drop")
+    listed = at_least_int32(triangles).reshape(-1)
+    over = jnp.zeros(devices * e, jnp.int32).at[listed].add(1, mode="drop")
     # the sum over devices, of which each keeps its own part
     common = 2 + jax.lax.psum_scatter(over, axis_name, tiled=True)
     ends = graph.senders, graph.receivers

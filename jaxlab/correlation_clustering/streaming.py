@@ -30,6 +30,7 @@ from jaxlab.correlation_clustering.types import (
     StreamState,
 )
 from jaxlab.graphs import Graph
+from jaxlab.graphs.segments import at_least_int32
 from jaxlab.varying import vary_like
 
 __all__ = ["grow", "init_online", "online_step", "to_graph"]
@@ -59,7 +60,8 @@ def init_online(
         The state; :func:`grow` gives it more room.
 
     Raises:
-        ValueError: a capacity below 1; an unknown rule; more than 65,536 vertices without x64.
+        ValueError: a capacity below 1; an unknown rule; more than 65,536 vertices without x64;
+            ``node_capacity · degree_capacity`` of 2³¹ or more.
 
     Cost:
         Memory O(node_capacity · degree_capacity + edge_capacity).
@@ -135,6 +137,7 @@ def online_step(
     check_dtype("neighbors", neighbors, "integer")
     check_bool("strict", strict)
     _check_neighbors(state, neighbors)
+    neighbors = at_least_int32(neighbors)
     beta = as_ratio("beta", beta, state.node_capacity)
     lam = as_ratio("lam", lam, state.node_capacity)
     return _online_step(state, neighbors, beta, lam, strict)
@@ -161,7 +164,8 @@ def grow(
         The state; all that follows from it is the same.
 
     Raises:
-        ValueError: a capacity below that of ``state``.
+        ValueError: a capacity below that of ``state``; more than 65,536 vertices without x64;
+            ``node_capacity · degree_capacity`` of 2³¹ or more.
 
     Cost:
         That of :func:`init_online`.

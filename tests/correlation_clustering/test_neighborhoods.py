@@ -29,6 +29,15 @@ def test_methods_count_the_same():
             assert not found[len(edges) :].any()
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_narrow_triangles(dtype, bad_input):
+    graph = padded([[0, 1], [0, 2], [1, 2], [2, 3]], 4)
+    triangles = jnp.asarray(list_triangles(graph).edges, dtype)
+    found = common_neighbors(graph, method="triangles", triangles=triangles)
+    assert graph.edge_capacity > 256
+    assert found[:5].tolist() == [3, 3, 3, 2, 0]
+
+
 def test_several_words_and_blocks():
     rng = np.random.default_rng(1)
     edges = np.argwhere(np.triu(rng.random((100, 100)) < 0.3, 1))

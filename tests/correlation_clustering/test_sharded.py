@@ -55,6 +55,23 @@ def test_eight_devices_are_one(devices, strict):
     assert ties
 
 
+def test_narrow_triangles(devices, bad_input):
+    mesh, split = Mesh(np.array(devices), ("parts",)), P("parts")
+    cliques = [[u + k, v + k] for k in (0, 4) for u in range(4) for v in range(u + 1, 4)]
+    graph = padded([*cliques, [3, 4]], 8, edge_capacity=EDGES)
+    triangles = list_triangles(graph).edges
+    assert len(triangles) == 8
+    assert graph.edge_capacity > 127
+
+    def part(graph, triangles):
+        return sharded_agreement_clustering(graph, triangles, 0.3, 0.3, axis_name="parts")[None]
+
+    specs = Graph(split, split, split, None, P(), N)
+    cluster = jax.shard_map(part, mesh=mesh, in_specs=(specs, split), out_specs=split)
+    found = jax.jit(cluster)(graph, jnp.asarray(triangles, jnp.int8))
+    assert found[0, :8].tolist() == [0, 0, 0, 0, 4, 4, 4, 4]
+
+
 def test_no_vertices(devices):
     mesh, split = Mesh(np.array(devices), ("parts",)), P("parts")
     empty = padded([], 0, capacity=0, edge_capacity=16)

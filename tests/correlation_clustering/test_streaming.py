@@ -56,6 +56,15 @@ def test_stream_is_the_scan(rule):
         )
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+def test_narrow_neighbors(dtype, bad_input):
+    state = init_online(200, degree_capacity=200, edge_capacity=200, active_capacity=200)
+    for listed in ([-1, -1], [0, -1], [0, 1]):
+        state, metrics = online_step(state, jnp.array(listed, dtype))
+    assert int(metrics.cost_on) == 0
+    assert state.online.agreement_labels[:3].tolist() == [0, 0, 0]
+
+
 def test_strict_and_more_neighbors_than_a_window():
     n, rng = 80, np.random.default_rng(2)
     groups = np.arange(n) % 10 == 0
