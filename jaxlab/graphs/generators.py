@@ -247,7 +247,9 @@ def _random_digraph(key: Any, minimum: Any, maximum: Any, *, n: int, num_arcs: i
     tail_key, head_key, weight_key = jax.random.split(key, 3)
     tails = jax.random.randint(tail_key, (num_arcs,), 0, max(n, 1), jnp.int32)
     heads = (tails + jax.random.randint(head_key, (num_arcs,), 1, max(n, 2), jnp.int32)) % max(n, 1)
-    weights = jax.random.randint(weight_key, (num_arcs,), minimum, maximum + 1, jnp.int32)
+    # narrow bounds have no room for one more
+    least, beyond = jnp.asarray(minimum, jnp.int32), jnp.asarray(maximum, jnp.int32) + 1
+    weights = jax.random.randint(weight_key, (num_arcs,), least, beyond, jnp.int32)
     return Digraph(tails, heads, jnp.ones(num_arcs, bool), weights, jnp.int32(n), n)
 
 

@@ -86,6 +86,12 @@ def test_random_arcs():
     assert gen.random_digraph(KEY, 0, 0).edge_capacity == 0
 
 
+def test_narrow_bounds_of_weights(bad_input):
+    wide = gen.random_digraph(KEY, 3, 50, minimum=100, maximum=255)
+    narrow = gen.random_digraph(KEY, 3, 50, minimum=np.uint8(100), maximum=np.uint8(255))
+    chex.assert_trees_all_equal(narrow, wide)
+
+
 def test_the_same_in_float64():
     def made():
         arcs = gen.random_digraph(KEY, 5, 9)
