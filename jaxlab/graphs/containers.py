@@ -282,6 +282,18 @@ def check_directed(graph: Any, name: str = "graph") -> None:
     check_single(graph)
 
 
+def check_fit(name: str, values: np.ndarray) -> None:
+    """Refuse numbers that the type jax gives them is too narrow for."""
+    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+    with np.errstate(over="ignore"):
+        kept = values.astype(dtype)
+    if jnp.issubdtype(dtype, jnp.integer):
+        lost = kept != values
+    else:
+        lost = np.isfinite(values) & ~np.isfinite(kept)
+    require(not lost.any(), name, values[lost][:1].tolist(), f"numbers that fit {dtype}")
+
+
 def _ends(name: str, pairs: Any, n_node: int) -> np.ndarray:
     """Pairs of vertices as an array of int64, refused unless all of them are there."""
     check_integer("n_node", n_node, minimum=0)
@@ -310,15 +322,8 @@ def _numbers(weights: np.ndarray) -> np.ndarray:
     """Weights in the type that jax gives them, refused where that is none or too narrow."""
     real = jnp.issubdtype(weights.dtype, jnp.integer) or jnp.issubdtype(weights.dtype, jnp.floating)
     require(real, "weights", weights, "real numbers")
-    dtype = jax.dtypes.canonicalize_dtype(weights.dtype)
-    with np.errstate(over="ignore"):
-        kept = weights.astype(dtype)
-    if jnp.issubdtype(dtype, jnp.integer):
-        lost = kept != weights
-    else:
-        lost = np.isfinite(weights) & ~np.isfinite(kept)
-    require(not lost.any(), "weights", weights[lost][:1].tolist(), f"numbers that fit {dtype}")
-    return kept
+    check_fit("weights", weights)
+    return weights.astype(jax.dtypes.canonicalize_dtype(weights.dtype))
 
 
 def _fields(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int, Shaped
 
 from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
-from jaxlab.graphs.containers import Digraph, Graph, check_single, check_undirected
+from jaxlab.graphs.containers import Digraph, Graph, check_fit, check_single, check_undirected
 
 __all__ = ["graph_from_dense", "to_dense", "to_digraph"]
 
@@ -34,8 +34,8 @@ def graph_from_dense(
 
     Raises:
         ValueError: the matrix is not square, or a concrete one is not symmetric, has entries on the
-            diagonal or too many; less room than for all pairs inside ``jit``, where nothing can
-            tell whether it is enough.
+            diagonal or too many, or weights wider than jax works in; less room than for all pairs
+            inside ``jit``, where nothing can tell whether it is enough.
 
     Cost:
         ``O(n²)``.
@@ -67,7 +67,14 @@ def graph_from_dense(
         edges = int(np.count_nonzero(entries)) // 2
         require(capacity >= edges, "edge_capacity", capacity, f"room for {edges} edges")
     n_node = jnp.asarray(n_node, jnp.int32)
-    return _graph_from_dense(adjacency, n_node, weighted=weighted, edge_capacity=capacity)
+    present: Any = adjacency
+    if entries is not None and not isinstance(adjacency, jax.Array):
+        # jax has yet to narrow it: also an entry that becomes 0 there is an edge
+        present = np.asarray(adjacency) != 0
+        if weighted:
+            check_fit("adjacency", entries)
+    values = adjacency if weighted else None
+    return _graph_from_dense(present, values, n_node, edge_capacity=capacity)
 
 
 @jax.jit
@@ -137,8 +144,8 @@ def to_digraph(graph: Graph) -> Digraph:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("weighted", "edge_capacity"))
-def _graph_from_dense(adjacency: Any, n_node: Any, *, weighted: bool, edge_capacity: int) -> Graph:
+@functools.partial(jax.jit, static_argnames=("edge_capacity",))
+def _graph_from_dense(adjacency: Any, values: Any, n_node: Any, *, edge_capacity: int) -> Graph:
     n = adjacency.shape[0]
     there = jnp.arange(n) < n_node
     present = jnp.triu(adjacency != 0, 1) & there & there[:, None]
@@ -146,10 +153,10 @@ def _graph_from_dense(adjacency: Any, n_node: Any, *, weighted: bool, edge_capac
     senders, receivers = senders.astype(jnp.int32), receivers.astype(jnp.int32)
     mask = senders < n
     weights = None
-    if weighted:
+    if values is not None:
         if n == 0:  # whose matrix has no entry to read
-            values = jnp.zeros(edge_capacity, adjacency.dtype)
+            found = jnp.zeros(edge_capacity, values.dtype)
         else:
-            values = adjacency.at[senders, receivers].get(mode="fill", fill_value=0)
-        weights = jnp.where(mask, values, 0)
+            found = values.at[senders, receivers].get(mode="fill", fill_value=0)
+        weights = jnp.where(mask, found, 0)
     return Graph(senders, receivers, mask, weights, n_node, n)

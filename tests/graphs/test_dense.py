@@ -66,6 +66,29 @@ def test_no_vertices_and_room_for_edges(weighted):
     assert to_dense(empty).shape == (0, 0)
 
 
+@pytest.mark.parametrize("entry", [2**32, 3_000_000_000, 1e-300, 1e300])
+def test_an_entry_that_jax_narrows_is_an_edge(entry, bad_input):
+    graph = graph_from_dense(np.array([[0, entry, 0], [entry, 0, 0], [0, 0, 0]]))
+    assert (graph.senders.tolist(), graph.receivers.tolist()) == ([0, 3, 3], [1, 3, 3])
+
+
+def test_weights_that_jax_narrows(bad_input):
+    for entry in (2**32, 3_000_000_000, 1e300):
+        with pytest.raises(ValueError, match="adjacency: expected numbers that fit (int|float)32"):
+            graph_from_dense(np.array([[0, entry], [entry, 0]]), weighted=True)
+    padding = np.zeros((3, 3), np.int64)
+    padding[0, 1] = padding[1, 0] = 5
+    padding[2, 2] = 2**40
+    assert graph_from_dense(padding, n_node=2, weighted=True).weights.tolist() == [5, 0, 0]
+    tiny = graph_from_dense(np.array([[0, 1e-300], [1e-300, 0]]), weighted=True)
+    assert (tiny.mask.tolist(), tiny.weights.tolist()) == ([True], [0.0])
+    edge = np.array([[0, 1], [1, 0]])
+    for dtype in (bool, np.uint8, np.int64, np.float64, jnp.bfloat16, np.complex128):
+        assert graph_from_dense(edge.astype(dtype), weighted=True).weights.tolist() == [1]
+    with jax.enable_x64(True):
+        assert graph_from_dense(edge * 2**40, weighted=True).weights.tolist() == [2**40]
+
+
 def test_two_arcs_an_edge():
     graph = graph_from_edges([[2, 0], [1, 2]], 3, weights=[5, 6], node_capacity=4, edge_capacity=3)
     arcs = to_digraph(graph)
