@@ -53,7 +53,7 @@ def read_text(path: str | Path) -> str:
     try:
         if Path(path).suffix == ".gz":
             data = gzip.decompress(data)
-        return data.decode()
+        return data.decode("utf-8-sig")  # some programs put a byte order mark in front
     except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path}: expected text, or compressed text in .gz: {error}") from error
 

@@ -31,8 +31,8 @@ def read_edge_list(
 ) -> GraphFile:
     r"""The graph of a text file with one edge a line: two integers, and perhaps a weight.
 
-    Columns are separated by blanks or tabs, or by commas; further columns are not read. Empty
-    lines are passed over.
+    Columns are separated by blanks or tabs, or by commas where the first line has one before its
+    second column ends; further columns are not read. Empty lines are passed over.
 
     Args:
         path: the file; compressed if its name ends in ".gz".
@@ -68,7 +68,8 @@ def read_edge_list(
     check_integer("skip_lines", skip_lines, minimum=0)
     lines = read_text(path).splitlines()
     kept = [k for k in range(skip_lines, len(lines)) if _counts(lines[k], comments)]
-    separator = "," if kept and "," in lines[kept[0]] else None
+    first = lines[kept[0]].split(None, 2)[:2] if kept else []
+    separator = "," if any("," in column for column in first) else None
     rows = [lines[k].split(separator, 3)[: 2 + weighted] for k in kept]
     numbers = np.array(kept, np.int64) + 1
     names = _parsed(path, numbers, [row[:2] for row in rows], np.int64, "two integers")

@@ -51,6 +51,25 @@ def test_commas_a_heading_and_weights(tmp_path):
     assert numbered.n_node == 6
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["1\t2\tfoo,bar\n2\t3\tbaz\n", "1,2\n2,3", "1 , 2\n2,3", " 1 ,2, a b\n2, 3", "1\t,2\n2,3"],
+)
+def test_commas_separate_where_the_first_two_columns_are(tmp_path, text):
+    path = tmp_path / "graph.txt"
+    path.write_text(text)
+    assert read_edge_list(path).ids.tolist() == [1, 2, 3]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    for name, data in (
+        ("graph.txt", "\ufeff1 2\n2 3\n".encode()),
+        ("graph.gz", gzip.compress(b"\xef\xbb\xbf# comment\n1 2\n2 3\n")),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert read_edge_list(tmp_path / name).ids.tolist() == [1, 2, 3]
+
+
 def test_nothing_in_it(tmp_path):
     path = tmp_path / "graph.txt"
     path.write_text("# nothing\n")
