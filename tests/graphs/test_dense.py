@@ -74,7 +74,7 @@ def test_an_entry_that_jax_narrows_is_an_edge(entry, bad_input):
 
 def test_weights_that_jax_narrows(bad_input):
     for entry in (2**32, 3_000_000_000, 1e300):
-        with pytest.raises(ValueError, match="adjacency: expected numbers that fit (int|float)32"):
+        with pytest.raises(ValueError, match=r"adjacency: expected numbers that fit (int|float)32"):
             graph_from_dense(np.array([[0, entry], [entry, 0]]), weighted=True)
     padding = np.zeros((3, 3), np.int64)
     padding[0, 1] = padding[1, 0] = 5

@@ -108,7 +108,7 @@ def load_stream(name: GraphName, seed: int, arrivals: int) -> tuple[Stream, bool
     Dated vertices arrive by date, all others at the places of a permutation drawn with ``seed``.
 
     Raises:
-        ValueError: no two of them are joined, and nothing costs anything.
+        ValueError: no two of them are joined: there is nothing to cluster.
     """
     edges, n, dates = load_graph(name)
     if dates is None:
