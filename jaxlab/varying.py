@@ -55,12 +55,12 @@ def vary_like(tree: Any, *data: Any) -> Any:
     return vary(tree, varying((tree, data)))
 
 
-def vary_arrays(tree: Any) -> Any:
-    """``tree``, every array of which differs wherever one of them does; numbers stay as they are.
+def vary_arrays(tree: Any, *data: Any) -> Any:
+    """As :func:`vary_like`, of arrays alone: numbers in ``tree`` stay as they are.
 
     So must what a network is given that may branch on a number in it.
     """
-    axes = varying(tree)
+    axes = varying((tree, data))
 
     def declare(value: Any) -> Any:
         number = isinstance(value, bool | int | float | complex | np.generic)

@@ -17,7 +17,7 @@ from jaxlab.ntk._problem import check_example_axis, prepare
 from jaxlab.ntk._push import push_forward
 from jaxlab.ntk.kernel import ntk_fn
 from jaxlab.ntk.types import ApplyFn, Implementation, KernelFn, StructuredOptions, VmapAxes
-from jaxlab.varying import vary_like
+from jaxlab.varying import vary_arrays, vary_like
 
 __all__ = ["pseudo_ntk_fn", "sketched_ntk"]
 
@@ -141,6 +141,7 @@ def sketched_ntk(
     check_key("key", key)
     check_integer("dim", dim, minimum=1)
     check_precision(precision)
+    params, x1, x2 = vary_arrays((params, x1, x2), key)
     problems, structure = prepare(
         apply_fn,
         x1,

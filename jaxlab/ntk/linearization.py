@@ -14,7 +14,7 @@ from jaxtyping import Array, PyTree
 
 from jaxlab.checks import check_integer, require
 from jaxlab.ntk.types import ApplyFn
-from jaxlab.varying import vary_like
+from jaxlab.varying import vary_arrays, vary_like
 
 __all__ = ["linearize", "taylor_expand"]
 
@@ -94,10 +94,11 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
         step = [
             (given[i] - leaf).astype(leaf.dtype) for i, leaf in zip(moving, origin, strict=True)
         ]
-        step = vary_like(step, origin, x)
+        constants, x = vary_arrays((leaves, x), step)
+        step = vary_like(step, constants, x)
 
         def network(point: list[Array]) -> tuple[PyTree, ...]:
-            merged = list(leaves)
+            merged = list(constants)
             for i, leaf in zip(moving, point, strict=True):
                 merged[i] = leaf
             outputs = apply_fn(jax.tree.unflatten(structure, merged), x)

@@ -146,17 +146,19 @@ def ntk_vp(
     check_precision(precision)
     params, x1, x2 = vary_arrays((params, x1, x2))
     x2 = x1 if x2 is None else x2
-    leaves, _, merge = differentiable(params)
 
-    def linearised(leaves: Any) -> tuple[PyTree, Callable[..., Any], Callable[..., Any]]:
+    def linearised(*data: Any) -> tuple[PyTree, Callable[..., Any], Callable[..., Any]]:
+        """The network where every array also differs wherever ``data`` do."""
+        at, left, right = vary_arrays((params, x1, x2), *data)
+        leaves, _, merge = differentiable(at)
+        leaves = vary_like(leaves, at, left, right, *data)  # numbers among them are arrays now
         with at_precision(precision):
-            outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), x2), leaves)
+            outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), right), leaves)
             check_outputs(outputs)
-            push = push_forward(lambda leaves: apply_fn(merge(leaves), x1), leaves)
+            push = push_forward(lambda leaves: apply_fn(merge(leaves), left), leaves)
         return outputs, push, pull
 
-    leaves = vary_like(leaves, params, x1, x2)  # numbers among them are arrays now
-    once = linearised(leaves)
+    once = linearised()
     shapes = jax.tree.map(jnp.shape, once[0])
 
     def cotangent(value: Any, like: Array) -> Array:
@@ -165,8 +167,8 @@ def ntk_vp(
     def matvec(v: PyTree) -> PyTree:
         given = jax.tree.map(jnp.shape, v)
         require(given == shapes, "v", given, f"the shapes of the outputs on x2, {shapes}")
-        more = varying(v) - varying(leaves)  # devices share the kernel, but not the vector
-        outputs, push, pull = linearised(vary(leaves, more)) if more else once
+        more = varying(v) - varying((params, x1, x2))  # devices share the kernel, not the vector
+        outputs, push, pull = linearised(v) if more else once
         with at_precision(precision):  # custom reverse-mode rules are traced here
             (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
         return product

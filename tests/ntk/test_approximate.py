@@ -84,6 +84,18 @@ def test_rows_over_devices(devices, check_vma):
     got = sharded(sketch, SPLIT, WHOLE, WHOLE, check_vma=check_vma)(x, X2, PARAMS)
     np.testing.assert_allclose(got, sketch(x, X2, PARAMS), rtol=1e-4, atol=1e-4)
 
+    def looped(params, x):
+        square = params["w"] @ params["w"].T
+        return network(params, jax.lax.fori_loop(0, 3, lambda _, h: jnp.tanh(h @ square), x))
+
+    def one(keys, x, params):
+        return sketched_ntk(keys[0], looped, x, None, params, dim=3)[None]
+
+    keys = jax.random.split(KEYS[3], 8)  # one batch, eight keys
+    got = sharded(one, SPLIT, WHOLE, WHOLE, check_vma=check_vma)(keys, X1, PARAMS)
+    expected = [one(keys[i : i + 1], X1, PARAMS)[0] for i in range(8)]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
 
 def test_precision_reaches_every_product():
     def make(precision):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlab.ntk.linearization import linearize, taylor_expand
+from tests.ntk.checks import SPLIT, WHOLE, sharded
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((4, 3))
@@ -89,6 +90,27 @@ def test_jit_and_vmap_over_parameters():
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *points)
     mapped = jax.jit(jax.vmap(polynomial, in_axes=(0, None)))(stacked, X)
     np.testing.assert_allclose(mapped, one_by_one, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("degree", [1, 2])
+def test_points_over_devices(devices, degree, check_vma):
+    """Inputs and origin are the same everywhere, also to a loop that starts from inputs."""
+
+    def looped(params, x):
+        square = params["v"] @ params["v"].T
+        return mlp(params, jax.lax.fori_loop(0, 3, lambda _, h: jnp.tanh(h @ square), x))
+
+    origin, x = moved(0.0), jnp.asarray(X)
+    polynomial = taylor_expand(looped, origin, degree)
+    points = [moved(s) for s in np.linspace(0.0, 0.1, 8)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *points)
+
+    def one(points, x):
+        return polynomial(jax.tree.map(lambda leaf: leaf[0], points), x)[None]
+
+    got = sharded(one, SPLIT, WHOLE, check_vma=check_vma)(stacked, x)
+    np.testing.assert_allclose(got, [polynomial(p, x) for p in points], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("degree", [1, 2])

@@ -152,10 +152,19 @@ def test_rows_over_devices(devices, data, check_vma):
         expected = own(x[rows], params, vector[rows])
         np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
 
-    got = spread(own, WHOLE, WHOLE, SPLIT)(x[:2], params, vector)  # one kernel, eight vectors
-    for rows in np.arange(16).reshape(8, 2):
-        expected = own(x[:2], params, vector[rows])
-        np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
+    def looped(params, x):
+        square = params[0] @ params[0].T
+        return network(params, jax.lax.fori_loop(0, 3, lambda _, h: jnp.tanh(h @ square), x))
+
+    for net in (network, looped):  # one kernel, eight vectors
+
+        def same(x, params, v, net=net):
+            return ntk_vp(net, x, None, params)(v)
+
+        got = spread(same, WHOLE, WHOLE, SPLIT)(x[:2], params, vector)
+        for rows in np.arange(16).reshape(8, 2):
+            expected = same(x[:2], params, vector[rows])
+            np.testing.assert_allclose(got[rows], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_outputs_that_have_no_derivative_are_refused(bad_input, data):
