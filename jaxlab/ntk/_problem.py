@@ -4,11 +4,12 @@
 function of the differentiable leaves alone, and a :class:`Layout` that says how output axes pair.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from jaxlab.checks import check_integer, require
@@ -35,6 +36,7 @@ class Problem(NamedTuple):
         apply: ``(leaves, x) -> output`` on a whole batch.
         leaves: the parameters of floating dtype, flattened.
         paths: name of each leaf.
+        constants: name, shape and dtype of every other parameter; of a number its value too.
         x1: first batch.
         x2: second batch; the same object as ``x1`` when the kernel is symmetric.
         symmetric: whether the kernel is that of one batch with itself.
@@ -48,6 +50,7 @@ class Problem(NamedTuple):
     apply: Callable[[list[Array], Any], Array]
     leaves: list[Array]
     paths: list[str]
+    constants: tuple[Hashable, ...]
     x1: Any
     x2: Any
     symmetric: bool
@@ -117,6 +120,7 @@ def prepare(
     params, x1, x2 = vary_arrays((params, x1, x2))
     x2 = x1 if symmetric else x2
     leaves, paths, merge = differentiable(params)
+    constants = _constants(params, paths)
     leaves = vary_like(leaves, params, x1, x2)  # numbers among them are arrays now
 
     def on_leaves(leaves: list[Array], x: Any) -> Any:
@@ -144,6 +148,7 @@ def prepare(
                 apply=apply,
                 leaves=leaves,
                 paths=paths,
+                constants=constants,
                 x1=x1,
                 x2=x2,
                 symmetric=symmetric,
@@ -176,6 +181,16 @@ def differentiable(
 
     merge = _merge_into(values, structure, chosen)
     return [jnp.asarray(values[i]) for i in chosen], [names[i] for i in chosen], merge
+
+
+def _constants(params: Any, paths: list[str]) -> tuple[Hashable, ...]:
+    found: list[Hashable] = []
+    for path, value in jax.tree_util.tree_leaves_with_path(params):
+        name = "params" + jax.tree_util.keystr(path)
+        if name not in paths:
+            number = value if isinstance(value, bool | int | np.generic) else None
+            found.append((name, jnp.shape(value), jnp.result_type(value), number))
+    return tuple(found)
 
 
 def traced(params: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:

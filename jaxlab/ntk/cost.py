@@ -121,7 +121,8 @@ def cheapest(
         problem: what ``jaxlab.ntk._problem.prepare`` made.
         options: those that the implementation would get; without ``memory_limit`` all three fit.
         apply_fn: the network that the problem was made from. The choice is remembered for as long
-            as this object lives, and taken again for equal shapes. None remembers nothing.
+            as this object lives, and taken again for equal shapes, and equal numbers among the
+            parameters that have no derivative. None remembers nothing.
         output: which of the network's outputs the problem is.
 
     Returns:
@@ -280,6 +281,7 @@ def _abstract(problem: Problem) -> Hashable:
     return (
         tuple(jax.typeof(leaf) for leaf in leaves),
         structure,
+        problem.constants,
         tuple(jax.tree.leaves(problem.in_axes, is_leaf=lambda axis: axis is None)),
         axes,
         problem.symmetric,

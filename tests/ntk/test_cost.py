@@ -268,6 +268,31 @@ def test_choice_is_remembered_while_the_network_lives(monkeypatch):
     assert len(cost._CHOICES) == kept
 
 
+def test_choice_is_taken_again_for_other_constants_of_the_network(bad_input):
+    def network(params, x):
+        for _ in range(params["steps"]):
+            x = jnp.tanh(x @ params["w"])
+        return x[:, : len(params["columns"])]
+
+    def parameters(steps, columns):
+        return {"w": jnp.eye(16), "steps": steps, "columns": jnp.arange(columns)}
+
+    def peak(*constants):
+        rows = compare(network, x, None, parameters(*constants), vmap_axes=0)
+        return min(row.peak_bytes for row in rows)
+
+    def choice(*constants):
+        options = StructuredOptions(memory_limit=limit)
+        return cheapest(problem_of(network, parameters(*constants), x), options, apply_fn=network)
+
+    x = jnp.ones((8, 16))
+    for less, more in (((1, 16), (40, 16)), ((40, 1), (40, 16))):
+        limit = (peak(*less) + peak(*more)) // 2
+        assert choice(*less) in NAMES
+        with pytest.raises(ValueError, match=r"options\.memory_limit"):
+            choice(*more)
+
+
 def test_a_network_that_cannot_be_remembered_is_priced_each_time(monkeypatch):
     class Unhashable:
         __hash__ = None
