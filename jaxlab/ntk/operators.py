@@ -237,7 +237,8 @@ def dataset_operator(
     Args:
         apply_fn: ``(params, x) -> outputs [n, o₁, …]``, one array in which no example influences
             another's output.
-        params: PyTree of parameters; its leaves of floating dtype are differentiated.
+        params: PyTree of parameters; its leaves of floating dtype are differentiated. Solvers
+            trace all leaves: what the network branches on belongs in a closure.
         x: examples: a PyTree whose leaves have ``n`` rows each.
         micro_batch: most examples looked at at once; static. Sizes that do not divide ``n`` are
             allowed: the last micro-batch then overlaps the one before, and counts no row twice.

@@ -4,11 +4,9 @@ import itertools
 from unittest import mock
 
 import numpy as np
-import pytest
 
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.ntk import (
-    condition_number_claims,
     conv_cost,
     evolution,
     evolution_report,
@@ -210,10 +208,10 @@ def test_kernel_regression():
     assert of_regression(sizes=(32, 64)) == held(kernel_regression, None)
 
 
-def of_products(growth=1.1, passes=5.0, time=2.1, apart=1e-5, counts=(1024, 4096)):
+def product_results(growth=1.1, passes=5.0, time=2.1, apart=1e-5, counts=(1024, 4096)):
     cases = [(outputs, n) for outputs in (1, 10) for n in counts]
     doublings = dict(zip(counts, (0, 2), strict=True))
-    results = vector_products_report.Results(
+    return vector_products_report.Results(
         memory={
             case: {"one product": growth and int(1000 * growth ** doublings[case[1]])}
             for case in cases
@@ -224,7 +222,10 @@ def of_products(growth=1.1, passes=5.0, time=2.1, apart=1e-5, counts=(1024, 4096
         fits={case: {} for case in cases},
         dense={1: {"prediction": apart, "eigenvalue": apart}, 10: {"prediction": apart}},
     )
-    return judged(vector_products_report.judge, results)
+
+
+def of_products(**changes):
+    return judged(vector_products_report.judge, product_results(**changes))
 
 
 def test_vector_products():
@@ -235,25 +236,17 @@ def test_vector_products():
     assert of_products(counts=(512, 2048)) == held(vector_products_report, True, time_linear=None)
 
 
-@pytest.mark.parametrize(
-    ("depths", "slope", "words"),
-    [
-        ((1, 24), 0.5, "depth 12, half of 24, is not in the config"),
-        ((8, 16), 0.95, "no network of the config is in the ordered phase"),
-    ],
-)
-def test_what_a_verdict_on_the_ordered_phase_lacks_is_said(depths, slope, words):
-    known = {"kappa": [2.0], "reliable": [True]}
-    results = condition_number_claims.Results(
-        variances=(0.3,),
-        depths=depths,
-        widths=(16, 64),
-        slopes={"erf": [slope]},
-        infinite={"erf": {str(depth): known for depth in depths}},
-        finite={("erf", d): {"kappa": [[2.0]], "reliable": [[True]]} for d in depths},
-        errors={("erf", width): {"kernel": [width**-0.5]} for width in (16, 64)},
-    )
+def texts(function, *arguments):
     reporter = mock.Mock(spec=Reporter)
-    condition_number_claims.judge(mock.Mock(width=512), results, reporter)
-    assert verdicts_of(reporter)["ordered-blows-up"] is None
-    assert words in {call.kwargs["ours"] for call in reporter.verdict.call_args_list}
+    function(*arguments, reporter)
+    return {call.args[0]: call.kwargs["ours"] for call in reporter.verdict.call_args_list}
+
+
+def test_what_a_verdict_on_time_lacks_is_said():
+    for counts, words in (
+        ((1024, 2048), "from n = 1024 to 2048 is less than fourfold"),
+        ((128, 256), "the products of this run take too short to tell"),
+    ):
+        results = product_results(counts=counts)
+        assert judged(vector_products_report.judge, results)["time-linear"] is None
+        assert texts(vector_products_report.judge, results)["time-linear"] == words

@@ -6,6 +6,7 @@ import pytest
 
 from jaxlab.experiments.hopfield import heteroassociation
 from jaxlab.experiments.leverage import cur
+from jaxlab.experiments.ntk import evolution
 from jaxlab.experiments.spherical import multi_item
 from jaxlab.runner.registry import UsageError
 from jaxlab.runner.request import resolve
@@ -55,7 +56,24 @@ REFUSED = [
     ),
     ("ntk-kernel-regression", "pool=3", "pool: expected a divisor of the side of the images, 8"),
     ("ntk-kernel-regression", "data=fashion_mnist pool=5", "side of the images, 28, got 5"),
-    ("ntk-vector-products", "n=[128,128]", "n: expected two different numbers of images"),
+    (
+        "ntk-condition-number",
+        "convergence.widths=[16,16]",
+        "\n  convergence.widths: expected two different widths or more, got",
+    ),
+    ("ntk-kernel-regression", "train=[1]", "\n  train: expected two training images or more"),
+    ("ntk-vector-products", "n=[128,128]", "\n  n: expected two different numbers of images"),
+    ("ntk-vector-products", "n=[16,16,32]", "\n  n: expected two different numbers of images"),
+    (
+        "ntk-vector-products",
+        "outputs=[1] n=[128,256] eigenvalues=129",
+        "\n  eigenvalues: expected at most the 128 rows of the smallest kernel, got 129",
+    ),
+    (
+        "ntk-vector-products",
+        "outputs=[1,10] dense.n=2",
+        "\n  eigenvalues: expected at most the 2 rows of the smallest kernel, got 3",
+    ),
     (
         "spherical-panorama",
         "channels=[3]",
@@ -145,6 +163,13 @@ def test_what_does_not_fit_the_data_is_refused_when_they_are_there(
     config = resolve(name, preset="smoke", sets=[sets]).config
     with pytest.raises(ValueError, match=message):
         module.run(config, tmp_path, None)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_probes_of_one_class_are_refused():
+    config = resolve("ntk-evolution", "smoke", ["examples=1 probes=2"]).config
+    with pytest.raises(ValueError, match=r"^probes: expected more, .* of two classes.*, got 2"):
+        evolution._cell(config, config.widths[0], 0)
 
 
 @pytest.mark.parametrize("sets", ["networks=[s2cnn_39k]", "networks=[s2cnn_39k,'s2cnn:12000']"])

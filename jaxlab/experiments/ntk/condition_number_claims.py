@@ -130,6 +130,8 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
         if ratios
         else f"depth {deep // 2}, half of {deep}, is not in the config"
         if ordered
+        else "no closed form in the config"
+        if not results.infinite
         else "no network of the config is in the ordered phase",
         holds=bool(min(ratios) >= 0.5 and max(ratios) <= 2) if long_enough else None,
     )
@@ -148,6 +150,8 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
         ours=f"{sum(falls)} of {len(falls)} fall throughout; at most {max(last):.3f} at depth "
         f"{depths[-1]}"
         if last
+        else "no closed form of the error function in the config"
+        if "erf" not in results.infinite
         else "no network of the config is in the chaotic phase",
         holds=all(falls) and max(last) < 2 if last and depths[-1] >= 32 else None,
     )

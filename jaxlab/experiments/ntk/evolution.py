@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, Share, config
 from jaxlab.experiments.ntk.descent import half_mse, log_steps, observed_steps, sgd_step
 from jaxlab.experiments.ntk.evolution_report import (
@@ -200,6 +201,9 @@ _compiled = jax.jit(measure, static_argnums=(0, 1))
 
 def _cell(config: Config, width: int, seed: int) -> dict[str, Any]:
     images = load_images(config.data, config.examples, config.probes, seed=config.seed + seed)
+    classes = np.unique(images.labels_test)
+    expected = f"more, for probes of two classes; draw {seed} has class {classes[0]} alone"
+    require(len(classes) > 1, "probes", config.probes, expected)
     order = np.argsort(images.labels_test, kind="stable")
     key = jax.random.fold_in(jax.random.key(config.seed + seed), width)
     with jax.default_matmul_precision("highest"):

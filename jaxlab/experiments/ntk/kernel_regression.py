@@ -128,7 +128,8 @@ class Config:
     learning_rate: Positive
 
     def __post_init__(self) -> None:
-        """Windows cover the images of the CNN."""
+        """Training images have distances, and windows cover those of the CNN."""
+        require(max(self.train) > 1, "train", self.train, "two training images or more somewhere")
         side = 8 if self.data == "digits" else 28
         fits = self.seeds_cnn == 0 or side % self.pool == 0
         require(fits, "pool", self.pool, f"a divisor of the side of the images, {side}")

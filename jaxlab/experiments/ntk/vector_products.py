@@ -82,8 +82,12 @@ class Config:
     dense: Dense
 
     def __post_init__(self) -> None:
-        """There is a growth to measure."""
-        require(len(set(self.n)) > 1, "n", self.n, "two different numbers of images or more")
+        """There is a growth to measure, and every kernel has the eigenvalues."""
+        distinct = len(set(self.n)) == len(self.n)
+        require(distinct, "n", self.n, "two different numbers of images or more, each once")
+        rows = min(self.outputs) * min(*self.n, self.dense.n)
+        expected = f"at most the {rows} rows of the smallest kernel"
+        require(self.eigenvalues <= rows, "eigenvalues", self.eigenvalues, expected)
 
 
 class _Problem(NamedTuple):

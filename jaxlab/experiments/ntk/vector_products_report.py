@@ -289,6 +289,8 @@ def judge(results: Results, reporter: Reporter) -> None:
         "time-linear",
         ours=f"{'at most' if worst <= _GROWTH else 'more than'} {_GROWTH} times per doubling"
         if measurable
+        else f"from n = {counts[0]} to {counts[-1]} is less than fourfold"
+        if counts[0] >= 1024
         else "the products of this run take too short to tell",
         holds=worst <= _GROWTH if measurable else None,
     )
