@@ -268,7 +268,7 @@ def test_choice_is_remembered_while_the_network_lives(monkeypatch):
     assert len(cost._CHOICES) == kept
 
 
-def test_choice_is_taken_again_for_other_constants_of_the_network(bad_input):
+def test_choice_is_made_anew_for_other_constants_of_the_network(bad_input):
     def network(params, x):
         for _ in range(params["steps"]):
             x = jnp.tanh(x @ params["w"])
