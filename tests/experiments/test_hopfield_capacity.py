@@ -145,8 +145,15 @@ def nearness(query, memories, *, where=None):
 
 nearness.takes_where = True
 
+
+def plain(query, memories):
+    """A negated distance that does not say what its scores can be."""
+    return -jnp.abs(query[..., None, :] - memories).sum(-1)
+
+
 RELATIVE = {
     "reciprocal": similarity.reciprocal(similarity.manhattan),
+    "of a plain function": similarity.reciprocal(plain),
     "normalized": similarity.sum_normalized(similarity.reciprocal(similarity.manhattan)),
     "of its own": nearness,
 }

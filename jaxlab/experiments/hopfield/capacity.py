@@ -203,9 +203,8 @@ def _scored_once(similarity: Similarity, query: Array, memories: Array) -> Simil
     def known_scores(_query: Array, _memories: Array) -> Array:
         return scores
 
-    known_scores.score_range = getattr(  # type: ignore[attr-defined]
-        alone, "score_range", (-float("inf"), float("inf"))
-    )
+    if hasattr(alone, "score_range"):  # without one, what is made of it decides what it takes
+        known_scores.score_range = alone.score_range  # type: ignore[attr-defined]
     return remake(known_scores)
 
 
