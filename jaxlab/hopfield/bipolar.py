@@ -12,6 +12,8 @@ from jaxlab.hopfield._declare import (
     EXACT,
     as_bipolar,
     cached,
+    float_dtype,
+    output_dtype,
     power_of_two,
     separation_function,
 )
@@ -87,9 +89,12 @@ def hopfield_network(
     """
     check_bool("zero_diagonal", zero_diagonal)
     query, memories = as_bipolar("query", query), as_bipolar("memories", memories)
+    # as sums of whole numbers: rounded to a short dtype, the subtraction below would miss its sign
+    wide = memories.astype(float_dtype(query, memories))
     found = retrieve(
         query,
         memories,
+        wide,
         similarity=dot_product,
         separation=identity,
         mask=mask,
@@ -97,9 +102,9 @@ def hopfield_network(
     )
     field = found.output
     if zero_diagonal:
-        present = memories if mask is None else jnp.where(mask[:, None], memories, 0)
+        present = wide if mask is None else jnp.where(mask[:, None], wide, 0)
         field = field - jnp.sum(jnp.square(present), axis=0) * query
-    return found._replace(output=bipolar_sign(field))
+    return found._replace(output=bipolar_sign(field).astype(output_dtype(query, memories)))
 
 
 def dense_associative_memory(

@@ -45,6 +45,22 @@ def test_integer_patterns_are_welcome_and_zero_fields_become_plus_one():
     assert output.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("zero_diagonal", [False, True])
+def test_short_dtypes_give_the_signs_of_float32(zero_diagonal, dtype):
+    """More memories than the dtype counts exactly; fields beyond the range of float16."""
+    memories, query = bank(n=3001, d=41, queries=200)
+    query = query.at[0].set(memories[0])
+    memories = memories.at[:2000].set(memories[0])
+    expected = models.hopfield_network(query, memories, zero_diagonal=zero_diagonal)
+    got = models.hopfield_network(
+        query.astype(dtype), memories.astype(dtype), zero_diagonal=zero_diagonal
+    )
+    assert got.output.dtype == dtype
+    np.testing.assert_array_equal(got.output.astype(jnp.float32), expected.output)
+    np.testing.assert_array_equal(got.weights, expected.weights)
+
+
 @pytest.mark.parametrize("power", [1, 2, 3, 5])
 @pytest.mark.parametrize("negative", ["signed", "rectified"])
 def test_dense_associative_memory_equals_its_loop(power, negative):
