@@ -1,5 +1,6 @@
 """The theory behind five hopfield experiments against brute force, and small runs of each."""
 
+import functools
 import itertools
 import math
 
@@ -12,6 +13,7 @@ import jaxlab.data
 from jaxlab.experiments.devices import on_devices
 from jaxlab.experiments.hopfield import (
     autoencoder,
+    classical_asynchronous,
     classical_one_step,
     energy,
     energy_networks,
@@ -39,6 +41,24 @@ from tests.helpers import finished
 
 def bipolar(rng, *shape):
     return rng.choice([-1.0, 1.0], size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("rule", ["Hebb", "Storkey"])
+def test_an_energy_that_starts_at_zero_does_not_rise(rule):
+    """Two patterns of four bits, a quarter of them flipped: many a query has energy 0."""
+    recall = functools.partial(
+        classical_asynchronous.recall_summary,
+        count=jnp.int32(2),
+        flip=jnp.float32(0.25),
+        rule=rule,
+        dim=4,
+        max_count=2,
+        queries=2,
+        max_sweeps=10,
+    )
+    found = jax.vmap(recall)(jax.random.split(jax.random.key(0), 20))
+    assert found["converged"].tolist() == [1.0] * 20
+    assert found["rise"].tolist() == [0.0] * 20
 
 
 @pytest.mark.parametrize("power", [1, 2, 3, 5])
