@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jaxlab.experiments.hopfield import heteroassociation
+from jaxlab.experiments.hopfield import feature_space, heteroassociation
 from jaxlab.experiments.leverage import cur
 from jaxlab.experiments.ntk import evolution
 from jaxlab.experiments.spherical import multi_item
@@ -28,14 +28,68 @@ REFUSED = [
     ("hopfield-classical", "sparse.counts=[]", "sparse.counts = []: "),
     ("hopfield-classical", "sparse.distances=[]", "sparse.distances = []: "),
     ("hopfield-classical", "one_step.dims=[]", "one_step.dims = []: "),
+    ("hopfield-classical", "one_step.dims=[1]", "\n  one_step.dims[0] = 1: expected a number >= 2"),
+    (
+        "hopfield-classical",
+        "sparse.dim=5 sparse.overlap_distances=[0,6] sparse.distances=[0]",
+        "\n  sparse.overlap_distances: expected at most dim = 5, got (0, 6)",
+    ),
+    (
+        "hopfield-classical",
+        "sparse.dim=5 sparse.overlap_distances=[0] sparse.distances=[0,6]",
+        "\n  sparse.distances: expected at most dim = 5, got (0, 6)",
+    ),
     (
         "hopfield-energy",
         "steps=3 save_every=5",
-        "\n  steps: expected at least save_every = 5, got 3",
+        "\n  steps: expected a multiple of save_every = 5, got 3",
+    ),
+    ("hopfield-energy", "steps=100 save_every=30", "\n  steps: expected a multiple of save_every"),
+    (
+        "hopfield-feature-space",
+        "batch_size=101 train_images=100",
+        "\n  batch_size: expected at most train_images = 100, got 101",
     ),
     ("hopfield-feature-space", "sigma=[] rows=[] pixels=[]", "\n  sigma, rows, pixels: expected a"),
     ("hopfield-scale", "n=[10,20] queries=11", "\n  queries: expected at most the smallest n = 10"),
     ("hopfield-scale", "n=[20,40] k=21", "\n  k: expected at most the smallest n = 20, got 21"),
+    (
+        "hopfield-scale",
+        "n=[2048,20480] block=[512,2049]",
+        "\n  block: expected at most the smallest n = 2048, got (512, 2049)",
+    ),
+    *[
+        (
+            f"hopfield-{name}",
+            "similarities=[manhattan,manhattan]",
+            '\n  similarities = ["manhattan", "manhattan"]: expected entries that differ',
+        )
+        for name in (
+            "error-threshold",
+            "heteroassociation",
+            "mask-robustness",
+            "natural-images",
+            "noise-robustness",
+            "separation-capacity",
+            "similarity-capacity",
+        )
+    ],
+    *[
+        (
+            f"hopfield-{name}",
+            "separations=[max,log,max]",
+            '\n  separations = ["max", "log", "max"]: expected entries that differ',
+        )
+        for name in ("natural-images", "separation-capacity")
+    ],
+    *[
+        (
+            f"hopfield-{name}",
+            "negated.betas=[1.0,2.0,1]",
+            "\n  negated.betas = [1.0, 2.0, 1]: expected entries that differ",
+        )
+        for name in ("separation-capacity", "similarity-capacity")
+    ],
     ("kcenter-approximation", "shapes=[[4,4]]", "fewer centers than points"),
     ("kcenter-scaling", "entries=1", "at least those of the smallest problem, 16384"),
     ("kcenter-privacy-sweep", "problems.count_query.quota=[0,0]", "a center of some group"),
@@ -125,6 +179,12 @@ def test_a_config_that_cannot_run_is_refused(name, sets, message):
     ("module", "name", "sets", "message"),
     [
         (cur, "leverage-cur", "columns=[1000]", "columns: expected one of at most 58, got"),
+        (
+            feature_space,
+            "hopfield-feature-space",
+            "code=65",
+            "^code: expected at most 64, the pixels of an image, got 65",
+        ),
         (
             heteroassociation,
             "hopfield-heteroassociation",

@@ -18,7 +18,7 @@ from jaxlab.experiments.hopfield.comparison import (
     draw_points,
     judge,
 )
-from jaxlab.experiments.interface import Count, Counts, Positive, Reporter, config
+from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.hopfield.classical import synchronous_recall
 from jaxlab.hopfield.learning_rules import hebbian_weights
@@ -33,7 +33,7 @@ Loads = Annotated[tuple[Positive, ...], Field(min_length=1)]
 class OneStep:
     """One step at stored patterns, at ``loads`` N/d, in ``seeds`` networks of each of ``dims``."""
 
-    dims: Counts
+    dims: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
     loads: Loads
     seeds: Count
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Key
 from pydantic import Field
 
+from jaxlab.checks import require
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.classical_theory import sdm_read_error
 from jaxlab.experiments.hopfield.comparison import (
@@ -46,6 +47,13 @@ class Sparse:
     overlap_distances: Distances
     pairs: Count
     seeds: Annotated[int, Field(ge=2)]
+
+    def __post_init__(self) -> None:
+        """Addresses differ in no more bits than they have."""
+        most = f"at most dim = {self.dim}"
+        for name in ("distances", "overlap_distances"):
+            distances = getattr(self, name)
+            require(max(distances) <= self.dim, name, distances, most)
 
 
 def measure(

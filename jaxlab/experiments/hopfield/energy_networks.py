@@ -73,9 +73,9 @@ class Config:
     tau_h: Positive
 
     def __post_init__(self) -> None:
-        """At least one state is saved after the first."""
-        wanted = f"at least save_every = {self.save_every}"
-        require(self.steps >= self.save_every, "steps", self.steps, wanted)
+        """The last state is saved, and is not the first."""
+        wanted = f"a multiple of save_every = {self.save_every}"
+        require(self.steps % self.save_every == 0, "steps", self.steps, wanted)
 
 
 class Network(NamedTuple):

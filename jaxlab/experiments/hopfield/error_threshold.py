@@ -10,7 +10,7 @@ from pydantic import Field
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield.figures import mean_and_sd, pair, report_notes
-from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, published_memories
+from jaxlab.experiments.hopfield.memories import LABELS, NOTES, Similarities, published_memories
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
@@ -49,7 +49,7 @@ CLAIMS = (
 class Config(Common):
     """``thresholds``: squared errors on 28×28 images, scaled as ``threshold_mode`` says."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    similarities: Similarities
     count: Count
     thresholds: Annotated[tuple[Positive, ...], Field(min_length=2)]
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]

@@ -67,7 +67,9 @@ class Config(Common):
     learning_rate: Positive
 
     def __post_init__(self) -> None:
-        """Queries are spoiled somehow."""
+        """Queries are spoiled somehow, and the training images fill a batch."""
+        most = f"at most train_images = {self.train_images}"
+        require(self.batch_size <= self.train_images, "batch_size", self.batch_size, most)
         spoiled = bool(self.sigma or self.rows or self.pixels)
         require(spoiled, "sigma, rows, pixels", (), "a level of at least one of them")
 
@@ -146,6 +148,8 @@ def _training_images(config: Config, study: Study) -> np.ndarray:
             "data.name: expected grey images whose sides are multiples of 4, got "
             f"{config.data.name!r} with images of {shape}"
         )
+    most = f"at most {study.dim}, the pixels of an image"
+    require(config.code <= study.dim, "code", config.code, most)
     stored = config.seeds * config.count
     if stored + config.train_images > len(images):
         raise ValueError(

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.experiments.hopfield.figures import curve_figure, panel_tables, report_notes
-from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, published_memories
+from jaxlab.experiments.hopfield.memories import LABELS, NOTES, Similarities, published_memories
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
@@ -86,7 +86,7 @@ class Classical:
 class Config(Common):
     """``sigma``: standard deviations of the noise; ``counts``: numbers of stored patterns."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    similarities: Similarities
     counts: Counts
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
     classical: Classical

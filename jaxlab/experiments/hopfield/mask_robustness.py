@@ -12,7 +12,7 @@ from jaxlab.experiments.hopfield.figures import (
     recall_picture,
     report_notes,
 )
-from jaxlab.experiments.hopfield.memories import LABELS, NOTES, SimilarityName, published_memories
+from jaxlab.experiments.hopfield.memories import LABELS, NOTES, Similarities, published_memories
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
@@ -47,7 +47,7 @@ CLAIMS = (
 class Config(Common):
     """``kinds``: of masks; ``fractions``: masked shares; ``counts``: numbers of stored patterns."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    similarities: Similarities
     kinds: Annotated[tuple[Mask, ...], Field(min_length=1)]
     counts: Counts
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]

@@ -11,7 +11,10 @@ curves are not what their names say; each is here under a name of its own:
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.hopfield import separation, similarity
@@ -20,8 +23,11 @@ from jaxlab.hopfield.types import Separation, Similarity
 __all__ = [
     "LABELS",
     "NOTES",
+    "Betas",
     "Convention",
     "SeparationName",
+    "Separations",
+    "Similarities",
     "SimilarityName",
     "negated_memory",
     "published_memories",
@@ -44,6 +50,19 @@ SeparationName = Literal[
     "log", "identity", "square_root", "square", "cube", "quartic", "power_10", "softmax", "max"
 ]
 Convention = Literal["reciprocal", "negated"]
+
+
+def _different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The entries, unless one comes twice: what is measured of each goes by its name."""
+    if len(set(entries)) < len(entries):
+        raise PydanticCustomError("repeated", "Input should be entries that differ")
+    return entries
+
+
+_Each = (Field(min_length=1), AfterValidator(_different))
+Similarities = Annotated[tuple[SimilarityName, ...], *_Each]
+Separations = Annotated[tuple[SeparationName, ...], *_Each]
+Betas = Annotated[tuple[Annotated[float, Field(ge=0)], ...], *_Each]
 
 LABELS: Mapping[str, str] = {
     "manhattan": "Manhattan",

@@ -15,8 +15,8 @@ from jaxlab.experiments.hopfield.figures import (
 )
 from jaxlab.experiments.hopfield.memories import (
     NOTES,
-    SeparationName,
-    SimilarityName,
+    Separations,
+    Similarities,
     published_memories,
     published_memory,
 )
@@ -63,8 +63,8 @@ CLAIMS = (
 class Config(Common):
     """``published_threshold``: at 784 pixels; the paper's code divides it by the relative size."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
-    separations: Annotated[tuple[SeparationName, ...], Field(min_length=1)]
+    similarities: Similarities
+    separations: Separations
     separation_parameter: Annotated[float, Field(ge=0)]
     published_threshold: Positive
     counts: Counts

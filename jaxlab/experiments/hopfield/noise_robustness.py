@@ -12,7 +12,7 @@ from jaxlab.experiments.hopfield.figures import (
     recall_picture,
     report_notes,
 )
-from jaxlab.experiments.hopfield.memories import NOTES, SimilarityName, published_memories
+from jaxlab.experiments.hopfield.memories import NOTES, Similarities, published_memories
 from jaxlab.experiments.hopfield.study import (
     Common,
     Corruption,
@@ -51,7 +51,7 @@ CLAIMS = (
 class Config(Common):
     """``sigma``: standard deviations of the noise."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    similarities: Similarities
     count: Count
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
 

@@ -23,7 +23,10 @@ from jaxlab.experiments.hopfield.figures import (
 from jaxlab.experiments.hopfield.memories import (
     LABELS,
     NOTES,
+    Betas,
     SeparationName,
+    Separations,
+    Similarities,
     SimilarityName,
     negated_memory,
     published_memory,
@@ -79,7 +82,7 @@ CLAIMS = (
 class Negated:
     """Softmax(β) of negated distances, not normalised, beside the paper's convention."""
 
-    betas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    betas: Betas
     count: Count
 
 
@@ -87,8 +90,8 @@ class Negated:
 class Config(Common):
     """``separation_parameter``: β of softmax on sum-normalised scores; ``rows``: masked share."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
-    separations: Annotated[tuple[SeparationName, ...], Field(min_length=1)]
+    similarities: Similarities
+    separations: Separations
     separation_parameter: Annotated[float, Field(ge=0)]
     counts: Counts
     sigma: Sigma

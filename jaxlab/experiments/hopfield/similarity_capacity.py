@@ -22,7 +22,8 @@ from jaxlab.experiments.hopfield.figures import (
 from jaxlab.experiments.hopfield.memories import (
     LABELS,
     NOTES,
-    SimilarityName,
+    Betas,
+    Similarities,
     negated_memory,
     published_memories,
 )
@@ -76,7 +77,7 @@ CLAIMS = (
 class Negated:
     """The same similarities as plain negated distances, under softmax(β): no normalisation."""
 
-    betas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    betas: Betas
     count: Count
     sigma: Sigma
 
@@ -85,7 +86,7 @@ class Negated:
 class Config(Common):
     """``sigma``: standard deviations of the noise; ``counts``: numbers of stored patterns."""
 
-    similarities: Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+    similarities: Similarities
     counts: Counts
     sigma: Annotated[tuple[Sigma, ...], Field(min_length=1)]
     negated: Negated
