@@ -112,6 +112,20 @@ def test_mask_robustness(sets, dot, holds):
     assert verdicts_of(reporter) == held(mask_robustness, holds)
 
 
+def test_what_was_not_measured_is_named_with_the_similarities():
+    sets = ["similarities=[manhattan,dot_product]"]
+    reporter = mock.Mock(spec=Reporter)
+    config = resolve("hopfield-noise-robustness", sets=sets).config
+    noise_robustness._verdicts(reporter, study_of(config), config, None)
+    config = resolve("hopfield-mask-robustness", sets=sets).config
+    correct = shares(config, {}, len(config.kinds) * len(config.fractions), 2, len(config.counts))
+    measured = Measured(correct[..., None], correct)
+    mask_robustness._verdict(reporter, study_of(config), config, measured)
+    assert set(verdicts_of(reporter).values()) == {None}
+    for call in reporter.verdict.call_args_list:
+        assert call.kwargs["ours"].endswith("and the similarities it compares")
+
+
 @pytest.mark.parametrize(
     ("sets", "dot", "last", "holds"),
     [

@@ -134,7 +134,8 @@ def _report_ranks(reporter: Reporter, study: Study, config: Config, measured: Me
 def _verdict(reporter: Reporter, study: Study, config: Config, measured: Measured) -> None:
     means = _means(study, config, measured, "rows", _ROWS)
     if means is None or not {"manhattan", "euclidean", "dot_product"} <= set(means):
-        ours = f"not measured: needs N={_STORED} and {_ROWS:g} of the rows masked"
+        ours = f"not measured: needs N={_STORED}, {_ROWS:g} of the rows masked and the "
+        ours += "similarities it compares"
         reporter.verdict(CLAIMS[0].id, ours=ours, holds=None)
         return
     listed = ", ".join(

@@ -103,7 +103,7 @@ def _verdicts(reporter: Reporter, study: Study, config: Config, panel: Panel) ->
             or config.count != 100
             or not {*compared} <= {*config.similarities}
         ):
-            ours = f"not measured: needs N=100 and σ={sigma:g}"
+            ours = f"not measured: needs N=100, σ={sigma:g} and the similarities it compares"
             reporter.verdict(claim.id, ours=ours, holds=None)
             continue
         at = config.sigma.index(sigma)
