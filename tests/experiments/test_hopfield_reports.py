@@ -9,6 +9,9 @@ import pytest
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield import classical_one_step, energy, energy_networks
 from jaxlab.experiments.hopfield.comparison import compare
+from jaxlab.experiments.hopfield.figures import recall_picture
+from jaxlab.experiments.hopfield.memories import published_memories
+from jaxlab.experiments.hopfield.study import Common, Corruption, Study
 from jaxlab.experiments.interface import Reporter
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.runner.request import resolve
@@ -22,6 +25,7 @@ def drawn(monkeypatch):
 
     def image_rows(rows, titles, **_):
         seen.rows, seen.titles = rows, titles
+        return plotting.new_figure()[0]
 
     monkeypatch.setattr(plotting, "image_rows", image_rows)
     return seen
@@ -62,6 +66,26 @@ def test_frames_are_of_the_visible_neurons_that_are_there(visible, softmax, powe
     shown = [chosen[int(pictures[0, 0, 0])] for pictures in drawn.rows.values()]
     wanted = [n for n in chosen if n.visible == (power if n.beta is None else softmax)]
     assert shown == wanted
+
+
+def test_the_rectified_power_is_named_where_it_was_measured(drawn):
+    _, caption = energy_frames(["similarities=[squared_euclidean]"])
+    assert "visible neurons: quadratic for softmax; data." in caption
+    assert not any("power" in label for label in drawn.rows)
+
+
+@pytest.mark.parametrize(("count", "own"), [(1, 0), (4, 1)])
+def test_a_picture_of_several_corruptions_is_of_one_stored_image(count, own, drawn):
+    data = {"name": "digits"}
+    common = Common(seed=0, seeds=1, data=data, threshold=50.0, threshold_mode="scaled")
+    study, masks = Study(common, [count]), [Corruption("rows", share) for share in (0.2, 0.4)]
+    figure = recall_picture(study, masks, published_memories(["manhattan"]))
+    stored, asked, answers = drawn.rows.values()
+    image = np.asarray(study.patterns(0))[own].reshape(8, 8)
+    np.testing.assert_array_equal(stored, [image] * 2)
+    np.testing.assert_array_equal(asked[1, :4], image[:4])  # the lower rows are lost
+    np.testing.assert_allclose(answers, [image] * 2, atol=1e-6)
+    assert not figure.axes[0].patches  # no answer is framed as that of another memory
 
 
 def test_times_are_in_units_of_the_visible_time_constant(drawn):

@@ -208,12 +208,14 @@ def _draw_frames(
     figure = plotting.image_rows(
         rows, [*times, "original"], limits=(float(target.min()), float(target.max())), size=0.85
     )
+    neurons = f"{NAMES[visible[False]]} for softmax"
+    if any(network.beta is None for network in measured):
+        neurons += f", {NAMES[visible[True]]} for the rectified power"
     reporter.figure(
         "frames",
         figure,
         "Output of the visible neurons of the first query over time, in units of τ_v; visible "
-        f"neurons: {NAMES[visible[False]]} for softmax, {NAMES[visible[True]]} for the rectified "
-        f"power; {caption}.",
+        f"neurons: {neurons}; {caption}.",
     )
 
 

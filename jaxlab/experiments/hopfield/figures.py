@@ -101,10 +101,10 @@ def recall_picture(
     """Stored images, their queries, and what each memory answers, a column each.
 
     With one corruption, the columns are the first images of the first block; with several, the
-    columns are the corruptions of its second image (the first is what equal scores pick, such as
-    those of a query that is masked altogether). A red frame marks an answer whose squared error
-    exceeds the study's threshold; a dotted orange one an answer within it although another memory
-    weighs most.
+    columns are the corruptions of its second image (the first, shown where no other is stored, is
+    what equal scores pick, such as those of a query that is masked altogether). A red frame marks
+    an answer whose squared error exceeds the study's threshold; a dotted orange one an answer
+    within it although another memory weighs most.
 
     Args:
         study: images and queries.
@@ -120,8 +120,9 @@ def recall_picture(
         queries, titles = study.queries(0, corruptions[0])[: len(own)], None
         asked = f"query, {corruptions[0].label}"
     else:
-        own = np.ones(len(corruptions), int)
-        queries = jnp.stack([study.queries(0, corruption)[1] for corruption in corruptions])
+        one = min(1, stored - 1)
+        own = np.full(len(corruptions), one)
+        queries = jnp.stack([study.queries(0, corruption)[one] for corruption in corruptions])
         titles = [corruption.label.split()[1] for corruption in corruptions]
         asked = f"query, {corruptions[0].kind}"
 
