@@ -267,7 +267,7 @@ def test_codes_are_never_learned_on_stored_images(monkeypatch):
     monkeypatch.setattr(jaxlab.data, "load", lambda name, **_: {"images": images})
 
     def training(train_images):
-        sets = [f"seeds=2 count=3 train_images={train_images}"]
+        sets = [f"seeds=2 count=3 train_images={train_images} batch_size=2"]
         config = resolve("hopfield-feature-space", preset="smoke", sets=sets).config
         study = studies.Study(config, [config.count])
         return study, feature_space._training_images(config, study)

@@ -203,7 +203,7 @@ def _scored_once(similarity: Similarity, query: Array, memories: Array) -> Simil
     def known_scores(_query: Array, _memories: Array) -> Array:
         return scores
 
-    if hasattr(alone, "score_range"):  # without one, what is made of it decides what it takes
+    if hasattr(alone, "score_range"):  # one without declares nothing
         known_scores.score_range = alone.score_range  # type: ignore[attr-defined]
     return remake(known_scores)
 
