@@ -48,7 +48,7 @@ class Config:
     devices: Annotated[int, Field(ge=2)]
 
     def __post_init__(self) -> None:
-        """Queries have memories of their own, as many are there as are looked for, and blocks fit."""
+        """Queries have memories of their own, as many are there as are looked for; blocks fit."""
         most = f"at most the smallest n = {min(self.n)}"
         require(self.queries <= min(self.n), "queries", self.queries, most)
         require(self.k <= min(self.n), "k", self.k, most)
