@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxlab.checks import check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, require
 from jaxlab.spherical.kernels import KernelTables
-from jaxlab.spherical.tables import S2Tables, SO3Tables
+from jaxlab.spherical.tables import S2Tables, SO3Tables, check_precision
 from jaxlab.spherical.types import Dft
 
 __all__ = [
@@ -94,7 +94,7 @@ def check_layer(
     kernel_tables: KernelTables | None,
     kinds: tuple[type, type],
 ) -> None:
-    """Refuse tables and parameters that do not fit each other or the signal."""
+    """Refuse tables and parameters that do not fit each other or the signal, or no real signal."""
     for name, tables, kind in zip(("in", "out"), (tables_in, tables_out), kinds, strict=True):
         require(isinstance(tables, kind), f"tables_{name}", tables, kind.__name__)
     L = tables_in.L
@@ -110,4 +110,6 @@ def check_layer(
         n_points = kernel_tables.kgrid.n_points
     check_shape("params.kernel", params.kernel, ("C_in", "C_out", n_points))
     check_shape("params.bias", params.bias, (params.kernel.shape[1],))
+    check_dtype("x", x, "floating")
     check_shape("x", x, ("...", params.kernel.shape[0], *tables_in.shape))
+    check_precision("x", x, tables_in.d.dtype)

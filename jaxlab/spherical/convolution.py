@@ -112,7 +112,7 @@ def s2_conv_apply(
 
     Raises:
         ValueError: if tables are of other degrees, kinds or sizes than each other, ``x`` or
-            ``params``.
+            ``params``, or ``x`` is not floating or more precise than ``tables_in``.
 
     Cost:
         Of the transforms; and O(C_in C_out L³) an entry of the batch.
@@ -206,7 +206,7 @@ def so3_conv_apply(
 
     Raises:
         ValueError: if tables are of other degrees, kinds or sizes than each other, ``x`` or
-            ``params``.
+            ``params``, or ``x`` is not floating or more precise than ``tables_in``.
 
     Cost:
         Of the transforms; and O(C_in C_out L⁴) an entry of the batch.

@@ -141,7 +141,8 @@ def so3_to_s2_apply(
 
     Raises:
         ValueError: if tables are of other degrees, kinds or sizes than each other, ``x`` or
-            ``params``, or the parameters are not of ``mode``.
+            ``params``, ``x`` is not floating or more precise than ``tables_in``, or the parameters
+            are not of ``mode``.
 
     Cost:
         Of the transforms; and O(C_in C_out L³) an entry of the batch.

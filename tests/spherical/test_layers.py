@@ -167,6 +167,23 @@ def test_vmap_leading_axes_and_precision():
     assert s2_conv_apply(params[0], x[:0], *lift).shape == (0, 3, 2, 4, 4, 4)
 
 
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_, np.complex64, np.float64])
+def test_signals_that_would_be_rounded_are_refused(dtype):
+    """Layers answer in the dtype of the signal, and compute in that of their tables."""
+    params, (lift, group, sphere) = network(3, 2)
+    x = {b: np.ones((1, 2, *(2 * b,) * 3), dtype) for b in (2, 3)}
+    with jax.enable_x64(True):
+        for layer in (
+            lambda: s2_conv_apply(params[0], x[3][:, :1, 0], *lift),
+            lambda: so3_conv_apply(params[1], x[2], *group),
+            lambda: so3_shortcut_apply(params[2], x[2], *group[:2]),
+            lambda: so3_to_s2_apply(params[3], x[3], *sphere, mode="learned"),
+        ):
+            with pytest.raises(ValueError, match=r"^x: expected .*(floating|precision of tables)"):
+                layer()
+
+
 def test_sharded_over_the_batch(devices):
     params, tables = network(3, 2)
     x = jax.random.normal(jax.random.key(1), (8, 1, 6, 6))
