@@ -9,7 +9,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.comparison_config import Comparison
@@ -20,7 +20,7 @@ from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
 
-__all__ = ["Arm", "Study", "compare", "count_runs"]
+__all__ = ["Arm", "Study", "compare", "count_runs", "tell_apart"]
 
 
 class Arm(NamedTuple):
@@ -34,6 +34,7 @@ class Arm(NamedTuple):
         steps: steps, at most.
         images: size of the training set.
         params: number of parameters.
+        named: whether the title says the name, as :func:`tell_apart` decides.
     """
 
     name: str
@@ -43,13 +44,14 @@ class Arm(NamedTuple):
     steps: int
     images: int
     params: int
+    named: bool = False
 
     @property
     def title(self) -> str:
         """What the network is called in the report."""
         family = "S2CNN" if self.equivariant else "CNN, sphere padding" if self.erp else "CNN"
         size = f"{self.params / 1e6:.1f}M" if self.params >= 1e6 else f"{self.params / 1e3:.0f}k"
-        return f"{family}, {size}"
+        return f"{family}, {size}" + self.named * f" ({self.name})"
 
     @property
     def copies(self) -> str:
@@ -71,7 +73,16 @@ class Study(NamedTuple):
     cells: dict[Arm, list[dict[str, Any]]]
 
 
+AnyArm = TypeVar("AnyArm", bound=Any)
 Measure = Callable[[Model, Spheres, Spheres, int, bool], Mapping[str, Any]]
+
+
+def tell_apart(arms: Sequence[AnyArm]) -> list[AnyArm]:
+    """The same arms, with names in titles that networks of more than one name would share."""
+    names: dict[str, set[str]] = {}
+    for arm in arms:
+        names.setdefault(arm.title, set()).add(arm.name)
+    return [arm._replace(named=len(names[arm.title]) > 1) for arm in arms]
 
 
 def count_runs(config: Comparison) -> int:
@@ -105,16 +116,21 @@ def compare(
         num_classes = int(splits.train.labels.max()) + 1 + (config.task == "segmentation")
         if not tuned:
             tuned = _tune_all(config, splits, num_classes, run_dir, reporter)
-        arms = [
+        pairs = [
             (arm, one)
             for one in tuned
             for arm in _arms(config, one, len(splits.train.labels), erp=not studies)
         ]
-        largest = max(arm.factor for arm, _ in arms)
+        networks = [_network(one, arm, num_classes) for arm, one in pairs]
+        arms = tell_apart(
+            [
+                arm._replace(params=param_count(network))
+                for (arm, _), network in zip(pairs, networks, strict=True)
+            ]
+        )
+        largest = max(arm.factor for arm in arms)
         cells: dict[Arm, list[dict[str, Any]]] = {}
-        for arm, one in arms:
-            network = _network(one, arm, num_classes)
-            arm = arm._replace(params=param_count(network))
+        for arm, network, (_, one) in zip(arms, networks, pairs, strict=True):
             for seed in range(seeds):
                 key = f"{_slug(classes)}/{arm.name}{'-erp' * arm.erp}/x{arm.factor}/seed={seed}"
                 cell = reporter.cell(

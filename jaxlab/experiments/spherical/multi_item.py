@@ -19,6 +19,7 @@ from pydantic import Field
 from jaxlab.checks import require
 from jaxlab.experiments.interface import Claim, Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.canvases import Canvases, compose_part, compose_splits
+from jaxlab.experiments.spherical.comparison import tell_apart
 from jaxlab.experiments.spherical.comparison_config import Equivariant
 from jaxlab.experiments.spherical.fitting import Trained, Training, train
 from jaxlab.experiments.spherical.inputs import (
@@ -136,17 +137,19 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     tuned = [
         _tuned(config, single, name, num_classes, run_dir, reporter) for name in config.networks
     ]
+    pairs = [(one, items) for one in tuned for items in config.items]
+    arms = tell_apart(
+        [Arm(one.name, is_s2cnn(one.name), items, param_count(one.network)) for one, items in pairs]
+    )
     cells: dict[Arm, list[Mapping[str, Any]]] = {}
-    for one in tuned:
-        for items in config.items:
-            arm = Arm(one.name, is_s2cnn(one.name), items, param_count(one.network))
-            cells[arm] = [
-                reporter.cell(
-                    _slug(one.name, items, seed),
-                    functools.partial(_cell, config, single, one, items, seed, run_dir),
-                )
-                for seed in range(config.seeds)
-            ]
+    for arm, (one, items) in zip(arms, pairs, strict=True):
+        cells[arm] = [
+            reporter.cell(
+                _slug(one.name, items, seed),
+                functools.partial(_cell, config, single, one, items, seed, run_dir),
+            )
+            for seed in range(config.seeds)
+        ]
     text = (
         f"{title_of(config.data.name)}, items on a canvas of {config.canvases.size} pixels, "
         f"grid of bandwidth {config.data.bandwidth}, {config.canvases.train} training canvases, "

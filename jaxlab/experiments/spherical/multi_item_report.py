@@ -35,18 +35,22 @@ class Arm(NamedTuple):
         equivariant: its family.
         items: on each training sphere.
         params: number of parameters.
+        named: whether the title says the name, as
+            :func:`~jaxlab.experiments.spherical.comparison.tell_apart` decides.
     """
 
     name: str
     equivariant: bool
     items: int
     params: int
+    named: bool = False
 
     @property
     def title(self) -> str:
         """What the network is called in the report."""
         size = f"{self.params / 1e6:.1f}M" if self.params >= 1e6 else f"{self.params / 1e3:.0f}k"
-        return f"{'S2CNN' if self.equivariant else 'CNN'}, {size}"
+        family = "S2CNN" if self.equivariant else "CNN"
+        return f"{family}, {size}" + self.named * f" ({self.name})"
 
 
 Cells: TypeAlias = Mapping[Arm, Sequence[Mapping[str, Any]]]  # one entry a seed
