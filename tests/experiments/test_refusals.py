@@ -165,6 +165,13 @@ REFUSED = [
     ("spherical-classification", "cnns=[s2cnn_56k]", "cnns: expected one of"),
     ("spherical-classification", "s2cnns=[cnn:900]", "s2cnns: expected s2cnn and a number"),
     ("spherical-segmentation", "cnns=[cnn_139k]", "cnns: expected one of"),
+    (
+        "spherical-classification",
+        "data.bandwidth=4",
+        "\n  cnns: expected networks for bandwidth 4, got 'cnn_139k': kernels: expected a kernel in",
+    ),
+    ("spherical-segmentation", "data.bandwidth=6", "cnns: expected networks for bandwidth 6, got"),
+    ("spherical-multi-item", "data.bandwidth=6", "\n  networks: expected networks for bandwidth 6"),
 ]
 
 

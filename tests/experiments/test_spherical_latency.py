@@ -18,6 +18,7 @@ from jaxlab.experiments.spherical.latency_networks import (
 from jaxlab.experiments.spherical.latency_report import Measured, judge
 from jaxlab.experiments.spherical.latency_stages import STAGES, measure_stages
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from jaxlab.spherical.cnn_config import CNNConfig, cnn_param_count
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
 from jaxlab.spherical.s2cnn_config import S2CNNConfig, s2cnn_param_count
@@ -109,6 +110,16 @@ def test_a_small_run_reports(tmp_path, monkeypatch):
         ["planar 0", "2", cnn_param_count(RIVAL)],
     ]
     assert "Latency, throughput" in (outcome.path / "report.md").read_text()
+
+
+def test_rivals_are_drawn_before_anything_is_compiled(tmp_path, monkeypatch):
+    """At bandwidth 5 there are planar networks of the first one's size, and none of the second's."""
+    compiled = mock.Mock(side_effect=AssertionError("compiled"))
+    monkeypatch.setattr(latency, "compile_calls", compiled)
+    sets = ["networks=[s2cnn_39k,s2cnn_204k] bandwidths=[5]"]
+    config = resolve("spherical-latency", "smoke", sets).config
+    with pytest.raises(ValueError, match="target_params: expected a number that"):
+        latency.run(config, tmp_path, mock.Mock(spec=Reporter))
 
 
 @pytest.mark.slow

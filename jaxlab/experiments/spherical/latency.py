@@ -104,8 +104,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     staged: list[tuple[str, int]] = [
         (name, b) for name in config.stages for b in sorted(config.bandwidths)
     ]
+    # all before the first is compiled: for small images there may be no planar network of the size
+    networks = {pair: _networks(config, *pair) for pair in pairs}
     reporter.plan(len(pairs))
-    measured = {pair: _measure(config, *pair, reporter) for pair in pairs}
+    measured = {pair: _measure(config, *pair, networks[pair], reporter) for pair in pairs}
     text = (
         f"batches of {config.batch} images, float32, {jax.device_count()} × "
         f"{jax.devices()[0].device_kind}, {config.planar} planar architectures for each network "
@@ -135,13 +137,20 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     judge(measured, reporter)
 
 
-def _measure(config: Config, name: str, b: int, reporter: Reporter) -> Measured:
+def _networks(config: Config, name: str, b: int) -> dict[str, NetworkConfig]:
     """One equivariant network and its planar rivals at one bandwidth."""
     own = scaled_s2cnn(name, b, remat=config.remat)
     networks: dict[str, NetworkConfig] = {name: own}
     for draw in range(config.planar):
         key = jax.random.fold_in(jax.random.key(config.seed), draw)
         networks[f"{PLANAR} {draw}"] = matched_cnn(key, own, config.tolerance)
+    return networks
+
+
+def _measure(
+    config: Config, name: str, b: int, networks: Mapping[str, NetworkConfig], reporter: Reporter
+) -> Measured:
+    """Compile the networks and time them."""
     compiled = {
         title: compile_calls(network, config.batch, seed=config.seed)
         for title, network in networks.items()

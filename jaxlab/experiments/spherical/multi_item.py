@@ -39,7 +39,12 @@ from jaxlab.experiments.spherical.multi_item_report import (
     report_scores,
     report_training,
 )
-from jaxlab.experiments.spherical.networks import NetworkConfig, check_networks, param_count
+from jaxlab.experiments.spherical.networks import (
+    NetworkConfig,
+    check_bandwidth,
+    check_networks,
+    param_count,
+)
 from jaxlab.experiments.spherical.scoring import Model, confusion, predict
 from jaxlab.experiments.spherical.spheres import Spheres, project, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, Tuning, count_cells, is_s2cnn, tune
@@ -125,6 +130,8 @@ class Config:
         check_networks("networks", self.networks, "segmentation")
         if not all(map(is_s2cnn, self.networks)):
             check_planar(self.data)
+        data = self.data
+        check_bandwidth("networks", self.networks, "segmentation", data.bandwidth, data.grid)
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

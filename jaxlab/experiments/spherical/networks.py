@@ -18,6 +18,7 @@ from jaxlab.spherical.types import Grid, Task
 __all__ = [
     "NetworkConfig",
     "apply_network",
+    "check_bandwidth",
     "check_networks",
     "init_network",
     "make_network_tables",
@@ -53,6 +54,31 @@ def check_networks(
             require(family in families and size.isdigit(), argument, name, expected)
         else:
             check_choice(argument, name, presets)
+
+
+def check_bandwidth(
+    argument: str, names: Sequence[str], task: Task, bandwidth: int, grid: Grid
+) -> None:
+    """Refuse presets whose layers leave nothing of images of that bandwidth.
+
+    Args:
+        argument: what the names are called.
+        names: of networks, as :func:`check_networks` lets pass; random ones are left out.
+        task: what the networks are to do.
+        bandwidth: of the images.
+        grid: kind of grid of equivariant networks.
+
+    Raises:
+        ValueError: for a preset that cannot be made.
+    """
+    for name in names:
+        if ":" in name:
+            continue
+        try:
+            named_network(name, task, bandwidth, 1, grid=grid)
+        except ValueError as error:
+            reason = f"{argument}: expected networks for bandwidth {bandwidth}, got {name!r}"
+            raise ValueError(f"{reason}: {error}") from error
 
 
 def named_network(
