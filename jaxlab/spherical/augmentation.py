@@ -164,7 +164,10 @@ def _rotated_dataset(
 
     samples = jnp.arange(n, dtype=jnp.int32)
     source, rotations = jax.vmap(choose)(samples), jax.vmap(turn)(samples)
-    batch = jax.lax.map(project, (source, rotations), batch_size=chunk_size)
+    if count == 0:  # no sample either, and nothing that one could be traced with
+        batch = project_batch(images, labels, rotations, points, threshold, interpolation)
+    else:
+        batch = jax.lax.map(project, (source, rotations), batch_size=chunk_size)
     return RotatedDataset(batch.x, batch.mask, source, rotations)
 
 

@@ -5,6 +5,7 @@ best on held-out data is taken, as the paper did.
 """
 
 import dataclasses
+import operator
 from collections.abc import Iterator
 
 import jax
@@ -144,6 +145,8 @@ def sample_cnn_architecture(
     check_scalar("rel_tol", rel_tol, minimum=0)
     check_integer("bandwidth", bandwidth, minimum=1)
     check_integer("max_tries", max_tries, minimum=1)
+    # as Python's, in which nothing wraps
+    target_params, bandwidth, max_tries = map(operator.index, (target_params, bandwidth, max_tries))
     size = (2 * bandwidth, 2 * bandwidth)
     for channels, kernels, strides in _draw_layers(key, max_tries, target_params):
         if not _fits(size, kernels, strides, padding):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import operator
 
 import jax
 import numpy as np
@@ -124,6 +125,8 @@ def sample_s2cnn_architecture(
     check_scalar("rel_tol", rel_tol, minimum=0)
     check_integer("bandwidth", bandwidth, minimum=4)
     check_integer("max_tries", max_tries, minimum=1)
+    # as Python's, in which nothing wraps
+    target_params, bandwidth, max_tries = map(operator.index, (target_params, bandwidth, max_tries))
     draws = np.asarray(jax.random.uniform(key, (max_tries, 4)), np.float64)
     for depth_draw, first_draw, middle_draw, width_draw in draws:
         depth = DEPTHS[int(depth_draw * len(DEPTHS))]

@@ -55,6 +55,10 @@ def test_sets_without_rotation_and_without_samples():
     np.testing.assert_array_equal(still.x, batch.x)
     none = dataset(n=0)
     assert none.x.shape == none.mask.shape == (0, 6, 6)
+    for n in (None, 0):
+        of_nothing = augmentation.rotated_dataset(KEY, IMAGES[:0], LABELS[:0], POINTS, n=n)
+        for leaf, expected in zip(of_nothing, none, strict=True):
+            assert (leaf.shape, leaf.dtype) == (expected.shape, expected.dtype)
     maps = (IMAGES > 0.5).astype(jnp.int32)
     colours = IMAGES[..., None] * jnp.ones(2)
     data = augmentation.rotated_dataset(KEY, colours, maps, POINTS, n=6, threshold=80)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
 from jaxlab.spherical.cnn import count_params, init_cnn
@@ -63,6 +64,16 @@ def test_smallest_size_of_the_paper_can_be_drawn():
 def test_padded_random_networks_fit_small_images():
     cfg = sample_cnn_architecture(jax.random.key(0), 50_000, 0.1, 2, padding="erp", batch_norm=True)
     assert cfg.size == (4, 4)
+
+
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_few_bits_do_not_wrap():
+    key = jax.random.key(0)
+    wide = sample_cnn_architecture(key, 300_000, 0.1, np.uint8(200))
+    assert wide == sample_cnn_architecture(key, 300_000, 0.1, 200)
+    assert wide.size == (400, 400)
+    small = sample_cnn_architecture(key, np.int16(20_000), 0.1, 10, max_tries=np.int16(20_000))
+    assert small == sample_cnn_architecture(key, 20_000, 0.1, 10)
 
 
 @pytest.mark.usefixtures("bad_input")

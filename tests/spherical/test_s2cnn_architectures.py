@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS, sample_s2cnn_architecture
@@ -42,6 +43,14 @@ def test_random_architectures(target, bandwidth, task):
         if task == "segmentation":
             assert cfg.bandlimits == cfg.bandlimits[::-1]
             assert len(cfg.bandlimits) in (3, 5, 7)
+
+
+@pytest.mark.usefixtures("bad_input")  # not of the annotated type
+def test_sizes_of_few_bits_do_not_wrap():
+    for seed in range(3):  # a miss by less is a difference below zero
+        key = jax.random.key(seed)
+        few = sample_s2cnn_architecture(key, np.uint16(50_000), 0.1, np.int8(100))
+        assert few == sample_s2cnn_architecture(key, 50_000, 0.1, 100)
 
 
 @pytest.mark.usefixtures("bad_input")
