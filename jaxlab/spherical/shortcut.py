@@ -93,8 +93,9 @@ def so3_shortcut_apply(
         Signals ``[..., C_out, β, γ, α]`` in the dtype of ``x``.
 
     Raises:
-        ValueError: if tables are of other degrees or sizes than each other, ``x`` or ``params``; or,
-            where there are parameters, ``x`` is not floating or more precise than ``tables_in``.
+        ValueError: if tables are of other degrees or sizes than each other, ``x`` or ``params``,
+            or, where there are parameters, ``x`` is not floating or more precise than
+            ``tables_in``.
 
     Cost:
         Of the transforms; and O(C_in C_out L³) an entry of the batch.

@@ -168,7 +168,7 @@ REFUSED = [
     (
         "spherical-classification",
         "data.bandwidth=4",
-        "\n  cnns: expected networks for bandwidth 4, got 'cnn_139k': kernels: expected a kernel in",
+        "\n  cnns: expected networks for bandwidth 4, got 'cnn_139k': kernels: expected a kernel",
     ),
     ("spherical-segmentation", "data.bandwidth=6", "cnns: expected networks for bandwidth 6, got"),
     ("spherical-multi-item", "data.bandwidth=6", "\n  networks: expected networks for bandwidth 6"),

@@ -27,7 +27,6 @@ from jaxlab.experiments.spherical.spheres import Scaling, project, scaling_of, s
 from jaxlab.experiments.spherical.tuning import Tuning, count_cells, tune
 from jaxlab.experiments.spherical.watch import Watch
 from jaxlab.runner.execute import run
-from jaxlab.runner.registry import PRESETS
 from jaxlab.runner.request import resolve
 from jaxlab.spherical.cnn_config import CNNConfig
 from jaxlab.spherical.grids import quadrature_weights, sphere_points
@@ -400,31 +399,33 @@ def test_tuning_takes_what_validates_best():
         ["cnn:6000", 0.3, True],
         ["cnn:6000", 0.4, True],
     ]
+    assert [row[5] for row in tuned.rows] == ["", "", "architecture", "", "", "", "←"]
     with pytest.raises(ValueError, match="cnn_rates: expected 2, as s2cnn_rates"):
         changed(TUNING, cnn_rates=(0.3,))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_random_networks_of_presets_can_be_drawn(preset):
-    for name in ("classification", "segmentation", "multi-item"):
-        config = resolve(f"spherical-{name}", preset).config
-        task = getattr(config, "task", "segmentation")
-        names = config.networks if name == "multi-item" else config.s2cnns + config.cnns
-        once = changed(TUNING, s2cnn_rates=(0.1,), cnn_rates=(0.1,), batch_norm=(False,), draws=1)
-        for wanted in (one for one in names if ":" in one):
-            tuned = tune(
-                reporter_of_cells(),
-                once,
-                wanted,
-                lambda key, network, rate: types.SimpleNamespace(validation=0.0),
-                task=task,
-                bandwidth=config.data.bandwidth,
-                num_classes=10 + (task == "segmentation"),
-                grid=config.data.grid,
-                seed=config.seed,
-            )
-            size = int(wanted.partition(":")[2])
-            assert abs(tuned.rows[0][1] / size - 1) <= 0.05
+def test_random_networks_of_presets_can_be_drawn():
+    config = resolve("spherical-classification", "paper").config
+    once = changed(TUNING, cnn_rates=(0.1,), s2cnn_rates=(0.1,), batch_norm=(False,))
+    once = changed(once, draws=config.tuning.draws)
+    names = [name for name in config.s2cnns + config.cnns if ":" in name]
+    assert len(names) >= 4
+    assert once.draws > 1
+    for name in names:
+        tuned = tune(
+            reporter_of_cells(),
+            once,
+            name,
+            lambda key, network, rate: types.SimpleNamespace(validation=0.0),
+            task=config.task,
+            bandwidth=config.data.bandwidth,
+            num_classes=10,
+            grid=config.data.grid,
+            seed=config.seed,
+        )
+        size = int(name.partition(":")[2])
+        assert len(tuned.rows) == once.draws + 1
+        assert all(abs(row[1] / size - 1) <= 0.05 for row in tuned.rows)
 
 
 def study(scores, seeds=3):

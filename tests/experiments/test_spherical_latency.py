@@ -113,7 +113,7 @@ def test_a_small_run_reports(tmp_path, monkeypatch):
 
 
 def test_rivals_are_drawn_before_anything_is_compiled(tmp_path, monkeypatch):
-    """At bandwidth 5 there are planar networks of the first one's size, and none of the second's."""
+    """At bandwidth 5 there are planar networks of the first one's size, none of the second's."""
     compiled = mock.Mock(side_effect=AssertionError("compiled"))
     monkeypatch.setattr(latency, "compile_calls", compiled)
     sets = ["networks=[s2cnn_39k,s2cnn_204k] bandwidths=[5]"]

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical import classification, multi_item, segmentation
+from jaxlab.experiments.spherical import (
+    classification,
+    comparison,
+    equivariance_error_trained,
+    multi_item,
+    segmentation,
+)
 from jaxlab.runner.request import resolve
 
 SCORES = dict.fromkeys(("1", "2"), 0.5)
@@ -17,7 +23,7 @@ TRAINED = {
     "loss": 0.5,
     "validation": 0.5,
     "seconds": 1.0,
-    "shown": np.zeros((2, 20, 20), int).tolist(),
+    "shown": np.zeros((8, 20, 20), int).tolist(),
 }
 COMPARED = {
     **dict.fromkeys(("rotated", "plain", "rotated_area", "plain_area"), 0.5),
@@ -41,6 +47,11 @@ def reported(module, name, sets, tmp_path, validation=lambda key: 0.5):
     reporter.cell.side_effect = value
     module.run(resolve(name, "smoke", [sets]).config, tmp_path, reporter)
     return reporter
+
+
+def table(reporter, name):
+    """Columns, rows and caption of a table."""
+    return next(call.args[1:4] for call in reporter.table.call_args_list if call.args[0] == name)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +81,54 @@ def test_networks_of_one_size_are_told_apart(module, name, sets, titles, tmp_pat
     reporter = reported(module, name, f"{sets} tuning.batch_norm=[false]", tmp_path)
     names = [call.args[0] for call in reporter.scalar.call_args_list]
     assert len(set(names)) == len(names) > 2
-    columns, rows = next(
-        call.args[1:3] for call in reporter.table.call_args_list if call.args[0] == "training"
-    )
+    columns, rows, _ = table(reporter, "training")
     assert {row[columns.index("network")] for row in rows} == titles
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(classification, "spherical-classification"), (multi_item, "spherical-multi-item")],
+)
+def test_the_draw_that_is_taken_is_not_marked_as_the_candidate(module, name, tmp_path):
+    """A draw is trained as the first candidate, which is the one that is taken in the end."""
+    networks = "networks=" if module is multi_item else "cnns="
+    sets = f"{networks}['cnn:139000'] tuning.batch_norm=[false] tuning.draws=3"
+
+    def validation(key):
+        return 0.9 if key.endswith("draw=1") or "lr=0.001" in key or "lr=0.002" in key else 0.5
+
+    reporter = reported(module, name, sets, tmp_path, validation)
+    _, rows, caption = table(reporter, "tuning")
+    assert [row[-1] for row in rows if row[0] == "cnn:139000"][:4] == ["", "architecture", "", "←"]
+    assert "'architecture'" in caption
+    plain = reported(module, name, "", tmp_path)
+    assert "architecture" not in table(plain, "tuning")[2]
+    assert [row[-1] for row in table(plain, "tuning")[1]].count("←") == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "tuner", "name", "sets"),
+    [
+        (segmentation, comparison, "spherical-segmentation", "classes=[[]]"),
+        (multi_item, multi_item, "spherical-multi-item", "classes=[]"),
+    ],
+)
+def test_classes_without_a_training_image_count(module, tuner, name, sets, tmp_path, monkeypatch):
+    tuned = mock.Mock(wraps=tuner.tune)
+    monkeypatch.setattr(tuner, "tune", tuned)
+    reporter = reported(module, name, f"{sets} data.train=8", tmp_path)
+    assert {call.kwargs["num_classes"] for call in tuned.call_args_list} == {11}
+    if module is segmentation:
+        columns, _, caption = table(reporter, "classes")
+        assert columns[3:] == [str(label) for label in range(10)]
+        assert "all 10 classes" in caption
+
+
+def test_trained_networks_have_outputs_for_classes_without_a_training_image(tmp_path, monkeypatch):
+    made = mock.Mock(side_effect=InterruptedError)
+    monkeypatch.setattr(equivariance_error_trained, "named_network", made)
+    sets = "trained.classes=[] trained.data.train=8"
+    trainings = resolve("spherical-equivariance-error", "smoke", [sets]).config.trained
+    with pytest.raises(InterruptedError):
+        equivariance_error_trained.measure_trained(trainings, "relu", 0, tmp_path)
+    assert made.call_args.args[3] == 11

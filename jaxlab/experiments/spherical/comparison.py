@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.comparison_config import Comparison
 from jaxlab.experiments.spherical.fitting import Trained, train
-from jaxlab.experiments.spherical.inputs import Splits, load_splits
+from jaxlab.experiments.spherical.inputs import Splits, count_classes, load_splits
 from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
@@ -113,7 +113,7 @@ def compare(
     studies: list[Study] = []
     for classes, seeds in zip(config.classes, config.seeds, strict=True):
         splits = load_splits(config.data, classes, seed=config.seed)
-        num_classes = int(splits.train.labels.max()) + 1 + (config.task == "segmentation")
+        num_classes = count_classes(splits, classes) + (config.task == "segmentation")
         if not tuned:
             tuned = _tune_all(config, splits, num_classes, run_dir, reporter)
         pairs = [

@@ -8,7 +8,7 @@ from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Counts, config
 from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.inputs import SphereData, check_planar
-from jaxlab.experiments.spherical.networks import check_bandwidth, check_networks
+from jaxlab.experiments.spherical.networks import check_networks
 from jaxlab.experiments.spherical.tuning import Tuning
 from jaxlab.spherical.types import Task
 
@@ -84,12 +84,9 @@ class Comparison:
 
     def __post_init__(self) -> None:
         """Networks are of their family and fit the images, and so does what belongs together."""
-        check_networks("s2cnns", self.s2cnns, self.task, ["s2cnn"])
-        check_networks("cnns", self.cnns, self.task, ["cnn"])
+        check_networks("s2cnns", self.s2cnns, self.task, self.data.bandwidth, ["s2cnn"])
+        check_networks("cnns", self.cnns, self.task, self.data.bandwidth, ["cnn"])
         check_planar(self.data)
-        for name in ("s2cnns", "cnns"):
-            networks = getattr(self, name)
-            check_bandwidth(name, networks, self.task, self.data.bandwidth, self.data.grid)
         for name, of in (
             ("seeds", "classes"),
             ("s2cnn_steps", "s2cnn_factors"),

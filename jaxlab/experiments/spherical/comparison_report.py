@@ -7,11 +7,12 @@ import numpy as np
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.comparison import Arm, Study
 from jaxlab.experiments.spherical.comparison_config import Comparison
-from jaxlab.experiments.spherical.inputs import title_of
+from jaxlab.experiments.spherical.inputs import count_classes, title_of
 from jaxlab.experiments.spherical.tuning import Tuned
 
 __all__ = [
     "SEEDS",
+    "about_draws",
     "caption_of",
     "cut_short",
     "ended",
@@ -40,10 +41,9 @@ def caption_of(config: Comparison) -> str:
 
 def labels_of(study: Study) -> str:
     """What the classes of a study are called."""
-    count = int(study.splits.train.labels.max()) + 1
-    return (
-        "classes " + ", ".join(map(str, study.classes)) if study.classes else f"all {count} classes"
-    )
+    if study.classes:
+        return "classes " + ", ".join(map(str, study.classes))
+    return f"all {count_classes(study.splits, study.classes)} classes"
 
 
 def values_of(study: Study, arm: Arm, name: str) -> np.ndarray:
@@ -106,6 +106,16 @@ def note_studies(config: Comparison, studies: Sequence[Study], reporter: Reporte
     )
 
 
+def about_draws(tuned: Sequence[Tuned]) -> str:
+    """What the table of the tuning says on random architectures, where there are any."""
+    if not any(":" in one.name for one in tuned):
+        return ""
+    return (
+        "; the first runs of cnn:N or s2cnn:N are of random architectures of about N parameters, "
+        "of which one was taken ('architecture')"
+    )
+
+
 def report_training(
     studies: Sequence[Study],
     tuned: Sequence[Tuned],
@@ -135,14 +145,14 @@ def report_training(
             "chosen",
         ],
         [
-            [name, params, rate, "yes" if norm else "no", value, "←" if kept else ""]
+            [name, params, rate, "yes" if norm else "no", value, mark]
             for one in tuned
-            for name, params, rate, norm, value in one.rows
-            for kept in [[rate, norm] == chosen[name]]
+            for name, params, rate, norm, value, mark in one.rows
         ],
         "Short runs that chose learning rate and batch-norm on validation images of the first set "
         "of classes, as many for every network: equivariant ones train on images as they are, "
-        f"planar ones on rotated copies, and each is validated on what it trains on; {text}.",
+        "planar ones on rotated copies, and each is validated on what it trains on"
+        f"{about_draws(tuned)}; {text}.",
     )
     rows, times = [], []
     for study in studies:

@@ -15,7 +15,7 @@ from jaxlab.checks import check_choice
 from jaxlab.experiments.interface import Count, Positive, config
 from jaxlab.experiments.spherical.equivariance_error_measures import turned
 from jaxlab.experiments.spherical.fitting import Training, train
-from jaxlab.experiments.spherical.inputs import SphereData, load_splits
+from jaxlab.experiments.spherical.inputs import SphereData, count_classes, load_splits
 from jaxlab.experiments.spherical.networks import init_network, make_network_tables, named_network
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import project, scaling_of, spheres
@@ -85,7 +85,7 @@ def measure_trained(
         trainings.network,
         "segmentation",
         data.bandwidth,
-        int(splits.train.labels.max()) + 2,
+        1 + count_classes(splits, trainings.classes),
         grid=data.grid,
         activation=activation,
     )

@@ -19,6 +19,7 @@ __all__ = [
     "SphereData",
     "Splits",
     "check_planar",
+    "count_classes",
     "load_splits",
     "title_of",
 ]
@@ -132,6 +133,15 @@ def load_splits(data: SphereData, classes: tuple[int, ...] = (), *, seed: int = 
         found = len(part.labels)
         require(found >= wanted, name, wanted, f"at most {found} images of {data.name}")
     return Splits(train, validation, test)
+
+
+def count_classes(splits: Splits, classes: tuple[int, ...]) -> int:
+    """Number of classes in what :func:`load_splits` gave for ``classes``.
+
+    Where these are all, the last one that is in any part ends them: a part of few images may lack
+    some.
+    """
+    return len(classes) or 1 + max(int(part.labels.max()) for part in splits)
 
 
 def title_of(name: DataName) -> str:

@@ -27,6 +27,7 @@ from jaxlab.experiments.spherical.inputs import (
     SphereData,
     Splits,
     check_planar,
+    count_classes,
     load_splits,
     title_of,
 )
@@ -39,12 +40,7 @@ from jaxlab.experiments.spherical.multi_item_report import (
     report_scores,
     report_training,
 )
-from jaxlab.experiments.spherical.networks import (
-    NetworkConfig,
-    check_bandwidth,
-    check_networks,
-    param_count,
-)
+from jaxlab.experiments.spherical.networks import NetworkConfig, check_networks, param_count
 from jaxlab.experiments.spherical.scoring import Model, confusion, predict
 from jaxlab.experiments.spherical.spheres import Spheres, project, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, Tuning, count_cells, is_s2cnn, tune
@@ -127,11 +123,9 @@ class Config:
 
     def __post_init__(self) -> None:
         """Networks can be made, and take the images."""
-        check_networks("networks", self.networks, "segmentation")
+        check_networks("networks", self.networks, "segmentation", self.data.bandwidth)
         if not all(map(is_s2cnn, self.networks)):
             check_planar(self.data)
-        data = self.data
-        check_bandwidth("networks", self.networks, "segmentation", data.bandwidth, data.grid)
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -140,7 +134,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     _check_canvases(config, single.train.images.shape[1])
     trainings = len(config.networks) * len(config.items) * config.seeds
     reporter.plan(count_cells(config.tuning, config.networks) + trainings)
-    num_classes = int(single.train.labels.max()) + 2
+    num_classes = 1 + count_classes(single, config.classes)
     tuned = [
         _tuned(config, single, name, num_classes, run_dir, reporter) for name in config.networks
     ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical.comparison_report import SEEDS
+from jaxlab.experiments.spherical.comparison_report import SEEDS, about_draws
 from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
 from jaxlab.experiments.spherical.inputs import SphereData
 from jaxlab.experiments.spherical.spheres import images_grid
@@ -110,17 +110,16 @@ def report_scores(cells: Cells, reporter: Reporter, text: str) -> None:
 
 def report_training(cells: Cells, tuned: Sequence[Tuned], reporter: Reporter, text: str) -> None:
     """How the networks were chosen and trained."""
-    chosen = {one.name: list(one.candidate) for one in tuned}
     reporter.table(
         "tuning",
         ["network", "parameters", "learning rate", "batch-norm", "validation mIoU, %", "taken"],
         [
-            [name, params, rate, "yes" if norm else "no", value, "←" if kept else ""]
+            [name, params, rate, "yes" if norm else "no", value, mark]
             for one in tuned
-            for name, params, rate, norm, value in one.rows
-            for kept in [[rate, norm] == chosen[name]]
+            for name, params, rate, norm, value, mark in one.rows
         ],
-        f"Short runs that chose learning rate and batch-norm, as many for every network; {text}.",
+        "Short runs that chose learning rate and batch-norm, as many for every network"
+        f"{about_draws(tuned)}; {text}.",
     )
     rows, times = [], []
     for arm, runs in cells.items():

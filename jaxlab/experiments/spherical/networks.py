@@ -18,7 +18,6 @@ from jaxlab.spherical.types import Grid, Task
 __all__ = [
     "NetworkConfig",
     "apply_network",
-    "check_bandwidth",
     "check_networks",
     "init_network",
     "make_network_tables",
@@ -31,7 +30,11 @@ PRESETS: Mapping[str, Mapping[str, NetworkConfig]] = {"s2cnn": S2CNN_PRESETS, "c
 
 
 def check_networks(
-    argument: str, names: Sequence[str], task: Task, families: Sequence[str] = tuple(PRESETS)
+    argument: str,
+    names: Sequence[str],
+    task: Task,
+    bandwidth: int,
+    families: Sequence[str] = tuple(PRESETS),
 ) -> None:
     """Refuse names other than those of presets and, with a number N, ``"cnn:N"``, ``"s2cnn:N"``.
 
@@ -39,10 +42,11 @@ def check_networks(
         argument: what the names are called.
         names: of networks.
         task: which the presets are for.
+        bandwidth: of the images, which presets have to take.
         families: to which the networks may belong.
 
     Raises:
-        ValueError: for any other name.
+        ValueError: for any other name, or a preset whose kernels are too large for the images.
     """
     presets = [
         name for family in families for name, cfg in PRESETS[family].items() if cfg.task == task
@@ -52,30 +56,10 @@ def check_networks(
         if colon:
             expected = f"{' or '.join(families)} and a number of parameters about the ':'"
             require(family in families and size.isdigit(), argument, name, expected)
-        else:
-            check_choice(argument, name, presets)
-
-
-def check_bandwidth(
-    argument: str, names: Sequence[str], task: Task, bandwidth: int, grid: Grid
-) -> None:
-    """Refuse presets whose layers leave nothing of images of that bandwidth.
-
-    Args:
-        argument: what the names are called.
-        names: of networks, as :func:`check_networks` lets pass; random ones are left out.
-        task: what the networks are to do.
-        bandwidth: of the images.
-        grid: kind of grid of equivariant networks.
-
-    Raises:
-        ValueError: for a preset that cannot be made.
-    """
-    for name in names:
-        if ":" in name:
             continue
+        check_choice(argument, name, presets)
         try:
-            named_network(name, task, bandwidth, 1, grid=grid)
+            named_network(name, task, bandwidth, 1)
         except ValueError as error:
             reason = f"{argument}: expected networks for bandwidth {bandwidth}, got {name!r}"
             raise ValueError(f"{reason}: {error}") from error

@@ -19,6 +19,7 @@ from jaxlab.experiments.spherical.comparison_report import (
     values_of,
 )
 from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
+from jaxlab.experiments.spherical.inputs import count_classes
 from jaxlab.experiments.spherical.spheres import Spheres, images_grid, project, spheres
 
 __all__ = [
@@ -84,7 +85,7 @@ def report_studies(studies: Sequence[Study], reporter: Reporter, text: str) -> N
 def report_classes(studies: Sequence[Study], reporter: Reporter, text: str) -> None:
     """Table of intersections over unions of each class."""
     for place, study in enumerate(studies):
-        count = int(study.splits.train.labels.max()) + 1
+        count = count_classes(study.splits, study.classes)
         names = [str(label) for label in (study.classes or range(count))]
         reporter.table(
             "classes" if place == 0 else f"classes-{place + 1}",

@@ -68,7 +68,8 @@ class Tuned(NamedTuple):
         name: as in the config.
         network: architecture.
         candidate: how it is trained.
-        rows: every run that led here: name, parameters, rate, batch-norm, score in percent.
+        rows: every run that led here: name, parameters, rate, batch-norm, score in percent, and
+            what was chosen by it: ``"architecture"``, the candidate (``"←"``), or nothing.
     """
 
     name: str
@@ -138,13 +139,14 @@ def tune(
         rows.append([name, param_count(network), *candidate, round(100 * score, 2)])
         return score
 
-    draw = 0
+    draw, drawn = 0, []
     if ":" in name:
         scores = [
             tried(f"draw={draw}", made(draw, candidates[0].batch_norm), candidates[0])
             for draw in range(tuning.draws)
         ]
         draw = scores.index(max(scores))
+        drawn = ["architecture" if number == draw else "" for number in range(tuning.draws)]
     scores = [
         tried(
             f"lr={one.learning_rate:g},bn={one.batch_norm}".lower(), made(draw, one.batch_norm), one
@@ -152,6 +154,8 @@ def tune(
         for one in candidates
     ]
     best = candidates[scores.index(max(scores))]
+    marks = drawn + ["←" if one == best else "" for one in candidates]
+    rows = [[*row, mark] for row, mark in zip(rows, marks, strict=True)]
     return Tuned(name, made(draw, best.batch_norm), best, rows)
 
 
