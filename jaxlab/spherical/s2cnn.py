@@ -306,7 +306,9 @@ def apply_s2cnn(
     check_bool("train", train)
     _check(params, state, x, tables, cfg)
     dtype = x.dtype
-    x = x.astype(jnp.promote_types(dtype, jnp.float32))
+    # at most as precise as the tables, by which a layer would round it
+    precisions = jnp.promote_types(dtype, jnp.float32), tables.layers[0].tables_in.d.dtype
+    x = x.astype(min(precisions, key=lambda one: one.itemsize))
     statistics, collected = iter(state), []
 
     def normalised(

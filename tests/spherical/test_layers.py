@@ -18,6 +18,8 @@ from jaxlab.spherical.convolution import (
 )
 from jaxlab.spherical.kernel_grids import near_identity_s2, near_identity_so3
 from jaxlab.spherical.layer_tables import make_layer_tables
+from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
+from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.shortcut import so3_shortcut_apply, so3_shortcut_init
 from jaxlab.spherical.so3_to_s2 import so3_to_s2_apply, so3_to_s2_init
 from jaxlab.spherical.spectra import S2Spectrum
@@ -182,6 +184,18 @@ def test_signals_that_would_be_rounded_are_refused(dtype):
         ):
             with pytest.raises(ValueError, match=r"^x: expected .*(floating|precision of tables)"):
                 layer()
+
+
+def test_a_network_takes_signals_that_are_more_precise_than_its_tables():
+    cfg = S2CNNConfig(3, (2,), (2,), 3)
+    tables = make_s2cnn_tables(cfg)
+    params, state = init_s2cnn(jax.random.key(0), cfg)
+    x = np.random.default_rng(0).normal(size=(2, 1, 6, 6))
+    expected, _ = apply_s2cnn(params, state, jnp.asarray(x, "f4"), tables, cfg, train=False)
+    with jax.enable_x64(True):
+        found, _ = apply_s2cnn(params, state, jnp.asarray(x), tables, cfg, train=False)
+    assert found.dtype == jnp.float64
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_sharded_over_the_batch(devices):
