@@ -68,7 +68,8 @@ def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
         return jnp.sum(residual * residual, axis=0)
 
     exact = jnp.sum(a * a, axis=0)
-    negligible = (max(m, n) * eps) ** 2 * jnp.max(exact)
+    # of a column in the span, rounding leaves that part of its own length
+    negligible = (4 * (k + m**0.5) * eps) ** 2 * exact
 
     def step(t: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         q, r, pivots, norms, reference, free = state
@@ -78,7 +79,7 @@ def _pivoted_qr(a: Array, k: int) -> tuple[Array, Array, Array]:
         column = a[:, pivot] - matmul(q, r[:, pivot])
         column = column - matmul(q, matmul(column, q))
         length = jnp.linalg.norm(column)
-        fits = length * length > negligible
+        fits = length * length > negligible[pivot]
         unit = jnp.where(fits, column / jnp.where(fits, length, 1), 0)
         free = free.at[pivot].set(False)
         # earlier pivots lie in the span already: what remains of them is rounding

@@ -61,6 +61,27 @@ def test_norms_that_lose_their_digits_are_recomputed():
     assert pivots.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("tall", [True, False])
+def test_short_columns_of_a_long_matrix_are_no_rounding(tall):
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(100_000, 8)) * [1, 0.5, 0.1, 0.007, 0.008, 0.0095, 0.009, 0.006]
+    a = (a if tall else a.T).astype(np.float32)
+    expected = scipy.linalg.qr(a.astype(float), pivoting=True, mode="r")[1][:8]
+    q, r, pivots = pivoted_qr(jnp.asarray(a), 8)
+    assert pivots.tolist() == expected.tolist()
+    np.testing.assert_allclose(q.T @ q, np.eye(8), atol=1e-5)
+    np.testing.assert_allclose(q @ r, a, atol=1e-5)
+
+
+def test_a_long_matrix_of_low_rank():
+    rng = np.random.default_rng(4)
+    low = rng.normal(size=(100_000, 2)) @ rng.normal(size=(2, 6)) * [1, 1, 1e-3, 1, 1e-4, 1]
+    q, r, pivots = pivoted_qr(jnp.asarray(low, jnp.float32), 5)
+    assert pivots[2:].tolist() == [j for j in range(6) if j not in pivots[:2].tolist()][:3]
+    assert not q[:, 2:].any()
+    assert not r[2:].any()
+
+
 def test_single_rows_and_columns():
     q, r, pivots = pivoted_qr(jnp.array([[1.0, -3.0, 2.0]]), 1)
     assert (q.tolist(), r.tolist(), pivots.tolist()) == ([[-1.0]], [[-1.0, 3.0, -2.0]], [1])
