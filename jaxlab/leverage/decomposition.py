@@ -1,8 +1,10 @@
 """Singular value decompositions, four ways, with a numerical rank.
 
 Every way returns an :class:`~jaxlab.leverage.SVD` that is zero beyond the rank. ``exact`` and
-``qr`` see singular values down to ``eps σ₀``; ``gram`` squares the condition number and sees them
-down to ``√eps σ₀``; ``randomized`` finds the leading ones only.
+``qr`` see singular values down to some ``eps σ₀``, and take for rounding what is not above
+``min(max(m, n), 4 (min(m, n) + √max(m, n))) eps σ₀``: by ``max(m, n)`` alone, as is usual, real
+directions of long matrices would be lost. ``gram`` squares the condition number and sees them down
+to ``√eps σ₀``; ``randomized`` finds the leading ones only.
 """
 
 import functools
@@ -50,8 +52,9 @@ def svd(
             ``"exact"``; static.
         rank: keep the leading ``rank`` vectors; needed for ``"randomized"``; static.
         key: PRNG key, for ``"randomized"`` only.
-        rtol: relative to ``σ₀``, what counts as zero. Default: ``max(m, n) eps``, and
-            ``√eps`` for ``"gram"``, whose smaller singular values are noise.
+        rtol: relative to ``σ₀``, what counts as zero. Default: the lesser of ``max(m, n) eps`` and
+            ``4 (min(m, n) + √max(m, n)) eps``, since rounding grows no faster with the long side,
+            and ``√eps`` for ``"gram"``, whose smaller singular values are noise.
         oversample: as of :func:`randomized_svd`; static.
         power_iters: as of :func:`randomized_svd`; static.
 
@@ -110,7 +113,7 @@ def randomized_svd(
         rank: number of vectors ``r``; static.
         oversample: how many more columns ``Ω`` has, as far as the matrix allows; static.
         power_iters: ``q``; static.
-        rtol: relative to ``σ₀``, what counts as zero; default ``max(m, n) eps``.
+        rtol: relative to ``σ₀``, what counts as zero; default as of ``"exact"`` in :func:`svd`.
 
     Returns:
         ``rank`` vectors. Only these are known: subsets must lie among them.
@@ -181,7 +184,8 @@ def orthonormal_basis(
 
     Args:
         x: the columns.
-        rtol: relative to the largest singular value, what counts as zero; ``max(m, k) eps``.
+        rtol: relative to the largest singular value, what counts as zero; default as of
+            ``"qr"`` in :func:`svd`.
 
     Returns:
         The basis, ``[m, min(m, k)]`` with zero columns beyond the rank, and the rank.
@@ -218,7 +222,8 @@ def default_rtol(shape: tuple[int, ...], dtype: Any, method: str) -> float:
     eps = float(jnp.finfo(jax.dtypes.canonicalize_dtype(dtype)).eps)
     if method == "gram":
         return float(np.sqrt(eps))
-    return max(shape[-2:]) * eps
+    short, long = sorted(shape[-2:])
+    return min(long, 4 * (short + float(np.sqrt(long)))) * eps
 
 
 def truncated(u: Array, s: Array, vt: Array, rtol: Any) -> SVD:
@@ -254,7 +259,7 @@ def _thin_jvp(method: str, primals: tuple[Array], tangents: tuple[Array]) -> Any
     (a,), (da,) = primals, tangents
     u, s, vt = _thin(a, method)
     eps = jnp.finfo(s.dtype).eps
-    positive = s > max(a.shape) * eps * s[0]
+    positive = s > default_rtol(a.shape, a.dtype, "exact") * s[0]
     inverse = jnp.where(positive, 1 / jnp.where(positive, s, 1), 0)
     turned = matmul(matmul(u.T, da), vt.T)
     apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])

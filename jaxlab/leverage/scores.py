@@ -26,6 +26,7 @@ from jaxlab.leverage.decomposition import (
     orthonormal_basis,
     resolved,
     svd,
+    truncated,
 )
 from jaxlab.leverage.types import SVD
 
@@ -180,6 +181,9 @@ def ridge_leverage_scores(
 
     ``ℓ_j(λ) = (Aᵀ (A Aᵀ + λ I)⁻¹ A)_{jj} = Σ_r V_{jr}² σ_r² / (σ_r² + λ)``
 
+    Only where ``λ`` is too small to fade out what :func:`svd` takes for rounding, ``√λ ≤ rtol σ₀``,
+    that is cut off; with ``"gram"`` it always is.
+
     Args:
         a: the matrix.
         lam: ``λ ≥ 0``, in squared units of the matrix; for 0, the scores of all singular vectors.
@@ -296,7 +300,7 @@ def _ridge_scores(a: Array, lam: Array, axis: str, method: str) -> Array:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _ridge(a: Array, lam: Array, method: str) -> Array:
-    _, s, vt, _ = decompose(a, None, method, None)
+    _, s, vt, _ = _for_ridge(a, lam, method)
     return jnp.sum(vt * vt * _shrunk(s, lam)[:, None], axis=0)
 
 
@@ -304,7 +308,7 @@ def _ridge(a: Array, lam: Array, method: str) -> Array:
 def _ridge_jvp(method: str, primals: Any, tangents: Any) -> Any:
     """``d(G (G + λ)⁻¹) = λ (G + λ)⁻¹ dG (G + λ)⁻¹ − dλ G (G + λ)⁻²``: no differences of ``σ``."""
     (a, lam), (da, dlam) = primals, tangents
-    u, s, vt, _ = decompose(a, None, method, None)
+    u, s, vt, _ = _for_ridge(a, lam, method)
     kept = _shrunk(s, lam)
     inverse = jnp.where(s > 0, kept / jnp.where(s > 0, s, 1), 0)
     solved = matmul(u * inverse, vt)  # A (G + λ)⁻¹
@@ -312,6 +316,14 @@ def _ridge_jvp(method: str, primals: Any, tangents: Any) -> Any:
     dscores = 2 * jnp.sum(solved * faded, axis=0)
     dscores -= dlam * jnp.sum(vt * vt * (inverse * inverse)[:, None], axis=0)
     return jnp.sum(vt * vt * kept[:, None], axis=0), dscores
+
+
+def _for_ridge(a: Array, lam: Array, method: str) -> SVD:
+    """All that ``λ`` fades out is kept, rounding included."""
+    u, s, vt, _ = decompose(a, 0.0, method, None)
+    rtol = default_rtol(a.shape, a.dtype, method)
+    faded = (method != "gram") & (jnp.sqrt(lam) > rtol * s[0])
+    return truncated(u, s, vt, jnp.where(faded, 0, rtol))
 
 
 def _shrunk(s: Array, lam: Array) -> Array:

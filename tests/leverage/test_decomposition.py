@@ -64,6 +64,18 @@ def test_single_precision_sees_small_singular_values_without_the_gram_matrix():
     np.testing.assert_allclose(by_gram.vt[:2] ** 2, right.T[:2] ** 2, atol=1e-3)
 
 
+@pytest.mark.parametrize("tall", [True, False])
+@pytest.mark.parametrize("method", ["exact", "qr"])
+def test_of_a_long_matrix_rounding_is_cut_and_nothing_else(tall, method):
+    a = np.random.default_rng(5).normal(size=(100_000, 4)) * [1, 0.01, 0.001, 0]
+    a[:, 3] = a[:, 0] - a[:, 1]
+    a = (a if tall else a.T).astype(np.float32)
+    found = svd(jnp.asarray(a), method=method)
+    assert found.rank == 3
+    expected = np.linalg.svd(a.astype(float), compute_uv=False)
+    np.testing.assert_allclose(found.s[:3], expected[:3], rtol=1e-3)
+
+
 def test_randomized_finds_the_leading_vectors(x64):
     rng = np.random.default_rng(1)
     left, right = (np.linalg.qr(rng.normal(size=(size, 30)))[0] for size in (40, 30))

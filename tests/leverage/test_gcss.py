@@ -258,6 +258,14 @@ def test_a_row_or_a_column(shape):
         np.testing.assert_allclose(found.residual, 0, atol=1e-5)
 
 
+def test_short_columns_of_a_long_matrix_are_chosen():
+    a = (np.random.default_rng(9).normal(size=(100_000, 2)) * [1, 0.01]).astype(np.float32)
+    for method in ("leverage", "weighted", "qdeim"):
+        found = gcss(*put(a, a[:, 1:]), c=1, method=method)
+        assert found.columns.tolist() == [1]
+        assert found.residual_fraction < 1e-9
+
+
 def test_column_subset_selection(x64):
     a = np.random.default_rng(6).normal(size=(14, 8)) * 10.0 ** -np.arange(8)
     found = cssp(*put(a), c=C, k=K)

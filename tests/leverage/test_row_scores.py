@@ -21,6 +21,12 @@ def test_exact_scores():
     np.testing.assert_allclose(row_leverage_scores(a), expected, atol=1e-5)
 
 
+def test_short_columns_of_a_long_matrix_count():
+    a = (np.random.default_rng(2).normal(size=(100_000, 2)) * [1, 0.01]).astype(np.float32)
+    expected = np.sum(np.linalg.qr(a.astype(float))[0] ** 2, axis=1)
+    np.testing.assert_allclose(row_leverage_scores(jnp.asarray(a)), expected, atol=1e-8)
+
+
 def test_gradient(x64):
     a, _ = tall(np.float64)
     a = a[:, :4]

@@ -159,6 +159,21 @@ def test_ridge_scores_and_their_gradients(x64):
     np.testing.assert_allclose(ridge_leverage_scores(jnp.asarray(a), 0.0), full, atol=1e-12)
 
 
+@pytest.mark.parametrize("axis", ["columns", "rows"])
+def test_ridge_scores_fade_what_would_be_cut(axis):
+    """Of the second column ``svd`` takes all for rounding; without ``λ`` it would be."""
+    a = (np.random.default_rng(5).normal(size=(100_000, 2)) * [1, 1e-4]).astype(np.float32)
+    u, s, vt = np.linalg.svd(a.astype(float), full_matrices=False)
+    lam = (2e-4 * s[0]) ** 2
+    weights = s**2 / (s**2 + lam)
+    expected = (vt.T**2 if axis == "columns" else u**2) @ weights
+    given = jnp.asarray(a)
+    assert svd(given).rank == 1
+    found = ridge_leverage_scores(given, lam, axis=axis)
+    np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-7)
+    assert ridge_leverage_scores(given, 0.0, axis=axis).sum() == pytest.approx(1, rel=1e-5)
+
+
 def test_subspace_scores_do_not_depend_on_the_basis(x64):
     rng = np.random.default_rng(4)
     basis = np.linalg.qr(rng.normal(size=(9, 3)))[0]
