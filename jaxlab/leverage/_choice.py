@@ -7,25 +7,28 @@ some columns: data and moments both provide these, so that each way is written o
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.leverage._pairs import matmul, top
+from jaxlab.leverage._pairs import matmul, top, unit_columns
 from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
 from jaxlab.leverage.local_search import local_search_on_gram
 from jaxlab.leverage.pivoted_qr import pivoted_qr
 from jaxlab.leverage.selection import sample_columns
-from jaxlab.leverage.types import Gcss
+from jaxlab.leverage.types import SVD, Gcss
 
 __all__ = [
     "Spectrum",
     "View",
     "choose",
     "error_norm",
+    "largest_beyond",
     "largest_sine",
     "length",
     "mask_of",
     "outcome",
+    "reachable_limit",
     "rows_of",
     "smaller_gram",
     "spectral_limit",
@@ -176,6 +179,20 @@ def error_norm(
     return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
 
 
+def largest_beyond(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, ""]:
+    """What no singular value is above that the decomposition leaves out, or takes for 0.
+
+    Directions below the numerical rank are lost, not absent: columns may lie along them.
+    """
+    u, s, vt, rank = decomposition
+
+    def left_out() -> Array:
+        least = jnp.min(jnp.where(s > 0, s, jnp.inf))
+        return jnp.minimum(least, length(a - matmul(u * s, vt)))
+
+    return jax.lax.cond(rank < min(a.shape), left_out, lambda: 0 * s[0])
+
+
 def certified(
     spectrum: Spectrum,
     z: Float[Array, "k p"],
@@ -209,6 +226,32 @@ def sum_limit(
     beyond = jnp.linalg.svd(z, full_matrices=False, compute_uv=False)[c:]
     rounding = ROUNDING * jnp.finfo(z.dtype).eps * jnp.sqrt(energy)
     return jnp.maximum(jnp.sqrt(outside * outside + jnp.sum(beyond * beyond)) - rounding, 0)
+
+
+def reachable_limit(
+    decomposition: SVD,
+    a: Float[Array, "m n"],
+    b: Float[Array, "m p"],
+    z: Float[Array, "r p"],
+    c: int,
+) -> Float[Array, ""]:
+    """:func:`sum_limit` of a complete decomposition, whatever the singular values are.
+
+    Left vectors are known to ``eps σ_0 / σ`` only, and short columns may lie elsewhere. Where that
+    is too little, a basis of the columns at unit length takes their place.
+    """
+    u, s = decomposition.u, decomposition.s
+    energy = jnp.sum(b * b)
+
+    def of(basis: Array, coordinates: Array) -> Array:
+        return sum_limit(coordinates, energy, length(b - matmul(basis, coordinates)), c)
+
+    def of_columns() -> Array:
+        basis = jnp.linalg.qr(jax.lax.stop_gradient(unit_columns(a)))[0]
+        return of(basis, matmul(basis.T, b))
+
+    coarse = s[-1] <= jnp.sqrt(jnp.finfo(s.dtype).eps) * s[0]
+    return jax.lax.cond(coarse, of_columns, lambda: of(u, z))
 
 
 def spectral_limit(gram: Float[Array, "q q"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:

@@ -12,12 +12,13 @@ from jaxlab.leverage._choice import (
     Spectrum,
     View,
     choose,
+    largest_beyond,
     length,
     outcome,
+    reachable_limit,
     rows_of,
     smaller_gram,
     spectral_limit,
-    sum_limit,
 )
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_array, subset_mask
 from jaxlab.leverage._pairs import check_pair, matmul, scaled, whiten
@@ -25,6 +26,7 @@ from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.greedy import greedy_on_columns
 from jaxlab.leverage.selection import target_subset
 from jaxlab.leverage.types import SVD, Gcss, GcssMethod
+from jaxlab.varying import vary_like
 
 __all__ = ["cssp", "gcss"]
 
@@ -61,7 +63,8 @@ def gcss(
     =============== ================================================================================
 
     With fewer columns than vectors, ``c < k``, some angles are ``π/2`` and the certificate says
-    little. Columns are not centred.
+    little. Columns are not centred. Singular vectors below the numerical rank are not among those
+    to choose from, and the bounds allow for them.
 
     Args:
         a: columns to choose from, ``[m, n]``.
@@ -90,7 +93,8 @@ def gcss(
 
     Cost:
         The decomposition, ``O(n r p)``, and for the greedy methods that of
-        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual.
+        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual; one more QR of A
+        where its singular values reach below ``√eps σ_0``.
 
     Source:
         Ordozgoiti, Matakos, Gionis 2022, generalized column subset selection; Drmač, Gugercin 2016
@@ -259,15 +263,15 @@ def _outcome(
     count: Array,
     converged: Array,
 ) -> Gcss:
+    a, b, decomposition, z = vary_like((a, b, decomposition, z))
     u, s, vt, _ = decomposition
     complete, c = s.shape[0] == min(a.shape), columns.shape[0]
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
     energy = jnp.sum(b * b)
-    # of what a truncated decomposition left out, no singular value is above the last
-    spectrum = Spectrum(s, vt, a, 0.0 if complete else s[-1])
+    spectrum = Spectrum(s, vt, a, largest_beyond(decomposition, a))
     if complete:
-        limit = sum_limit(z, energy, length(b - matmul(u, z)), c)
+        limit = reachable_limit(decomposition, a, b, z, c)
     else:
         limit = spectral_limit(smaller_gram(b), energy, c)
     inside = rows_of(z, subset)

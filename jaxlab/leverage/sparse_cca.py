@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_scalar, require
-from jaxlab.leverage._choice import Spectrum, error_norm, largest_sine, mask_of, rows_of
+from jaxlab.leverage._choice import (
+    Spectrum,
+    error_norm,
+    largest_beyond,
+    largest_sine,
+    mask_of,
+    rows_of,
+)
 from jaxlab.leverage._forward import forward_columns
 from jaxlab.leverage._inputs import check_columns, check_rank, subset_array, subset_mask
 from jaxlab.leverage._pairs import centred_columns, check_pair, matmul, top, unit_columns
@@ -207,10 +214,12 @@ def _choose(
     method: str,
 ) -> Chosen:
     # neither columns nor angles depend on lengths, whose squares may overflow
-    a, b = unit_columns(jax.lax.stop_gradient(a)), unit_columns(jax.lax.stop_gradient(b))
+    a, b = jax.lax.stop_gradient(a), jax.lax.stop_gradient(b)
+    spectrum_a, spectrum_b = _relative(of_a, a), _relative(of_b, b)
+    a, b = unit_columns(a), unit_columns(b)
     views = Views(
-        _relative(of_a),
-        _relative(of_b),
+        spectrum_a,
+        spectrum_b,
         matmul(of_a.u.T, of_b.u),
         lambda: (matmul(a.T, a), matmul(b.T, b), matmul(a.T, b)),
     )
@@ -318,11 +327,11 @@ def alternating_subsets(
     return rows, columns
 
 
-def _relative(decomposition: SVD) -> Spectrum:
-    """A decomposition with its singular values as shares of the largest."""
-    _, s, vt, _ = decomposition
-    s = s / jnp.where(s[0] > 0, s[0], 1)
-    return Spectrum(s, vt, s[:, None] * vt)
+def _relative(decomposition: SVD, a: Array) -> Spectrum:
+    """A decomposition with its singular values as shares of the largest, and what it leaves out."""
+    scale = jnp.where(decomposition.s[0] > 0, decomposition.s[0], 1)
+    a, decomposition = a / scale, decomposition._replace(s=decomposition.s / scale)
+    return Spectrum(decomposition.s, decomposition.vt, a, largest_beyond(decomposition, a))
 
 
 def _squares(s: Array, vt: Array) -> Array:

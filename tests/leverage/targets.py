@@ -7,7 +7,16 @@ import jax
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
-__all__ = ["best", "data", "greedy", "random_pair", "residual", "views", "wine_views"]
+__all__ = [
+    "best",
+    "data",
+    "greedy",
+    "lost_directions",
+    "random_pair",
+    "residual",
+    "views",
+    "wine_views",
+]
 
 
 @functools.cache
@@ -42,6 +51,18 @@ def views(rng, m=30, n=8, p=8):
     b = common @ rng.normal(size=(3, p)) + rng.normal(size=(m, p))
     a, b = a * 10 ** rng.uniform(-2, 1, n), b * 10 ** rng.uniform(-2, 1, p)
     return a - a.mean(axis=0), b - b.mean(axis=0)
+
+
+def lost_directions(m, values, sine):
+    """``A`` of four singular values, and its left vectors: short columns may lie along the last.
+
+    The second column is at that angle from the second right vector, in the plane of the third.
+    """
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(m, 4)))[0]
+    turn = np.eye(4)
+    cosine = np.sqrt(1 - sine**2)
+    turn[1:3, 1:3] = [[cosine, sine], [sine, -cosine]]
+    return frame * np.array(values) @ turn, frame
 
 
 def basis(columns):

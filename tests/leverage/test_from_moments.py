@@ -89,11 +89,7 @@ def test_constant_columns_are_never_chosen():
 @pytest.mark.parametrize("sine", [0.1, 0.5**0.5])
 def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
     """Of ``σ = 1, 2e-3, 3e-4, 1e-4`` the squares tell the first two."""
-    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(9, 4)))[0]
-    turn = np.eye(4)
-    cosine = np.sqrt(1 - sine**2)
-    turn[1:3, 1:3] = [[cosine, sine], [sine, -cosine]]
-    a = frame * np.array([1, 2e-3, 3e-4, 1e-4]) @ turn
+    a, frame = targets.lost_directions(9, [1, 2e-3, 3e-4, 1e-4], sine)
     exact = moments_of(a, frame)
 
     def single(*kept):
@@ -115,7 +111,7 @@ def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
     target, moments = single(0, 1)
     found = gcss_from_moments(moments, c=2, subset=(0, 1))
     left = targets.residual(a, target, found.columns)
-    np.testing.assert_allclose(left, np.sin(np.arctan(0.15 * sine / cosine)), rtol=1e-6)
+    np.testing.assert_allclose(left, np.sin(np.arctan(0.15 * np.tan(np.arcsin(sine)))), rtol=1e-6)
     assert found.lower_bound - 1e-3 <= left <= found.certificate < 4 * left
     options = {"ca": 2, "cb": 2, "k": 2, "subset_a": (0, 1), "subset_b": (0, 1)}
     found = sparse_cca_from_moments(moments, **options)

@@ -145,6 +145,25 @@ def test_constant_columns_and_scale_in_float32(method):
         assert other.columns_b.tolist() == found.columns_b.tolist()
 
 
+@pytest.mark.parametrize("sine", [0.1, 0.5**0.5])
+def test_the_bound_holds_where_directions_are_lost_in_single_precision(sine):
+    """In float32 the view has rank 2, and columns are tilted towards the third direction."""
+    lost = targets.lost_directions(20_000, [1, 1.4e-4, 2.1e-5, 7e-6], sine)
+    a, frame = (x.astype(np.float32) for x in lost)
+    subsets = {"subset_a": (0, 1), "subset_b": (0, 1)}
+    options = {"ca": 2, "cb": 2, "rtol": 1e-5, "center": False}
+    for method in METHODS:
+        chosen = {"k": 2} if method == "subspace" else subsets
+        found = sparse_cca(*put(a, frame[:, :2]), **options, **chosen, method=method)
+        exact = correlations(a.astype(float), frame[:, :2], found.columns_a, found.columns_b)
+        angles = np.arccos(np.clip(exact, 0, 1))
+        assert np.all(angles <= found.bound + 1e-3)
+        if method == "leverage":
+            tilt = np.arctan(0.15 * np.tan(np.arcsin(sine)))
+            np.testing.assert_allclose(angles[1], tilt, rtol=1e-2)
+            assert found.bound[1] < 4 * tilt
+
+
 def test_traced_indices_that_name_no_vector_count_for_nothing(x64):
     views = put(*targets.views(np.random.default_rng(8)))
 
