@@ -79,6 +79,13 @@ def test_a_small_run_of_sparse_cca(tmp_path):
     assert [row[-1] for row in rows] == [0.8646, 0.3934, 0.3934, 0.8646]
 
 
+def test_sparse_cca_with_more_vectors_than_there_are(tmp_path):
+    """The smaller view has six columns; forward selection, asked for more pairs, would refuse."""
+    tiny = ['k=10 columns=[2] methods=["leverage","subspace","leading","forward","threshold"]']
+    results = finished(run("leverage-scca", preset="smoke", sets=tiny, runs=tmp_path))
+    assert "Scores with k = 6;" in results["tables"]["correlations-wine-halves"]["caption"]
+
+
 def test_the_matrix_has_the_spectrum_that_was_asked_for():
     a = decaying(20_000, 16, 0)
     s = np.linalg.svd(a, compute_uv=False)

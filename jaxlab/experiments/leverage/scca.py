@@ -40,11 +40,11 @@ _NESTED = ("forward", "threshold")
 class Config:
     """Numbers of ``columns`` of each view, of views of several data sets.
 
-    Scores are of ``k`` pairs of singular vectors, of those with singular values above ``rtol`` of
-    the largest: one number for each data set, the first for a user's matrix. The last third of the
-    rows is left out where there are at least ``split_from``. Bounds of the penalised decomposition
-    are ``bounds`` times the square root of the number of columns. All subsets are tried where there
-    are at most ``exhaustive`` pairs of them.
+    Scores are of ``k`` pairs of singular vectors, or of as many as the smaller view has, of those
+    with singular values above ``rtol`` of the largest: one number for each data set, the first for
+    a user's matrix. The last third of the rows is left out where there are at least ``split_from``.
+    Bounds of the penalised decomposition are ``bounds`` times the square root of the number of
+    columns. All subsets are tried where there are at most ``exhaustive`` pairs of them.
     """
 
     data: Data
@@ -98,6 +98,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
             "title": pair.title,
             "shapes": [list(views.a.shape), list(views.b.shape)],
             "test": 0 if views.a_test is None else len(views.a_test),
+            "k": vectors_of(config, views),
             "methods": methods,
             "best": best,
         }
@@ -121,17 +122,22 @@ def counts_of(config: Config, views: Views) -> list[int]:
     return sorted({c for c in config.columns if c <= most}) or [most]
 
 
+def vectors_of(config: Config, views: Views) -> int:
+    """How many pairs of singular vectors to score by: no more than there are."""
+    return min(config.k, *views.a.shape, *views.b.shape)
+
+
 def measure(config: Config, name: str, method: Method, rtol: float) -> dict[str, Any]:
     """By number of columns: correlations, columns, and whether the bound on angles was kept."""
     pair = load(name, config.data)
     views = split(pair.a, pair.b, config.split_from)
     found: dict[str, Any] = {}
-    counts = counts_of(config, views)
+    counts, k = counts_of(config, views), vectors_of(config, views)
     with jax.enable_x64(True):
         a, b = jnp.asarray(views.a), jnp.asarray(views.b)
         if method in _NESTED:
             most = leverage.sparse_cca(
-                a, b, ca=counts[-1], cb=counts[-1], k=config.k, method=method, rtol=rtol
+                a, b, ca=counts[-1], cb=counts[-1], k=k, method=method, rtol=rtol
             )
             order = np.asarray(most.columns_a), np.asarray(most.columns_b)
         penalised = _penalised(config, a, b, standardize=method == "pmd") if "pmd" in method else []
@@ -140,12 +146,12 @@ def measure(config: Config, name: str, method: Method, rtol: float) -> dict[str,
             if penalised:
                 chosen = _most_correlated(views, penalised, c)
             elif method == "leading":
-                chosen = _leading(a, config.k, c), _leading(b, config.k, c)
+                chosen = _leading(a, k, c), _leading(b, k, c)
             elif method in _NESTED:
                 chosen = order[0][:c], order[1][:c]
             else:
                 result = leverage.sparse_cca(
-                    a, b, ca=c, cb=c, k=min(config.k, c), method=method, rtol=rtol
+                    a, b, ca=c, cb=c, k=min(k, c), method=method, rtol=rtol
                 )
                 chosen = np.asarray(result.columns_a), np.asarray(result.columns_b)
                 angles = np.arccos(np.clip(np.asarray(result.correlations), 0, 1))
