@@ -186,6 +186,7 @@ def test_planted_vectors_are_those_there_are(tmp_path):
     ]
     results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
     places = list(dict.fromkeys(tuple(row[:2]) for row in results["tables"]["planted"]["rows"]))
+    assert "In the leading vectors" in results["figures"]["planted"]
     assert places == [
         ("wine", "R = 0–1"),
         ("wine", "R = 11–12"),
@@ -208,6 +209,15 @@ def test_column_subset_selection_of_a_matrix_of_low_rank(tmp_path):
     results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
     assert "k = 3 singular vectors" in results["tables"]["real-user"]["caption"]
     assert {row[1] for row in results["tables"]["planted"]["rows"]} == {"R = 0–2"}
+
+
+def test_of_leading_vectors_a_figure_speaks_only_where_it_shows_them(tmp_path):
+    tiny = [
+        "data.names=[linnerud] planted.names=[wine] planted.k=[2] planted.starts=[3]",
+        'planted.seeds=1 columns=[2] draws=1 repeats=0 methods=["leverage"]',
+    ]
+    results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
+    assert "leading" not in results["figures"]["planted"]
 
 
 def test_times_are_of_the_numbers_of_columns_that_are_compared(monkeypatch):

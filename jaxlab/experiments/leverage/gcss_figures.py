@@ -71,13 +71,15 @@ def draw_planted(config: Any, planted: Sequence[Found], reporter: Reporter) -> N
             ax.set_ylim(0, 1)
         line[0].set_ylabel("residual fraction")
     plotting.legend(figure)
-    reporter.figure(
-        "planted",
-        figure,
+    caption = (
         f"Targets planted in singular vectors, mean and standard deviation of "
-        f"{config.planted.seeds} seeds. In the leading vectors, on the left, generalized and "
-        "leading scores are the same.",
+        f"{config.planted.seeds} seeds."
     )
+    if any(found["start"] == 0 for found in planted):
+        caption += (
+            " In the leading vectors, on the left, generalized and leading scores are the same."
+        )
+    reporter.figure("planted", figure, caption)
 
 
 def _curves(ax: Any, runs: Sequence[Found]) -> None:
