@@ -101,6 +101,19 @@ REFUSED = [
         "planted.k=[5,6]",
         "\n  planted.k: expected as many entries as names (1), got",
     ),
+    (
+        "leverage-gcss",
+        "planted.names=[digits,digits] planted.k=[5,6]",
+        "\n  planted.names: expected every data set once, got",
+    ),
+    ("leverage-gcss", "data.names=[wine,wine]", "\n  data.names: expected every data set once"),
+    (
+        "leverage-scaling",
+        "rows=[19,20000]",
+        "\n  rows: expected at least 2 k = 20 rows, or as many",
+    ),
+    ("leverage-scaling", "reference=[7,8]", "\n  reference: expected at least 2 k = 20 rows, or"),
+    ("leverage-scaling", "sharded=[7,8]", "\n  sharded: expected at least as many rows as columns"),
     ("leverage-scaling", "rows=[5]", "\n  columns: expected as many entries as rows (1), got"),
     ("leverage-scaling", "routes=[qr]", "\n  routes: expected 'gram' among them, got"),
     (

@@ -49,7 +49,9 @@ class Planted:
     seeds: Count
 
     def __post_init__(self) -> None:
-        """Every data set has its number of vectors."""
+        """Every data set is there once and has its number of vectors."""
+        distinct = len(set(self.names)) == len(self.names)
+        require(distinct, "names", self.names, "every data set once")
         wanted = f"as many entries as names ({len(self.names)})"
         require(len(self.k) == len(self.names), "k", self.k, wanted)
 

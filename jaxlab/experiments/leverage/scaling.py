@@ -59,10 +59,20 @@ class Config:
     batch: Count
 
     def __post_init__(self) -> None:
-        """Rows and columns belong together, and everything is measured on the Gram route."""
+        """Shapes have the singular vectors that are scored, on the Gram route among others."""
         wanted = f"as many entries as rows ({len(self.rows)})"
         require(len(self.columns) == len(self.rows), "columns", self.columns, wanted)
         require("gram" in self.routes, "routes", self.routes, "'gram' among them")
+        shapes = {
+            "rows": list(zip(self.rows, self.columns, strict=True)),
+            "reference": [self.reference],
+        }
+        for name, sizes in shapes.items():
+            enough = all(m >= min(n, 2 * self.k) for m, n in sizes)
+            wanted = f"at least 2 k = {2 * self.k} rows, or as many as columns"
+            require(enough, name, getattr(self, name), wanted)
+        wanted = "at least as many rows as columns"
+        require(self.sharded[0] >= self.sharded[1], "sharded", self.sharded, wanted)
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -148,7 +158,7 @@ def peers(config: Config, a: np.ndarray) -> dict[str, Callable[[], Any]]:
             from skmatter.feature_selection import CUR
 
             found["skmatter cur"] = lambda: CUR(
-                n_to_select=min(k, a.shape[1]), k=min(k, a.shape[1] - 1), recompute_every=0
+                n_to_select=min(k, a.shape[1]), k=min(k, min(a.shape) - 1), recompute_every=0
             ).fit(a)
     return found
 
