@@ -174,12 +174,12 @@ def lift_assignment(units: Int[Array, " n"], flow: Int[Array, "q k"]) -> Int32[A
 
 @jax.jit
 def _lift(units: Array, flow: Array) -> Array:
-    n = units.shape[0]
+    n, units = units.shape[0], units.astype(jnp.int32)
     position = jnp.arange(n, dtype=jnp.int32)
-    sorted_units, order = jax.lax.sort((units.astype(jnp.int32), position), num_keys=1)
+    sorted_units, order = jax.lax.sort((units, position), num_keys=1)
     starts = jnp.searchsorted(sorted_units, sorted_units, side="left").astype(jnp.int32)
     rank = jnp.zeros(n, jnp.int32).at[order].set(position - starts)
-    ends = jnp.cumsum(flow, axis=1)[units]
+    ends = jnp.cumsum(flow, axis=1, dtype=jnp.int32)[units]
     center = jnp.sum(ends <= rank[:, None], axis=1, dtype=jnp.int32)
     return jnp.where(units >= 0, jnp.minimum(center, flow.shape[1] - 1), -1)
 

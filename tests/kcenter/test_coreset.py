@@ -128,6 +128,15 @@ def test_padding_is_lifted_to_no_center():
     assert found.tolist() == [0, -1, 1, -1, 1]
 
 
+@pytest.mark.usefixtures("bad_input")  # annotations have signed integers only
+def test_small_integers_do_not_wrap():
+    for kind, parts in ((np.uint8, [200, 100]), (np.int8, [100, 100])):
+        units, flow = np.zeros(sum(parts), np.int8), np.ones((150, 2), kind)
+        flow[0] = parts
+        found = kcenter.lift_assignment(*jax.device_put((units, flow)))
+        assert np.bincount(found).tolist() == parts
+
+
 def test_bad_input(bad_input):
     points, groups = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
     plane = kcenter.Coreset(points, groups, groups, np.float32(0), groups)
