@@ -94,6 +94,7 @@ def best_of(
         metric: a metric.
     """
     fill, rounds = jnp.asarray(fill), jnp.asarray(rounds, jnp.int32)
+    groups = groups.astype(jnp.int32)
     points, groups, start, proposals, rank, tries, min_size, upper, fill, rounds = vary_like(
         (points, groups, start, proposals, rank, tries, min_size, upper, fill, rounds)
     )

@@ -80,7 +80,7 @@ def _lower_bound(
     points: Array, k: int, min_size: Any, probes: Array | None, first: Any, metric: Metric
 ) -> Array:
     order = gonzalez(points, k, first=first, metric=metric)
-    chosen = order.indices if probes is None else probes
+    chosen = order.indices if probes is None else probes.astype(jnp.int32)
     dist = distance_matrix(points, chosen, metric=metric)
     dist = jnp.where(chosen >= 0, dist, 0)  # no probe bounds nothing
     return bound_of(order.radii[-1], jax.lax.stop_gradient(dist), min_size)

@@ -141,7 +141,7 @@ def _fair(
     fill: str,
     metric: Metric,
 ) -> Solution:
-    fixed = jax.lax.stop_gradient(points)
+    fixed, groups = jax.lax.stop_gradient(points), groups.astype(jnp.int32)
     n, m = points.shape[0], lower.shape[0]
     order = gonzalez(fixed, k, first=first, metric=metric)
     dist = distance_matrix(fixed, order.indices, metric=metric)

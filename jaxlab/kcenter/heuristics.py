@@ -136,7 +136,7 @@ def _greedy_per_group(
 def _greedy_capped(
     points: Array, groups: Array, quota: Array, first: Any, *, k: int, metric: Metric
 ) -> Solution:
-    fixed = jax.lax.stop_gradient(points)
+    fixed, groups = jax.lax.stop_gradient(points), groups.astype(jnp.int32)
     centers = jnp.full(k, -1, jnp.int32)
     centers = open_more(
         fixed, groups, centers, quota, quota, farthest=True, first=first, metric=metric

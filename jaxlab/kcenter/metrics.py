@@ -101,6 +101,7 @@ def distance_matrix(
 
     if not by_index:
         return _table(points, centers, metric, block_size)
+    centers = centers.astype(jnp.int32)  # smaller integers may not hold n
     there = centers >= 0
     chosen = jnp.where(there, centers, 0)
     if metric == "precomputed":

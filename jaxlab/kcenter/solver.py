@@ -222,6 +222,7 @@ def _realized(
     metric: Metric,
 ) -> tuple[Opened, Array]:
     """Phase 5: representatives, and the radii when points are assigned within pushed clusters."""
+    groups, min_size = groups.astype(jnp.int32), jnp.asarray(min_size, jnp.int32)
     points, groups, opened, radii, phases, min_size, spread = vary_like(
         (points, groups, opened, radii, phases, min_size, spread)
     )
@@ -230,14 +231,14 @@ def _realized(
 
     def realize(args: tuple[Opened, Array, Array, Forest]) -> tuple[Opened, Array]:
         one, threshold, private, tree = args
-        labels = push_surplus(private, phases.dist, *tree, threshold, jnp.asarray(min_size))
+        labels = push_surplus(private, phases.dist, *tree, threshold, min_size)
         one = when(
             jnp.asarray(spread),
             lambda: spread_representatives(points, groups, labels, one, phases.order, m, metric),
             one,
         )
         table = distance_matrix(points, one.centers, metric=metric)
-        _, radius = assign_within(table, labels, one, jnp.asarray(min_size), batch)
+        _, radius = assign_within(table, labels, one, min_size, batch)
         return one, jnp.where(one.feasible, radius, jnp.inf)
 
     return jax.lax.map(realize, (opened, radii.forest, phases.labels, phases.forest))

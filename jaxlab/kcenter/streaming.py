@@ -178,7 +178,7 @@ def _update(
         return jax.tree.map(lambda new, old: jnp.where(there, new, old), new, state), None
 
     b = batch.shape[0]
-    group = jnp.zeros(b, jnp.int32) if groups is None else groups
+    group = jnp.zeros(b, jnp.int32) if groups is None else groups.astype(jnp.int32)
     there = jnp.ones(b, bool) if mask is None else mask
     points = batch.astype(state.representatives.dtype)
     return jax.lax.scan(insert, vary_like(state, points, group, there), (points, group, there))[0]

@@ -51,6 +51,8 @@ def test_the_bounds_are_what_they_are():
     for probes, bound in (([3, -1], 3.5), ([-1], 1.0)):
         found = kcenter.lower_bound(line, 2, 2, probes=jnp.array(probes))
         assert float(found) == bound
+    line = jnp.arange(200.0)[:, None]  # more points than int8 counts
+    assert float(kcenter.lower_bound(line, 1, 2, probes=jnp.array([9, -1], jnp.int8))) == 99.5
 
 
 def test_bad_input(bad_input):

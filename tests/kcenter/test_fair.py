@@ -172,12 +172,14 @@ def test_greedy_of_an_empty_group_takes_nothing():
 
 
 @pytest.mark.usefixtures("bad_input")  # annotations have signed integers only
-def test_as_many_groups_as_bytes():
-    line, groups = np.arange(256, dtype=np.float32)[:, None], np.arange(256, dtype=np.uint8)
-    quota = np.isin(groups, [0, 255]).astype(np.int32)
-    found = kcenter.greedy_capped(*jax.device_put((line, groups)), quota, k=2)
-    assert found.centers.tolist() == [0, 255]
-    assert found.feasible
+@pytest.mark.parametrize(("narrow", "m"), [(np.uint8, 256), (np.int8, 128)])
+def test_as_many_groups_as_bytes(narrow, m):
+    line, groups = np.arange(m, dtype=np.float32)[:, None], np.arange(m).astype(narrow)
+    quota = np.isin(np.arange(m), [0, m - 1]).astype(np.int32)
+    for method in (kcenter.greedy_capped, kcenter.fair_kcenter):
+        found = method(*jax.device_put((line, groups)), quota, k=2)
+        assert found.centers.tolist() == [0, m - 1]
+        assert found.feasible
 
 
 def test_the_oracles_agree():

@@ -84,6 +84,13 @@ def test_near_points_keep_their_digits():
     assert table[1, 0] == np.float32(expected)
 
 
+def test_small_integers_name_points_beyond_their_range():
+    points, centers = np.arange(300, dtype=np.float32)[:, None], np.array([5, 100, -1], np.int8)
+    found = np.asarray(distance_matrix(*jax.device_put((points, centers))))
+    np.testing.assert_array_equal(found[:, :2], np.abs(points - [5, 100]))
+    assert np.isinf(found[:, 2]).all()
+
+
 def moved(points, groups, metric):
     start = kcenter.fair_kcenter(points, groups, metric=metric, **QUOTA)
     return kcenter.refine_minimax(points, groups, start, min_size=1, metric=metric)

@@ -125,6 +125,15 @@ def test_bounds_of_any_width_are_clipped_where_int32_ends():
             np.testing.assert_array_equal(known, expected)
 
 
+def test_as_many_groups_as_bytes():
+    line, groups = np.arange(128, dtype=np.float32)[:, None], np.arange(128).astype(np.int8)
+    quota = np.isin(groups, [0, 127]).astype(np.int32)
+    problem = {"k": 2, "min_size": 2, "lower": quota, "upper": quota}
+    every = {"spread": True, "refine_steps": 1, "fill": True}
+    found = kcenter.fair_private_kcenter(*jax.device_put((line, groups)), **problem, **every)
+    assert kcenter.check_solution(line, groups, found, **problem).violations == ()
+
+
 def test_some_prefixes():
     for instance in random_instances(5):
         every = solve(instance)

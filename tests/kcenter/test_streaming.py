@@ -98,6 +98,12 @@ def test_a_traced_nan_ends_and_shows():
     assert np.isnan(kcenter.stream_finalize(state).radius)
 
 
+def test_as_many_groups_as_bytes():
+    batch, groups = jnp.zeros((128, 1)), jnp.arange(128, dtype=jnp.int8)
+    state = kcenter.stream_update(kcenter.stream_init(1, 1, num_groups=128), batch, groups)
+    assert state.weights.tolist() == [[1, 0]] * 128
+
+
 def test_batches_too_far_apart_have_an_infinite_radius():
     state = kcenter.stream_init(1, 2)
     for batch in jnp.array([[[0, 0]], [[1e20, 0]], [[5, 0]]], jnp.float32):
