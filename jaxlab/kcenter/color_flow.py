@@ -50,7 +50,7 @@ def open_representatives(
     Args:
         cands: the list of each center.
         groups: group of each point, below ``m``.
-        eta: how many points each center may open.
+        eta: how many points each center may open; infeasible where it is 0 for an active one.
         active: which centers take part.
         lower: ``a_c``.
         upper: ``b_c``.
@@ -141,8 +141,8 @@ def color_flow(
 ) -> Flow:
     """A largest flow by shortest augmenting paths at the least radius below ``limit``.
 
-    Source → center (1), source → z (A), z → center (η − 1), center → candidate → group (1 each),
-    group → sink (a), group → t (b − a), t → z (k − A), z → sink (number of active centers) with
+    Source → center (1, 0 if η = 0), source → z (A), z → center (η − 1), center → candidate → group
+    (1 each), group → sink (a), group → t (b − a), t → z (k − A), z → sink (active centers) with
     A = Σ a: budgets and intervals are met exactly when A + (active centers) units flow. When no
     path is left at a radius, the shortest entry that leaves the set of reached nodes is a lower
     bound on the radius of any larger flow: the radius jumps there, and the search goes on.
@@ -162,11 +162,11 @@ def color_flow(
     """
     k, m = cands.index.shape[0], lower.shape[0]
     at = Nodes(k, m)
-    lower, upper = lower.astype(jnp.int32), upper.astype(jnp.int32)
+    lower, upper, eta = (given.astype(jnp.int32) for given in (lower, upper, eta))
     demand, started = jnp.sum(lower, dtype=jnp.int32), jnp.sum(active, dtype=jnp.int32)
     direct = jnp.minimum(demand, started)  # source → z → sink, at once
     residual = group_arcs(at, lower, upper, k - demand)
-    residual = residual.at[at.source, :k].set(active.astype(jnp.int32))
+    residual = residual.at[at.source, :k].set((active & (eta > 0)).astype(jnp.int32))
     residual = residual.at[at.source, at.z].set(demand - direct)
     residual = residual.at[at.z, at.source].set(direct)
     residual = residual.at[at.z, :k].set(jnp.where(active, jnp.maximum(eta - 1, 0), 0))

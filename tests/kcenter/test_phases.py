@@ -98,6 +98,7 @@ def test_the_flow_opens_at_the_least_radius():
     infeasible = 0
     for rng, dist, groups, lower, upper in random_tables(40):
         eta = rng.integers(1, 4, K).astype(np.int32)
+        eta[rng.random(K) < 0.1] = 0
         active = np.arange(K) <= rng.integers(0, K)
         bounds = jax.device_put((lower, upper))
         cands = kcenter.candidate_lists(*jax.device_put((dist, groups)), *bounds, K)
