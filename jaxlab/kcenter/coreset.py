@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
 
 from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
-from jaxlab.kcenter._checks import check_centers, check_points, check_weights
+from jaxlab.kcenter._checks import INT32, check_centers, check_points, check_weights
 from jaxlab.kcenter._devices import gathered
 from jaxlab.kcenter.gonzalez import gonzalez
 from jaxlab.kcenter.metrics import Metric, check_metric
@@ -110,7 +110,7 @@ def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None =
 
     Raises:
         ValueError: no coresets, or one that is in no list; points of different dimensions;
-            ``sizes`` of another length.
+            ``sizes`` of another length, or that add up to more than int32 holds.
 
     Cost:
         O(total size).
@@ -127,6 +127,8 @@ def merge_coresets(coresets: Sequence[Coreset], *, sizes: Sequence[int] | None =
     offsets = np.zeros(len(coresets), np.int32)
     if sizes is not None:
         require(len(sizes) == len(coresets), "sizes", sizes, f"{len(coresets)}, one per coreset")
+        total = sum(int(size) for size in sizes)
+        require(total <= INT32.max, "sizes", total, "a sum that fits int32")
         offsets[1:] = np.cumsum(sizes)[:-1]
     d = coresets[0].points.shape[-1]
     for part in coresets:

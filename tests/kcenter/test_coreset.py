@@ -169,6 +169,9 @@ def test_bad_input(bad_input):
         r"coresets.points: expected shape \[q, 2\]": lambda: kcenter.merge_coresets(
             [plane, plane._replace(points=points[:, :1])]
         ),
+        "sizes: expected a sum that fits int32": lambda: kcenter.merge_coresets(
+            [plane] * 2, sizes=[2**31 - 4, 4]
+        ),
         "one per coreset": lambda: kcenter.merge_coresets([None], sizes=[4, 4]),
     }.items():
         with pytest.raises(ValueError, match=match):
