@@ -80,7 +80,7 @@ def test_a_run_reports_and_repeats(tmp_path, monkeypatch):
     monkeypatch.setattr(privacy_sweep, "load", lambda name: problem())
     monkeypatch.setattr(privacy_sweep.Solvers, "both", both)
     monkeypatch.setattr(privacy_sweep.Solvers, "fair_sizes", lambda *_: [1, 39])
-    sets = ["seeds=2 others=[greedy_per_group]"]
+    sets = ["seeds=2 others=[greedy_per_group] problems.blobs.quota=[4,4]"]
     results = [
         finished(run(NAME, preset="smoke", sets=sets, runs=tmp_path / name)) for name in "ab"
     ]

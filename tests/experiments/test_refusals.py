@@ -5,6 +5,7 @@ import re
 import pytest
 
 from jaxlab.experiments.hopfield import feature_space, heteroassociation
+from jaxlab.experiments.kcenter import fashion, privacy_sweep
 from jaxlab.experiments.leverage import cur
 from jaxlab.experiments.ntk import evolution
 from jaxlab.experiments.spherical import multi_item
@@ -91,7 +92,10 @@ REFUSED = [
         for name in ("separation-capacity", "similarity-capacity")
     ],
     ("kcenter-approximation", "shapes=[[4,4]]", "fewer centers than points"),
+    ("kcenter-coreset", "blobs.n=100", "\n  multiples: expected at most 25, blobs.n / (per_group"),
     ("kcenter-scaling", "entries=1", "at least those of the smallest problem, 16384"),
+    ("kcenter-scaling", "sizes=[1024] centers=[2000]", "centers: expected no more centers than"),
+    ("kcenter-scaling", "large=3", "\n  large: expected 0, or at least the most centers, 4, got"),
     ("kcenter-privacy-sweep", "problems.count_query.quota=[0,0]", "a center of some group"),
     ("leverage-angles", "data.names=[]", "\n  data.names: expected at least one, or a path"),
     ("leverage-cur", "data.names=[]", "\n  data.names: expected at least one, or a path"),
@@ -216,6 +220,13 @@ def test_a_config_that_cannot_run_is_refused(name, sets, message):
             "hopfield-heteroassociation",
             "data.name=digits classical.counts=[5000]",
             "^classical.counts: expected one of at most 1797 images, got",
+        ),
+        (fashion, "kcenter-fashion", "dims=65", "^dims: expected at most 64, the pixels of"),
+        (
+            privacy_sweep,
+            "kcenter-privacy-sweep",
+            "problems.blobs.quota=[2,2,2]",
+            "^problems.blobs.quota: expected 4 numbers, one for each group, got",
         ),
         (
             multi_item,

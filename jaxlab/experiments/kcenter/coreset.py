@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab import kcenter as kc
+from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Counts, Reporter, config
 from jaxlab.experiments.kcenter.coreset_report import CLAIMS, FULL, draw_radii, judge, tabulate
 from jaxlab.experiments.kcenter.problems import Points, blobs, load
@@ -52,6 +53,13 @@ class Config:
     stream_multiple: Count
     orders: tuple[Order, ...]
     batch: Count
+
+    def __post_init__(self) -> None:
+        """Blobs have as many points as the largest coreset may have of a group."""
+        most = self.blobs.n // (self.per_group * self.blobs.groups)
+        fits = "blobs" not in self.data or max(self.multiples) <= most
+        expected = f"at most {most}, blobs.n / (per_group · blobs.groups)"
+        require(fits, "multiples", self.multiples, expected)
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

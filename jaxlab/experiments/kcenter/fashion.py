@@ -67,6 +67,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     images, groups, names = load(config)
     least = CLASSES * config.per_class * config.min_size
     require(len(images) >= least, "min_size", config.min_size, f"{least} images or fewer to need")
+    pixels = images[0].size
+    require(config.dims <= pixels, "dims", config.dims, f"at most {pixels}, the pixels of an image")
     points = jnp.asarray(principal_components(images.reshape(len(images), -1), config.dims))
     reporter.plan(len(METHODS))
     joint = functools.cache(functools.partial(joint_solution, config, points, groups))

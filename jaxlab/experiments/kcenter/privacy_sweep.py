@@ -91,6 +91,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         data.name: privacy_grid(len(data.points), sum(of_name[name].quota), of_name[name].values)
         for name, data in loaded.items()
     }
+    for name, data in loaded.items():
+        quota, groups = of_name[name].quota, int(data.groups.max()) + 1
+        expected = f"{groups} numbers, one for each group"
+        require(len(quota) == groups, f"problems.{name}.quota", quota, expected)
     methods = [
         *((joint, 0) for joint in SELECTIONS if joint == JOINT or config.papers_rule),
         *((BASE, seed) for seed in range(config.seeds)),

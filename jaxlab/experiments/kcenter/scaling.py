@@ -44,20 +44,29 @@ class Config:
     large: Annotated[int, Field(ge=0)]
 
     def __post_init__(self) -> None:
-        """There is something to time."""
+        """There is something to time, and no more centers than points."""
         least = min(self.sizes) * min(self.centers)
         fits = self.entries >= least
         require(fits, "entries", self.entries, f"at least those of the smallest problem, {least}")
+        fits = all(k <= n for n, k in self.places())
+        require(fits, "centers", self.centers, "no more centers than points")
+        most = max(self.centers)
+        fits = self.large == 0 or self.large >= most
+        require(fits, "large", self.large, f"0, or at least the most centers, {most}")
+
+    def places(self) -> list[tuple[int, int]]:
+        """Numbers of points and centers that are timed."""
+        return [
+            (n, k)
+            for k in sorted(self.centers)
+            for n in sorted(self.sizes)
+            if n * k <= self.entries
+        ]
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Time the parts at every size."""
-    places = [
-        (n, k)
-        for k in sorted(config.centers)
-        for n in sorted(config.sizes)
-        if n * k <= config.entries
-    ]
+    places = config.places()
     reporter.plan(len(places) + bool(config.large))
     cells = {
         (n, k): reporter.cell(f"n={n}/k={k}", functools.partial(measure, config, n, k))
