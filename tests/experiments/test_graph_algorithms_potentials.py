@@ -8,7 +8,9 @@ import pytest
 
 from jaxlab.experiments.graph_algorithms import learned_potentials, learned_potentials_report
 from jaxlab.experiments.interface import Reporter
+from jaxlab.runner import resolve
 from jaxlab.runner.execute import run
+from jaxlab.runner.registry import PRESETS
 from tests.helpers import finished, verdicts_of
 
 NAME = "graph-algorithms-learned-potentials"
@@ -42,6 +44,24 @@ def test_roads_lead_either_way_and_are_as_long_as_their_ends_are_apart():
     assert graph.weights.tolist() == [4000, 3000, 5000, 1] * 2
     expected = [0, 4000, 3000, 2**29, 2**29]
     assert learned_potentials.distances(graph, np.zeros(5, np.int64)).tolist() == expected
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_lengths_of_every_preset_leave_labels_their_room(preset):
+    config = resolve(NAME, preset).config
+    side = max(*config.sides, config.error_side)
+    network = learned_potentials.Network(config, learned_potentials.square(config, side), side)
+    learned_potentials.check_room(network.days(max(config.sigmas)))
+
+
+@pytest.mark.parametrize("sizes", ["sides=[5,8] error_side=5", "sides=[5] error_side=8"])
+def test_lengths_that_are_too_long_are_refused_before_anything_is_solved(sizes, tmp_path):
+    room = (2**29 - 1) // 64
+    sets = f"{sizes} sigmas=[0.0] negative=0.0 shortest={room} longest={room + 1}"
+    reporter = mock.Mock(spec=Reporter)
+    with pytest.raises(ValueError, match=f"lengths: expected at most {room} .* got {room + 1}"):
+        learned_potentials.run(resolve(NAME, "smoke", [sets]).config, tmp_path, reporter)
+    reporter.cell.assert_not_called()
 
 
 def verdicts(cold, learned, speedup, exact, scales, side=200):

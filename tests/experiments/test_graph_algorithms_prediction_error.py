@@ -6,9 +6,10 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from jaxlab.experiments.graph_algorithms import prediction_error_report
+from jaxlab.experiments.graph_algorithms import prediction_error, prediction_error_report
 from jaxlab.experiments.graph_algorithms.prediction_error import CLAIMS, norms, spoil
 from jaxlab.experiments.interface import Reporter
+from jaxlab.runner import resolve
 from jaxlab.runner.execute import run
 from tests.helpers import finished, verdicts_of
 
@@ -66,6 +67,15 @@ def test_a_small_run_repeats_and_keeps_the_bounds(tmp_path):
     assert {claim["id"] for claim in results[0]["claims"] if claim["holds"]} == {
         claim.id for claim in CLAIMS
     }
+
+
+def test_lengths_that_are_too_long_are_refused_before_anything_is_solved(tmp_path):
+    room = (2**29 - 1) // 64
+    config = resolve(NAME, "smoke", [f"side=8 shortest={room} longest={room + 1}"]).config
+    reporter = mock.Mock(spec=Reporter)
+    with pytest.raises(ValueError, match=f"lengths: expected at most {room} "):
+        prediction_error.run(config, tmp_path, reporter)
+    reporter.cell.assert_not_called()
 
 
 @pytest.mark.slow

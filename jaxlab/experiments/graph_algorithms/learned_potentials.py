@@ -9,6 +9,8 @@ part gives Goldberg's scaling potentials of known error.
 """
 
 import functools
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +74,9 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     }
     if config.roads:
         networks["roads"] = Network(config, road_network(), 0)
+    for network, sigma in itertools.product(networks.values(), config.sigmas):
+        check_room(network.days(sigma))
+    check_room([Network(config, square(config, config.error_side), config.error_side).day(0, 0.0)])
     reporter.plan(len(networks) * len(config.sigmas) + 1)
     cells: dict[tuple[str, float], Any] = {}
     speedups: dict[tuple[str, float], float] = {}
@@ -107,6 +112,11 @@ class Network:
         """Lengths of a day; the same for a seed, whatever else is run."""
         key = jax.random.fold_in(self.key, number)
         return ga.perturbed_potential_graph(key, self.base, sigma, potentials=self.hidden)
+
+    def days(self, sigma: float) -> Iterator[Digraph]:
+        """All of them at one noise."""
+        count = self.config.training_days + self.config.test_days
+        return (self.day(number, sigma) for number in range(count))
 
     def _learn(self, sigma: float) -> tuple[Any, Any]:
         """Median of the distances on past days, and the tree of the first of them."""
@@ -171,6 +181,16 @@ def scaling(config: Config) -> list[dict[str, int]]:
             }
         )
     return rows
+
+
+def check_room(graphs: Iterable[Digraph]) -> None:
+    """Refuse lengths with which labels could overflow, before anything is solved."""
+    for graph in graphs:
+        n = graph.node_capacity
+        room = (2**29 - 1) // n
+        longest = int(jnp.max(jnp.abs(graph.weights)))
+        expected = f"at most {room} with potentials and noise, since labels of {n} vertices are int32"
+        require(longest <= room, "lengths", longest, expected)
 
 
 def square(config: Config, side: int) -> Digraph:

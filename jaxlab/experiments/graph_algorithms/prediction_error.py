@@ -18,7 +18,7 @@ from pydantic import Field
 from jaxlab import graph_algorithms as ga
 from jaxlab.checks import require
 from jaxlab.experiments.graph_algorithms import peers
-from jaxlab.experiments.graph_algorithms.learned_potentials import distances, grid
+from jaxlab.experiments.graph_algorithms.learned_potentials import check_room, distances, grid
 from jaxlab.experiments.graph_algorithms.prediction_error_report import (
     CLAIMS,
     draw_assignment,
@@ -28,7 +28,7 @@ from jaxlab.experiments.graph_algorithms.prediction_error_report import (
 )
 from jaxlab.experiments.interface import Count, Reporter, config
 from jaxlab.experiments.measure import interleaved_seconds
-from jaxlab.graphs import in_arcs
+from jaxlab.graphs import Digraph, in_arcs
 
 __all__ = ["CLAIMS", "Config", "run", "spoil"]
 
@@ -71,6 +71,7 @@ class Config:
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Spoil and solve, in every trial, then hold the counts against the bounds."""
+    check_room(hidden_grid(config, trial)[0] for trial in range(config.trials))
     reporter.plan(2 * config.trials)
     trials = range(config.trials)
     rows = [
@@ -169,12 +170,17 @@ def norms(errors: Any) -> dict[str, int]:
     return {"l0": int((size > 0).sum()), "l1": int(size.sum()), "linf": int(size.max())}
 
 
-def potentials(config: Config, trial: int) -> list[dict[str, Any]]:
-    """Scales and phases of Goldberg's algorithm at every error, and whether distances are exact."""
+def hidden_grid(config: Config, trial: int) -> tuple[Digraph, Any]:
+    """A grid with lengths behind potentials, and these."""
     base = grid(config.side, config.shortest, config.longest, config.seed + trial)
     key = jax.random.fold_in(jax.random.key(config.seed), trial)
     hidden = ga.hiding_potentials(key, base, negative=config.negative)
-    graph = ga.perturbed_potential_graph(key, base, 0.0, potentials=hidden)
+    return ga.perturbed_potential_graph(key, base, 0.0, potentials=hidden), hidden
+
+
+def potentials(config: Config, trial: int) -> list[dict[str, Any]]:
+    """Scales and phases of Goldberg's algorithm at every error, and whether distances are exact."""
+    graph, hidden = hidden_grid(config, trial)
     arcs = in_arcs(graph)
     expected = distances(graph, np.asarray(hidden))
     rng = np.random.default_rng([config.seed, trial])
