@@ -238,6 +238,7 @@ def lengths_of(graph: Any) -> Array:
 def reduced_lengths(graph: Any, potentials: Array) -> Array:
     """``ℓ(u, v) + y_u − y_v``, absent for masked arcs."""
     lengths = lengths_of(graph)
+    potentials = jnp.asarray(potentials)
     if potentials.dtype.itemsize < 4:  # differences of narrow ones would wrap
         potentials = potentials.astype(lengths_type(potentials))
     tail = potentials.at[graph.senders].get(mode="fill", fill_value=0)

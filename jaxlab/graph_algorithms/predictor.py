@@ -93,6 +93,7 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
         >>> predict_duals(jnp.array([[3, 5], [4, 1]]), jnp.array([0.2, -0.3]))
         Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
     """
+    cost = jnp.asarray(cost)  # its dtype may be narrower than NumPy's
     check_problem(cost, None, None)
     dtype = working_dtype(cost.dtype)
     col = as_prediction("col", col, dtype)

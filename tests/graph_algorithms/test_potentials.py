@@ -107,6 +107,12 @@ def test_narrow_potentials_do_not_wrap():
     assert far.tolist() == [-197, 204]
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.float32, np.float64])
+def test_reduced_weights_by_potentials_of_numpy(dtype, bad_input):
+    graph = digraph_from_arcs([[0, 1], [1, 0]], 2, weights=[3, 4])
+    assert reduced_weights(graph, np.array([0, 100], dtype)).tolist() == [-97, 104]
+
+
 def test_bad_predictions(bad_input):
     graph = digraph_from_arcs([[0, 1]], 2, weights=[-3])
     with pytest.raises(ValueError, match=r"potentials: expected numbers that are not NaN"):

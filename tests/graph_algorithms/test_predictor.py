@@ -44,6 +44,16 @@ def test_whatever_it_says_becomes_feasible():
         assert linear_sum_assignment(cost, duals).status == 0
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, np.uint8])
+def test_costs_of_numpy(dtype, bad_input):
+    cost = np.array([[3, 5], [4, 1]], dtype)
+    for col in (np.array([2, 1]), np.array([2.0, 1.0])):
+        duals = predict_duals(cost, col)
+        assert duals.row.tolist() == [1, 0]
+        assert duals.col.tolist() == [2, 1]
+        assert duals.col.dtype == linear_sum_assignment(jnp.asarray(cost)).duals.col.dtype
+
+
 def test_training_brings_the_duals_nearer_to_the_optimum():
     difficulty = RNG.uniform(0, 60, (24, 1, 12))  # columns differ in how dear they are
     costs = (difficulty + RNG.uniform(0, 40, (24, 12, 12))).astype(np.int32)
