@@ -14,7 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
-from jaxlab.graph_algorithms.duals import check_problem, dual_objective, tighten_duals
+from jaxlab.graph_algorithms.duals import (
+    check_problem,
+    dual_objective,
+    tighten_duals,
+    working_dtype,
+)
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = [
@@ -40,7 +45,7 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
             leave them.
 
     Returns:
-        Shifted duals, in the same dtype.
+        Shifted duals, in their dtype, or that of 32 bits; as they are for ``"none"``.
 
     Raises:
         ValueError: an unknown gauge; any but ``"none"`` for duals of a problem that is not square.
@@ -56,6 +61,7 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
     row, col = jnp.asarray(duals.row), jnp.asarray(duals.col)
     if gauge == "none":
         return Duals(row, col)
+    row, col = row.astype(working_dtype(row.dtype)), col.astype(working_dtype(col.dtype))
     check_shape("duals.col", col, row.shape)
     if col.shape[-1] == 0:
         return Duals(row, col)

@@ -52,6 +52,20 @@ def test_gauges_keep_the_value_and_do_not_see_a_shift(gauge):
         assert (canonicalize(large, gauge).col == 0).all()
 
 
+@pytest.mark.parametrize("gauge", ["mean", "max", "first"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float16])
+def test_gauges_of_narrow_duals_do_not_wrap(gauge, dtype):
+    given = np.array([100, 1]), np.array([50, 90])
+    narrow, wide = (
+        canonicalize(Duals(*(to_device(part, kind) for part in given)), gauge)
+        for kind in (dtype, np.result_type(dtype, np.int32 if dtype != np.float16 else np.float32))
+    )
+    chex.assert_trees_all_equal(narrow, wide)
+    assert dual_objective(narrow) == 241
+    samples = Duals(*(to_device(np.stack([part] * 3), dtype) for part in given))
+    chex.assert_trees_all_equal(fit_duals(samples, "l1", gauge), wide)
+
+
 @pytest.mark.parametrize("count", [1, 4, 9, 20])
 def test_medians_modes_and_means(count):
     duals = samples(count)
