@@ -76,8 +76,9 @@ def b_matching_reduction(
         check_shape("mask", mask, (n, m))
         check_dtype("mask", mask, "bool")
     size = _size(supply, demand, size)
-    cost = jnp.asarray(cost).astype(lengths_type(cost))
-    mask = jnp.ones((n, m), bool) if mask is None else mask
+    cost = jnp.asarray(cost)
+    cost = cost.astype(lengths_type(cost))
+    mask = jnp.ones((n, m), bool) if mask is None else jnp.asarray(mask)
 
     row, col = copies(supply, size), copies(demand, size)
     real = (row < n)[:, None] & (col < m)

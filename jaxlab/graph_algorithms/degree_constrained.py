@@ -121,6 +121,7 @@ def dcs_reduction(
         check_dtype("mask", mask, "bool")
     _check_degrees(senders, receivers, degree_left, degree_right, mask)
 
+    cost = jnp.asarray(cost)
     mask = jnp.ones(count, bool) if mask is None else mask
     senders, receivers = at_least_int32(senders), at_least_int32(receivers)
     degree_left, degree_right = at_least_int32(degree_left), at_least_int32(degree_right)
@@ -179,6 +180,7 @@ def degree_constrained_subgraph(
     size: int | None = None,
     method: str = "auto",
     initial: str = "maximum",
+    key: str = "auto",
 ) -> SubgraphResult:
     """Cheapest edges that give each vertex exactly its degree, each at most once.
 
@@ -198,6 +200,8 @@ def degree_constrained_subgraph(
         method: of the assignment solver.
         initial: of the assignment solver. The many ties among internal copies are why it is not
             "greedy": with "maximum" optimal duals leave nothing to augment.
+        key: of the assignment solver. Inside ``jit`` costs too wide for "auto" leave the status
+            ``OVERFLOW``, where "two_pass" finds the subgraph.
 
     Returns:
         The subgraph, its cost and optimal duals; status 1 where there is none.
@@ -222,7 +226,7 @@ def degree_constrained_subgraph(
     predicted = None if duals is None else reduction.map_prediction(duals)
     problem = reduction.instance
     result = linear_sum_assignment(
-        problem.cost, predicted, mask=problem.mask, method=method, initial=initial
+        problem.cost, predicted, mask=problem.mask, method=method, initial=initial, key=key
     )
     chosen = reduction.map_solution(result)
     costs = reduction.data.cost

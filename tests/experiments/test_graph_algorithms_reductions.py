@@ -14,6 +14,7 @@ from jaxlab.experiments.graph_algorithms.reduced_problems import (
     random_flow,
     random_subgraph,
     room_for,
+    solve,
     worth,
 )
 from jaxlab.experiments.interface import Reporter
@@ -50,6 +51,18 @@ def test_room_is_that_of_the_largest():
     together = room_for([small, large])
     assert together == tuple(np.maximum(room_for([small]), room_for([large])))
     assert room_for([random_subgraph(4, 10, 3, rng)]) == (0, 7)
+
+
+@pytest.mark.parametrize("make", [random_subgraph, random_flow])
+def test_costs_that_range_widely_are_solved_too(make):
+    rng = np.random.default_rng(2)
+    problem = make(6, 20, 6, rng)
+    room = room_for([problem])
+    cost = rng.integers(1, 8_000_000, 20)
+    best, cold = optimum(problem, cost), solve(problem, cost, room=room)
+    for found in (cold, solve(problem, cost, cold.duals, room=room)):
+        assert int(found.status) == 0
+        assert cost[np.asarray(found.chosen)].sum() == best
 
 
 def verdicts(learned, good=True, kinds=("subgraph", "flow")):

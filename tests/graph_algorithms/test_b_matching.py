@@ -1,5 +1,7 @@
 """Transportation by assignment against HiGHS, and the maps of the reduction."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +51,17 @@ def solve(cost, supply, demand, mask, prediction):
     predicted = reduction.map_prediction(prediction)
     result = linear_sum_assignment(problem.cost, predicted, mask=problem.mask, method="phase")
     return reduction.map_solution(result), result, reduction.map_duals(result.duals)
+
+
+def test_costs_and_a_mask_of_numpy_are_taken_without_a_warning(bad_input):
+    mask = np.array([[True, False], [True, True]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.int64, np.float64):
+            cost = np.array([[4, 1], [2, 3]], dtype)
+            reduction = b_matching_reduction(cost, np.array([2, 1]), np.array([1, 2]), mask=mask)
+            assert reduction.instance.cost.tolist() == [[4, 1, 1], [4, 1, 1], [2, 3, 3]]
+            assert reduction.instance.mask.astype(int).sum(axis=1).tolist() == [1, 1, 3]
 
 
 def test_equals_highs_and_duals_come_back_with_the_same_value():

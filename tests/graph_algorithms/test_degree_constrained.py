@@ -1,5 +1,8 @@
 """Degree-constrained subgraphs against HiGHS, and the maps of the reduction."""
 
+import functools
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +11,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from jaxlab.graph_algorithms.degree_constrained import dcs_reduction, degree_constrained_subgraph
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
+from jaxlab.graph_algorithms.status import OK, OVERFLOW
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import to_device
 
@@ -157,6 +161,28 @@ def test_a_known_graph_inside_jit():
     two = jnp.array([2, 2])
     with pytest.raises(ValueError, match=r"degree_left: expected at most as many as there are edg"):
         jax.jit(lambda cost: dcs_reduction(senders, receivers, cost, two, two).feasible)(cost)
+
+
+def test_costs_too_wide_for_packed_keys_inside_jit():
+    rng = np.random.default_rng(0)
+    senders, receivers = jnp.arange(120) % 20, to_device(rng.integers(0, 20, 120))
+    cost = to_device(rng.integers(1, 2_000_000, 120), np.int32)
+    degrees = (jnp.bincount(ends[:36], length=20) for ends in (senders, receivers))
+    solve = functools.partial(degree_constrained_subgraph, senders, receivers, cost, *degrees)
+    expected = solve()
+    assert int(expected.status) == OK
+    assert int(jax.jit(solve)().status) == OVERFLOW
+    found = jax.jit(functools.partial(solve, key="two_pass"))()
+    assert (int(found.status), int(found.cost)) == (OK, int(expected.cost))
+
+
+def test_costs_of_numpy_are_taken_without_a_warning(bad_input):
+    ends, one = (np.array([0, 0, 1]), np.array([0, 1, 1])), np.array([1, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.int64, np.float64):
+            result = degree_constrained_subgraph(*ends, np.array([5, 2, 3], dtype), one, one)
+            assert int(result.cost) == 8
 
 
 def test_narrow_ends_and_degrees(bad_input):

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from jaxlab import graph_algorithms as ga
+from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graphs import Digraph
 
 __all__ = [
@@ -114,7 +115,11 @@ def room_for(problems: Sequence[Problem]) -> Room:
 
 def solve(problem: Problem, cost: Any, prediction: Any = None, *, room: Room) -> Solved:
     """The cheapest choice by the assignment problem it reduces to, cold or from a prediction."""
-    return _solve(*problem, jnp.asarray(cost, jnp.int32), prediction, room)
+    cost = jnp.asarray(cost, jnp.int32)
+    found = _solve(*problem, cost, prediction, room, "auto")
+    if int(found.status) == OVERFLOW:  # costs too wide for packed keys
+        found = _solve(*problem, cost, prediction, room, "two_pass")
+    return found
 
 
 def carry(problem: Problem, cost: Any, prediction: Any, *, room: Room) -> Image:
@@ -122,12 +127,12 @@ def carry(problem: Problem, cost: Any, prediction: Any, *, room: Room) -> Image:
     return _carry(*problem, jnp.asarray(cost, jnp.int32), jnp.asarray(prediction), room)
 
 
-@functools.partial(jax.jit, static_argnames=("room",))
-def _solve(ends: Any, wanted: Any, cost: Any, prediction: Any, room: Room) -> Solved:
+@functools.partial(jax.jit, static_argnames=("room", "key"))
+def _solve(ends: Any, wanted: Any, cost: Any, prediction: Any, room: Room, key: str) -> Solved:
     reduction, subgraph = _to_subgraph(ends, wanted, cost, room)
     duals = None if prediction is None else _as_duals(reduction, prediction)
     found = ga.degree_constrained_subgraph(
-        *subgraph[:5], duals=duals, mask=subgraph.mask, size=room.copies, method="sap"
+        *subgraph[:5], duals=duals, mask=subgraph.mask, size=room.copies, method="sap", key=key
     )
     if reduction is None:
         return Solved(found.chosen, jnp.stack(found.duals), found.status, found.stats)
