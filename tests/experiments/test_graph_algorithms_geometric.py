@@ -1,5 +1,6 @@
 """Duals learned from draws of clustered data: the data, the peers, verdicts, and a small run."""
 
+import types
 from unittest import mock
 
 import jax.numpy as jnp
@@ -77,6 +78,16 @@ def test_verdicts():
     small = verdicts(9.0, 9.0, 9.0, 99.0, True, size=60)
     assert [claim for claim, holds in small.items() if holds is True] == ["fewer-rounds", "exact"]
     assert False not in small.values()
+
+
+def test_the_part_of_no_steps_is_drawn_as_of_one():
+    reporter = mock.Mock(spec=Reporter)
+    config = types.SimpleNamespace(data=["pixels"], sizes=[4], samples=[1, 3], training=3, tests=2)
+    cell = {"cold": {"steps": [0, 0]}, "samples": {"1": [0, 0], "3": [0, 0]}}
+    with np.errstate(invalid="raise"):
+        learned_duals_geometric_report.draw_samples(config, {("pixels", 4): cell}, reporter)
+    line = reporter.figure.call_args.args[1].axes[0].get_lines()[0]
+    assert line.get_ydata().tolist() == [0, 0]
 
 
 def test_a_small_run_reports_and_repeats(tmp_path):

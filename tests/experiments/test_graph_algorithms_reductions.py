@@ -58,7 +58,7 @@ def test_costs_that_range_widely_are_solved_too(make):
     rng = np.random.default_rng(2)
     problem = make(6, 20, 6, rng)
     room = room_for([problem])
-    cost = rng.integers(1, 8_000_000, 20)
+    cost = rng.integers(1, 16_000_000, 20)
     best, cold = optimum(problem, cost), solve(problem, cost, room=room)
     for found in (cold, solve(problem, cost, cold.duals, room=room)):
         assert int(found.status) == 0

@@ -75,6 +75,13 @@ def test_a_missing_peer_leaves_its_claim_open():
     assert set(held.values()) == {None}
 
 
+def test_exactness_is_open_where_no_solver_of_ours_was_run():
+    reporter = mock.Mock(spec=Reporter)
+    config = mock.Mock(data="shuttle", sizes=(500,))
+    report.judge(config, {500: {"exact": True, "solved": 0}}, {}, reporter)
+    assert set(verdicts_of(reporter).values()) == {None}
+
+
 def test_a_small_run_reports_and_repeats(tmp_path):
     tiny = [
         "sizes=[8] training=3 timed=1 repeats=1 batch=2 batch_repeats=1 max_iterations=5",

@@ -219,6 +219,8 @@ def judge(
         reporter.verdict(claim, ours=ours, holds=holds)
     exact = all(found["exact"] for found in work.values())
     solved = sum(found["solved"] for found in work.values())
-    reporter.verdict(
-        "exact", ours=f"{'all' if exact else 'not all'} of {solved} answers", holds=exact
-    )
+    if solved:
+        ours = f"{'all' if exact else 'not all'} of {solved} answers"
+        reporter.verdict("exact", ours=ours, holds=exact)
+    else:
+        reporter.verdict("exact", ours="no solver of ours was run", holds=None)

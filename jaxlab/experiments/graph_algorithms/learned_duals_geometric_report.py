@@ -183,7 +183,7 @@ def draw_samples(config: Any, cells: Cells, reporter: Reporter) -> None:
     for name in config.data:
         cell = cells[name, k]
         samples = sorted(map(int, cell["samples"]))
-        cold = np.mean(cell["cold"]["steps"])
+        cold = max(np.mean(cell["cold"]["steps"]), 1.0)  # a cold start may leave nothing to do
         share = np.array([cell["samples"][str(count)] for count in samples], float) / cold
         label = clustered.TITLES[name]
         plotting.curves(ax, samples, share.mean(1), share.std(1), label=label)

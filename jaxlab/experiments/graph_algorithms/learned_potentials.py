@@ -189,7 +189,9 @@ def check_room(graphs: Iterable[Digraph]) -> None:
         n = graph.node_capacity
         room = (2**29 - 1) // n
         longest = int(jnp.max(jnp.abs(graph.weights)))
-        expected = f"at most {room} with potentials and noise, since labels of {n} vertices are int32"
+        expected = (
+            f"at most {room} with potentials and noise, since labels of {n} vertices are int32"
+        )
         require(longest <= room, "lengths", longest, expected)
 
 
