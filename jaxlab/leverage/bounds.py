@@ -63,7 +63,8 @@ def angle_bounds(decomposition: SVD, subset: Any, columns_mask: Bool[Array, " n"
     The first, lower bound needs full column rank.
 
     Args:
-        decomposition: complete, with all ``min(m, n)`` vectors.
+        decomposition: complete, with all ``min(m, n)`` vectors; bounds are of the matrix that it
+            stands for, without what it takes for rounding.
         subset: the singular vectors ``R``: indices (static or an array) or a mask.
         columns_mask: the columns ``S``; there may be fewer than singular vectors.
 
