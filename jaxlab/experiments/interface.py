@@ -23,6 +23,9 @@ from typing import (
     Protocol,
     TypeVar,
     dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
     runtime_checkable,
 )
 
@@ -30,10 +33,24 @@ import pydantic
 import pydantic.dataclasses
 from pydantic import Field
 
+from jaxlab.checks import require
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Count", "Counts", "Experiment", "Positive", "Reporter", "Share", "config"]
+__all__ = [
+    "IN_ORDER",
+    "Claim",
+    "Count",
+    "Counts",
+    "Experiment",
+    "Positive",
+    "Reporter",
+    "Share",
+    "config",
+]
+
+IN_ORDER = "what comes at which place counts, and may come twice"
 
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -52,10 +69,30 @@ def config(cls: type[T]) -> type[T]:
     names of this module, and choices with ``Literal``; what holds between fields is required in
     ``__post_init__``. Tables nest as further ``@config`` classes. Values come from the TOML file
     alone: a field with a default here would be a second place to look.
+
+    What is measured of each entry of a list goes by the entry's name, so that none may come twice.
+    Where places count instead, such as those of layers, ``Annotated`` also says ``IN_ORDER``.
     """
+
+    def once(self: Any) -> Any:
+        for name in lists:
+            entries = getattr(self, name)
+            require(len(set(entries)) == len(entries), name, entries, "each entry once")
+        return self
+
+    hints = get_type_hints(cls, include_extras=True)
+    lists = [name for name, hint in hints.items() if _lists_names(hint)]
+    cls._once = pydantic.model_validator(mode="after")(once)  # type: ignore[attr-defined]
     settings = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
     decorate = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=settings)
     return decorate(cls)  # type: ignore[return-value]
+
+
+def _lists_names(hint: Any) -> bool:
+    """Whether a field is a list of any length that no metadata says to be in order."""
+    metadata = getattr(hint, "__metadata__", ())
+    plain = hint.__origin__ if metadata else hint
+    return get_origin(plain) is tuple and ... in get_args(plain) and IN_ORDER not in metadata
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

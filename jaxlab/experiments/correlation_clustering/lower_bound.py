@@ -30,7 +30,7 @@ from jaxlab.experiments.correlation_clustering.streams import (
     plan_of,
     room_for,
 )
-from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, Reporter, Share, config
 from jaxlab.graphs import to_edges
 
 __all__ = ["CLAIMS", "Config", "run"]
@@ -45,8 +45,8 @@ class Config:
     """
 
     core: Count
-    bases: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
-    phases: Counts
+    bases: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1), IN_ORDER]
+    phases: Annotated[Counts, IN_ORDER]
     beta: Share
     lam: Share
     ranks: Count

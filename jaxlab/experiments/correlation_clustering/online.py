@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from jaxlab.checks import require
 from jaxlab.experiments.correlation_clustering.online_claims import CLAIMS, judge
 from jaxlab.experiments.correlation_clustering.online_report import (
     draw_cost,
@@ -58,10 +57,6 @@ class Config:
         tuple[Annotated[float, Field(gt=0, le=1)], ...],
         Field(min_length=1),
     ]
-
-    def __post_init__(self) -> None:
-        """No algorithm is timed twice."""
-        require(len(set(self.timed)) == len(self.timed), "timed", self.timed, "each only once")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:

@@ -11,10 +11,9 @@ curves are not what their names say; each is here under a name of its own:
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from jaxlab.experiments.hopfield.capacity import Memory
 from jaxlab.hopfield import separation, similarity
@@ -51,18 +50,9 @@ SeparationName = Literal[
 ]
 Convention = Literal["reciprocal", "negated"]
 
-
-def _different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The entries, unless one comes twice: what is measured of each goes by its name."""
-    if len(set(entries)) < len(entries):
-        raise PydanticCustomError("repeated", "Input should be entries that differ")
-    return entries
-
-
-_Each = (Field(min_length=1), AfterValidator(_different))
-Similarities = Annotated[tuple[SimilarityName, ...], *_Each]
-Separations = Annotated[tuple[SeparationName, ...], *_Each]
-Betas = Annotated[tuple[Annotated[float, Field(ge=0)], ...], *_Each]
+Similarities = Annotated[tuple[SimilarityName, ...], Field(min_length=1)]
+Separations = Annotated[tuple[SeparationName, ...], Field(min_length=1)]
+Betas = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
 
 LABELS: Mapping[str, str] = {
     "manhattan": "Manhattan",

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from jaxlab import kcenter as kc
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Count, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Reporter, config
 from jaxlab.experiments.kcenter.privacy_sweep_claims import (
     BASE,
     CLAIMS,
@@ -46,7 +46,7 @@ Base = Literal["fair_range_kcenter", "fair_kcenter_swap", "greedy_per_group", "g
 class Problem:
     """``quota`` centers of every group, and ``values`` privacy bounds from 1 to the largest."""
 
-    quota: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    quota: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), IN_ORDER]
     values: Count
 
     def __post_init__(self) -> None:

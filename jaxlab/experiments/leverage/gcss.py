@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jaxlab import leverage
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Count, Counts, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, Reporter, config
 from jaxlab.experiments.leverage import peers
 from jaxlab.experiments.leverage.gcss_figures import draw_pixels, draw_planted, draw_real
 from jaxlab.experiments.leverage.gcss_report import CLAIMS, judge, tabulate
@@ -42,16 +42,14 @@ class Planted:
     """
 
     names: tuple[Name, ...]
-    k: tuple[Count, ...]
+    k: Annotated[tuple[Count, ...], IN_ORDER]
     starts: tuple[Start, ...]
     width: Count
     noise: Annotated[float, Field(ge=0)]
     seeds: Count
 
     def __post_init__(self) -> None:
-        """Every data set is there once and has its number of vectors."""
-        distinct = len(set(self.names)) == len(self.names)
-        require(distinct, "names", self.names, "every data set once")
+        """Every data set has its number of vectors."""
         wanted = f"as many entries as names ({len(self.names)})"
         require(len(self.k) == len(self.names), "k", self.k, wanted)
 

@@ -73,10 +73,8 @@ class Data:
     drop_std_below: Annotated[float, Field(ge=0)]
 
     def __post_init__(self) -> None:
-        """There is something to load, and nothing twice."""
+        """There is something to load."""
         require(bool(self.names or self.path), "names", self.names, "at least one, or a path")
-        distinct = bool(self.path) or len(set(self.names)) == len(self.names)
-        require(distinct, "names", self.names, "every data set once")
 
 
 class Pair(NamedTuple):

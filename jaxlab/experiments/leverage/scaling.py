@@ -21,7 +21,7 @@ from pydantic import Field
 from jaxlab import leverage
 from jaxlab.checks import require
 from jaxlab.experiments.devices import on_devices
-from jaxlab.experiments.interface import Count, Counts, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, Reporter, config
 from jaxlab.experiments.leverage import sharding
 from jaxlab.experiments.leverage.scaling_report import CLAIMS, draw_times, judge, tabulate
 from jaxlab.experiments.measure import compile_call, interleaved_seconds
@@ -44,8 +44,8 @@ class Config:
     """
 
     seed: Annotated[int, Field(ge=0)]
-    rows: Counts
-    columns: Counts
+    rows: Annotated[Counts, IN_ORDER]
+    columns: Annotated[Counts, IN_ORDER]
     k: Count
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     repeats: Count

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from jaxlab import leverage
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Count, Counts, Reporter, Share, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, Reporter, Share, config
 from jaxlab.experiments.leverage.matrices import Data, load, names_of
 from jaxlab.experiments.leverage.scca_report import (
     CLAIMS,
@@ -51,7 +51,7 @@ class Config:
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     columns: Counts
     k: Count
-    rtol: Annotated[tuple[Share, ...], Field(min_length=1)]
+    rtol: Annotated[tuple[Share, ...], Field(min_length=1), IN_ORDER]
     split_from: Count
     bounds: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
     exhaustive: Annotated[int, Field(ge=0)]

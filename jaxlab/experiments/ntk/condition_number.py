@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from jaxlab.checks import require
 from jaxlab.experiments.interface import Count, Positive, Reporter, config
 from jaxlab.experiments.ntk.condition_number_claims import CLAIMS, CLOSED, Results, judge
 from jaxlab.experiments.ntk.condition_number_report import (
@@ -53,10 +52,6 @@ class Convergence:
     sigma_w2: Positive
     widths: Annotated[tuple[Count, ...], Field(min_length=2)]
     seeds: Annotated[int, Field(ge=2)]
-
-    def __post_init__(self) -> None:
-        """There is a slope to measure."""
-        require(len(set(self.widths)) > 1, "widths", self.widths, "two different widths or more")
 
 
 @config

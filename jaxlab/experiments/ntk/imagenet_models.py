@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from jaxlab.experiments import plotting
-from jaxlab.experiments.interface import Claim, Count, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Claim, Count, Reporter, config
 from jaxlab.experiments.ntk.architectures import (
     ARCHITECTURES,
     ImageModel,
@@ -100,7 +100,7 @@ class Timing:
     images of side ``image``, two batches of ``batch`` of them, ``outputs``, median of ``repeats``.
     """
 
-    blocks: Annotated[tuple[Count, ...], Field(max_length=4)]
+    blocks: Annotated[tuple[Count, ...], Field(max_length=4), IN_ORDER]
     image: Annotated[int, Field(ge=8)]
     batch: Count
     outputs: Count

@@ -15,7 +15,7 @@ from jaxtyping import Array
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Claim, Count, Counts, Positive, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Claim, Count, Counts, Positive, Reporter, config
 from jaxlab.experiments.ntk.inputs import DataName, Images, load_images, title_of
 from jaxlab.experiments.ntk.kernel_regression_report import (
     draw_accuracy,
@@ -115,8 +115,8 @@ class Config:
     test: Count
     seeds: Count
     seeds_cnn: Annotated[int, Field(ge=0)]
-    hidden: Counts
-    channels: Counts
+    hidden: Annotated[Counts, IN_ORDER]
+    channels: Annotated[Counts, IN_ORDER]
     pool: Count
     weight_std: Positive
     bias_std: Positive

@@ -82,9 +82,7 @@ class Config:
     dense: Dense
 
     def __post_init__(self) -> None:
-        """There is a growth to measure, and every kernel has the eigenvalues."""
-        distinct = len(set(self.n)) == len(self.n)
-        require(distinct, "n", self.n, "two different numbers of images or more, each once")
+        """Every kernel has the eigenvalues."""
         rows = min(self.outputs) * min(*self.n, self.dense.n)
         expected = f"at most the {rows} rows of the smallest kernel"
         require(self.eigenvalues <= rows, "eigenvalues", self.eigenvalues, expected)

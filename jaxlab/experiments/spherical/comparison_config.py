@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Count, Counts, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, config
 from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.inputs import SphereData, check_planar
 from jaxlab.experiments.spherical.networks import check_networks
@@ -67,14 +67,14 @@ class Comparison:
     task: ClassVar[Task]
     seed: Annotated[int, Field(ge=0)]
     classes: Annotated[tuple[tuple[Annotated[int, Field(ge=0)], ...], ...], Field(min_length=1)]
-    seeds: Counts
+    seeds: Annotated[Counts, IN_ORDER]
     data: SphereData
     s2cnns: Names
     s2cnn_factors: Factors
-    s2cnn_steps: Counts
+    s2cnn_steps: Annotated[Counts, IN_ORDER]
     cnns: Names
     cnn_factors: Factors
-    cnn_steps: Counts
+    cnn_steps: Annotated[Counts, IN_ORDER]
     erp_factors: tuple[int, ...]
     validation_copies: Count
     equivariant: Equivariant

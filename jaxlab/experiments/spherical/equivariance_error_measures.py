@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from jaxlab.experiments.interface import Count, Counts, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, config
 from jaxlab.experiments.spherical.chain import (
     Layer,
     Scaling,
@@ -77,7 +77,7 @@ class Chains:
     channels: Count
     slope: Annotated[float, Field(ge=0)]
     bandwidth: Annotated[int, Field(ge=4)]
-    bandlimits: Counts
+    bandlimits: Annotated[Counts, IN_ORDER]
 
 
 class Draw(NamedTuple):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from jaxlab.checks import require
-from jaxlab.experiments.interface import Count, Counts, Reporter, config
+from jaxlab.experiments.interface import IN_ORDER, Count, Counts, Reporter, config
 from jaxlab.experiments.spherical.panorama_claims import CLAIMS
 from jaxlab.experiments.spherical.panorama_figures import (
     draw_gains,
@@ -78,8 +78,8 @@ class Config:
     height: Rows
     nside: Count
     bandwidth: Count
-    channels: Counts
-    bandlimits: Counts
+    channels: Annotated[Counts, IN_ORDER]
+    bandlimits: Annotated[Counts, IN_ORDER]
     networks: Annotated[tuple[Network, ...], Field(min_length=1)]
     rotations: Count
     heights: Annotated[tuple[Rows, ...], Field(min_length=1)]
