@@ -31,7 +31,7 @@ class NegativeCycle(NamedTuple):
         vertices: of the cycle in the direction of its arcs, padded with −1; only −1 for none.
         length: sum of its lengths, below 0; 0 for none.
         status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` there is none, ``NEGATIVE_CYCLE``
-            this is one, ``OVERFLOW`` of lengths.
+            this is one, ``OVERFLOW`` of lengths, or of labels midway.
         rounds: rounds over all arcs.
     """
 

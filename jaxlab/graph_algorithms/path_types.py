@@ -17,8 +17,8 @@ class ShortestPaths(NamedTuple):
         parent: the vertex before each one on its path; the source is its own, −1 where there is
             no path.
         status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` solved, ``NEGATIVE_CYCLE`` one can
-            be reached, ``OVERFLOW`` of lengths, ``LIMIT`` on rounds, ``NEGATIVE_ARC`` where none is
-            allowed, ``NO_SOURCE`` the source is not a vertex.
+            be reached, ``OVERFLOW`` of lengths, or of labels midway, ``LIMIT`` on rounds,
+            ``NEGATIVE_ARC`` where none is allowed, ``NO_SOURCE`` the source is not a vertex.
         rounds: rounds over all arcs, the last one, in which nothing changed, included.
     """
 
@@ -34,7 +34,7 @@ class PotentialResult(NamedTuple):
     Attributes:
         potentials: ``y`` with ``ℓ(u, v) + y_u − y_v ≥ 0`` on every arc if ``status`` is ``OK``.
         status: of :mod:`~jaxlab.graph_algorithms.status`: ``OK`` feasible, ``NEGATIVE_CYCLE`` so
-            that none exist, ``OVERFLOW`` of lengths, or of Goldberg's potentials midway.
+            that none exist, ``OVERFLOW`` of lengths, or of labels midway.
         scales: scales of Goldberg's algorithm; 0 for Bellman–Ford.
         phases: its phases, all scales together; 0 for Bellman–Ford.
         rounds: rounds over all arcs.

@@ -238,7 +238,7 @@ def reachable_limit(
     """:func:`sum_limit` of a complete decomposition, whatever the singular values are.
 
     Left vectors are known to ``eps σ_0 / σ`` only, and short columns may lie elsewhere. Where that
-    is too little, a basis of the columns at unit length takes their place.
+    is more than ``√eps``, a basis of the columns at unit length takes their place.
     """
     u, s = decomposition.u, decomposition.s
     energy = jnp.sum(b * b)
@@ -247,7 +247,11 @@ def reachable_limit(
         return sum_limit(coordinates, energy, length(b - matmul(basis, coordinates)), c)
 
     def of_columns() -> Array:
-        basis = jnp.linalg.qr(jax.lax.stop_gradient(unit_columns(a)))[0]
+        q, r = jnp.linalg.qr(jax.lax.stop_gradient(unit_columns(a)))
+        left, values, _ = jnp.linalg.svd(r, full_matrices=False)
+        # without the directions that QR makes up where columns are 0 or in each other's span
+        reached = values > ROUNDING * jnp.finfo(values.dtype).eps * values[0]
+        basis = matmul(q, jnp.where(reached, left, 0))
         return of(basis, matmul(basis.T, b))
 
     coarse = s[-1] <= jnp.sqrt(jnp.finfo(s.dtype).eps) * s[0]

@@ -199,8 +199,10 @@ def _prepared(
     a: Array, b: Array, decomposition: SVD, subset: Array | None, *, k: int
 ) -> tuple[Array, Array, SVD, Array, Array, Array]:
     """All in units in which squares are finite, that of B, ``Z = UᵀB``, and R."""
-    (a, unit), (b, scale) = scaled(a), scaled(b)
-    decomposition = decomposition._replace(s=decomposition.s / unit)
+    dtype = jnp.result_type(a, decomposition.s)
+    (a, unit), (b, scale) = scaled(a.astype(dtype)), scaled(b.astype(dtype))
+    u, s, vt = (part.astype(dtype) for part in decomposition[:3])
+    decomposition = SVD(u, s / unit, vt, decomposition.rank)
     z = matmul(decomposition.u.T, b)
     if subset is None:
         subset, _ = target_subset(decomposition.s, z, k)

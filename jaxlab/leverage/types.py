@@ -99,7 +99,8 @@ class Gcss(NamedTuple):
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
         lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual.
             Both bounds allow for rounding: some machine epsilons of ``‖B‖_F``, or from moments of
-            ``‖B‖_F²`` in the squares.
+            ``‖B‖_F²`` in the squares. Where singular values of A are above ``√eps σ_0``, but far
+            below ``σ_0``, the lower one may be too large by ``eps σ_0 / σ`` of ``‖B‖_F``.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.

@@ -86,6 +86,26 @@ def test_bounds_hold_where_directions_are_lost_in_single_precision(sine):
     assert found.lower_bound > 0.99 * left(beyond, found)
 
 
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_no_column_reaches_is_left_of_matrices_of_lower_rank(wide):
+    a = np.diag([3.0, 2.0, 0.0]).astype(np.float32)
+    if wide:
+        a = np.concatenate([a, a[:, :2], 0 * a], axis=1)
+    b = np.eye(3, dtype=np.float32)[:, 2:]
+    for c in (1, 2):
+        found = gcss(*put(a, b), c=c, subset=(0,))
+        np.testing.assert_allclose([found.lower_bound, found.residual], 1, atol=1e-5)
+
+
+def test_a_decomposition_of_another_precision(x64):
+    a = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    known = svd(jnp.asarray(a, jnp.float64))
+    for decomposition in (known, None):
+        found = gcss(*put(a, a[:, 2:]), c=2, method="greedy", decomposition=decomposition)
+        assert found.columns.tolist() in ([2, 3], [3, 2])
+        assert found.lower_bound <= 1e-5
+
+
 @pytest.mark.parametrize("exponent", [-3, -4, -5, -6, -7])
 def test_bounds_hold_of_short_columns(exponent):
     """All of the target lies along the shortest column, of a length that falls to rounding."""
