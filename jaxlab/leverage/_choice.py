@@ -249,8 +249,9 @@ def reachable_limit(
     def of_columns() -> Array:
         q, r = jnp.linalg.qr(jax.lax.stop_gradient(unit_columns(a)))
         left, values, _ = jnp.linalg.svd(r, full_matrices=False)
-        # without the directions that QR makes up where columns are 0 or in each other's span
-        reached = values > ROUNDING * jnp.finfo(values.dtype).eps * values[0]
+        # without the directions that QR makes up where columns, of length 1, are 0 or in each
+        # other's span: of one that stays the bound is lower, of a real one that goes it is wrong
+        reached = values > ROUNDING * jnp.finfo(values.dtype).eps
         basis = matmul(q, jnp.where(reached, left, 0))
         return of(basis, matmul(basis.T, b))
 

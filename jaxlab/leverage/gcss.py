@@ -75,7 +75,7 @@ def gcss(
         subset: R itself, ``k`` indices of singular vectors, static or an array; ``range(k)`` gives
             classical leverage scores. Under ``jit``, indices that name no vector count for nothing.
         decomposition: of A, from :func:`~jaxlab.leverage.svd`, where it is known or should be of
-            another kind. The bounds need all singular values to be right.
+            another kind. The bounds need all singular values, to the precision of A and B.
         key: PRNG key of "sampling".
         lam: ridge of "weighted" and "hybrid" as a share of ``σ_0²``, at least 0.
         factor: candidates of "hybrid" for each column; static.

@@ -99,8 +99,9 @@ class Gcss(NamedTuple):
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
         lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual.
             Both bounds allow for rounding: some machine epsilons of ``‖B‖_F``, or from moments of
-            ``‖B‖_F²`` in the squares. Where singular values of A are above ``√eps σ_0``, but far
-            below ``σ_0``, the lower one may be too large by ``eps σ_0 / σ`` of ``‖B‖_F``.
+            ``‖B‖_F²`` in the squares. The lower one may be too large by ``eps σ_0 / σ`` of
+            ``‖B‖_F`` for the smallest singular value ``σ`` of A, or, where that is below ``√eps
+            σ_0``, of the columns at unit length; ``eps σ_0² / σ²`` with a Gram decomposition.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.

@@ -84,7 +84,7 @@ def test_sparse_cca_with_more_vectors_than_there_are(tmp_path):
     tiny = ['k=10 columns=[2] methods=["leverage","subspace","leading","forward","threshold"]']
     results = finished(run("leverage-scca", preset="smoke", sets=tiny, runs=tmp_path))
     assert (
-        "Scores with k = 6, but of no more than c;"
+        "Scores with k = 6, of pairs of vectors and of subspaces with no more than c;"
         in results["tables"]["correlations-wine-halves"]["caption"]
     )
 

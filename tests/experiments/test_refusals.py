@@ -14,6 +14,13 @@ from jaxlab.runner.request import resolve
 
 # experiment, values, what the refusal says
 REFUSED = [
+    ("leverage-scaling", "rows=[100,100] columns=[8,8]", "\n  rows, columns: expected each shape"),
+    (
+        "correlation-clustering-lower-bound",
+        "bases=[6,6] phases=[3,2]",
+        "\n  bases: expected each entry once, got (6, 6)",
+    ),
+    ("spherical-segmentation", "classes=[[1,1]]", "\n  classes: expected each label of a set once"),
     (
         "correlation-clustering-lower-bound",
         "phases=[2,2]",

@@ -97,6 +97,23 @@ def test_what_no_column_reaches_is_left_of_matrices_of_lower_rank(wide):
         np.testing.assert_allclose([found.lower_bound, found.residual], 1, atol=1e-5)
 
 
+def test_what_no_column_reaches_is_left_where_one_is_there_twice():
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0].astype(np.float32)
+    a = frame[:, :2] @ np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 2.0]], np.float32)
+    found = gcss(*put(a, frame[:, 2:]), c=3, subset=(0,))
+    np.testing.assert_allclose([found.lower_bound, found.residual], 3**0.5, atol=1e-5)
+
+
+def test_bounds_hold_of_many_columns_that_are_nearly_parallel():
+    a = np.zeros((100, 400), np.float32)
+    a[0], a[1, 1] = 1, 3e-5
+    b = np.eye(100, dtype=np.float32)[:, 1:2]
+    found = gcss(*put(a, b), c=2, method="greedy")
+    assert 1 in found.columns.tolist()
+    exact = targets.residual(a.astype(float), b.astype(float), found.columns.tolist())
+    assert found.lower_bound <= exact + 1e-2
+
+
 def test_a_decomposition_of_another_precision(x64):
     a = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
     known = svd(jnp.asarray(a, jnp.float64))

@@ -45,7 +45,7 @@ class Config:
     """
 
     core: Count
-    bases: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1), IN_ORDER]
+    bases: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
     phases: Annotated[Counts, IN_ORDER]
     beta: Share
     lam: Share

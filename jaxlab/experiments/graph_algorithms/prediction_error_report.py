@@ -191,7 +191,7 @@ def draw_goldberg(config: Any, scales: Rows, reporter: Reporter) -> None:
     figure, (left, right) = plotting.new_figure(1, 2)
     looks = plotting.styles(["mean", "bound"])
     looks["bound"] |= {"linestyle": "--"}
-    errors = sorted(set(config.potential_errors))
+    errors = sorted(config.potential_errors)
     places = [math.log2(2 * error + 1) for error in errors]
     of_error = [means(scales, error=error) for error in errors]
     measured = [mean("scales") for mean in of_error]

@@ -66,7 +66,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Solve on all points, on coresets and on what streams leave behind."""
     reporter.plan(len(config.data) * (1 + len(config.multiples) + len(config.orders)))
     cells: dict[tuple[str, str, int], Any] = {}
-    for name in dict.fromkeys(config.data):
+    for name in config.data:
         study = Study(config, source(config, name))
         cells[name, FULL, 0] = reporter.cell(f"{name}/full", study.full)
         for multiple in sorted(config.multiples):

@@ -85,7 +85,7 @@ class Config:
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Sweep the privacy bound on every data set."""
-    loaded = {name: load(name) for name in dict.fromkeys(config.data)}
+    loaded = {name: load(name) for name in config.data}
     of_name = {name: getattr(config.problems, name) for name in loaded}
     grids = {
         data.name: privacy_grid(len(data.points), sum(of_name[name].quota), of_name[name].values)

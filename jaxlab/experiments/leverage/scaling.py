@@ -62,9 +62,11 @@ class Config:
         """Shapes have the singular vectors that are scored, on the Gram route among others."""
         wanted = f"as many entries as rows ({len(self.rows)})"
         require(len(self.columns) == len(self.rows), "columns", self.columns, wanted)
+        pairs = list(zip(self.rows, self.columns, strict=True))
+        require(len(set(pairs)) == len(pairs), "rows, columns", pairs, "each shape once")
         require("gram" in self.routes, "routes", self.routes, "'gram' among them")
         shapes = {
-            "rows": list(zip(self.rows, self.columns, strict=True)),
+            "rows": pairs,
             "reference": [self.reference],
         }
         for name, sizes in shapes.items():

@@ -40,12 +40,12 @@ _NESTED = ("forward", "threshold")
 class Config:
     """Numbers of ``columns`` of each view, of views of several data sets.
 
-    Scores are of ``k`` pairs of singular vectors, or of as many as the smaller view has, and of no
-    more than columns are chosen, of those with singular values above ``rtol`` of the largest: one
-    number for each data set, the first for a user's matrix. The last third of the rows is left out
-    where there are at least ``split_from``. Bounds of the penalised decomposition are ``bounds``
-    times the square root of the number of columns. All subsets are tried where there are at most
-    ``exhaustive`` pairs of them.
+    Scores are of ``k`` pairs of singular vectors, or of as many as the smaller view has; those by
+    pairs and by subspaces of no more than columns are chosen. Singular values are above ``rtol`` of
+    the largest: one number for each data set, the first for a user's matrix. The last third of the
+    rows is left out where there are at least ``split_from``. Bounds of the penalised decomposition
+    are ``bounds`` times the square root of the number of columns. All subsets are tried where there
+    are at most ``exhaustive`` pairs of them.
     """
 
     data: Data

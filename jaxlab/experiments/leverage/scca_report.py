@@ -95,9 +95,10 @@ def tabulate(config: Any, data: Mapping[str, Found], reporter: Reporter) -> None
             ["method", *(f"c = {c}, {part}" for part in parts for c in counts)],
             lines,
             f"{found['title']}: first canonical correlation of c of {n} and c of {p} columns, "
-            f"{rows} training rows, {found['test']} others. Scores with k = {found['k']}, but of "
-            f"no more than c; the penalised decomposition (PMD) with the best of "
-            f"{len(config.bounds)} bounds on the training rows, its largest weights fitted anew.",
+            f"{rows} training rows, {found['test']} others. Scores with k = {found['k']}, of "
+            "pairs of vectors and of subspaces with no more than c; the penalised decomposition "
+            f"(PMD) with the best of {len(config.bounds)} bounds on the training rows, its largest "
+            "weights fitted anew.",
         )
 
 

@@ -81,9 +81,9 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     x = normalised(load_images(config.data, config.examples, seed=config.seed).x)
     names: list[str] = list(config.activations)
     closed = [name for name in names if name in CLOSED]
-    depths = sorted(set(config.depths))
-    widths = sorted(set(config.convergence.widths))
-    variances = sorted(set(config.sigma_w2))
+    depths = sorted(config.depths)
+    widths = sorted(config.convergence.widths)
+    variances = sorted(config.sigma_w2)
     reporter.plan(len(closed) * (1 + len(widths)) + len(names) * len(depths))
     infinite = {
         name: reporter.cell(

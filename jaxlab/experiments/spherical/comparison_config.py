@@ -87,6 +87,8 @@ class Comparison:
         check_networks("s2cnns", self.s2cnns, self.task, self.data.bandwidth, ["s2cnn"])
         check_networks("cnns", self.cnns, self.task, self.data.bandwidth, ["cnn"])
         check_planar(self.data)
+        once = all(len(set(labels)) == len(labels) for labels in self.classes)
+        require(once, "classes", self.classes, "each label of a set once")
         for name, of in (
             ("seeds", "classes"),
             ("s2cnn_steps", "s2cnn_factors"),
