@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.leverage._pairs import matmul, top, unit_columns
+from jaxlab.leverage._pairs import matmul, top
 from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
 from jaxlab.leverage.local_search import local_search_on_gram
 from jaxlab.leverage.pivoted_qr import pivoted_qr
@@ -235,28 +235,24 @@ def reachable_limit(
     z: Float[Array, "r p"],
     c: int,
 ) -> Float[Array, ""]:
-    """:func:`sum_limit` of a complete decomposition, whatever the singular values are.
+    """:func:`sum_limit` of a complete decomposition, if its left vectors reach all columns.
 
-    Left vectors are known to ``eps σ_0 / σ`` only, and short columns may lie elsewhere. Where that
-    is more than ``√eps``, a basis of the columns at unit length takes their place.
+    They are known to ``eps σ_0 / σ`` only, and short or nearly parallel columns may lie elsewhere.
+    Where one does, by more than rounding, the limit is that of any columns.
     """
-    u, s = decomposition.u, decomposition.s
-    energy = jnp.sum(b * b)
+    u, s, vt, _ = decomposition
+    energy, eps = jnp.sum(b * b), jnp.finfo(s.dtype).eps
 
-    def of(basis: Array, coordinates: Array) -> Array:
-        return sum_limit(coordinates, energy, length(b - matmul(basis, coordinates)), c)
+    def of_vectors() -> Array:
+        return sum_limit(z, energy, length(b - matmul(u, z)), c)
 
-    def of_columns() -> Array:
-        q, r = jnp.linalg.qr(jax.lax.stop_gradient(unit_columns(a)))
-        left, values, _ = jnp.linalg.svd(r, full_matrices=False)
-        # without the directions that QR makes up where columns, of length 1, are 0 or in each
-        # other's span: of one that stays the bound is lower, of a real one that goes it is wrong
-        reached = values > ROUNDING * jnp.finfo(values.dtype).eps
-        basis = matmul(q, jnp.where(reached, left, 0))
-        return of(basis, matmul(basis.T, b))
+    def looked_at() -> Array:
+        missed = a - matmul(u * s, vt)
+        rounding = jnp.minimum((4 * eps * s[0]) ** 2, eps * jnp.sum(a * a, axis=0))
+        reached = jnp.all(jnp.sum(missed * missed, axis=0) <= rounding)
+        return jnp.where(reached, of_vectors(), spectral_limit(smaller_gram(b), energy, c))
 
-    coarse = s[-1] <= jnp.sqrt(jnp.finfo(s.dtype).eps) * s[0]
-    return jax.lax.cond(coarse, of_columns, lambda: of(u, z))
+    return jax.lax.cond(s[-1] <= jnp.sqrt(eps) * s[0], looked_at, of_vectors)
 
 
 def spectral_limit(gram: Float[Array, "q q"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:

@@ -93,8 +93,8 @@ def gcss(
 
     Cost:
         The decomposition, ``O(n r p)``, and for the greedy methods that of
-        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual; one more QR of A
-        where its singular values reach below ``√eps σ_0``.
+        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual; where singular
+        values of A reach below ``√eps σ_0``, ``O(m n r)`` for the bounds.
 
     Source:
         Ordozgoiti, Matakos, Gionis 2022, generalized column subset selection; Drmač, Gugercin 2016

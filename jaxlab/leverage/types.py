@@ -100,8 +100,9 @@ class Gcss(NamedTuple):
         lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual.
             Both bounds allow for rounding: some machine epsilons of ``‖B‖_F``, or from moments of
             ``‖B‖_F²`` in the squares. The lower one may be too large by ``eps σ_0 / σ`` of
-            ``‖B‖_F`` for the smallest singular value ``σ`` of A, or, where that is below ``√eps
-            σ_0``, of the columns at unit length; ``eps σ_0² / σ²`` with a Gram decomposition.
+            ``‖B‖_F`` for the smallest singular value ``σ`` of A, but by no more than ``√eps``, or
+            ``eps σ_0² / σ²`` with a Gram decomposition; it is that of any columns where some of A
+            are not of its singular vectors, to rounding.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.
