@@ -36,7 +36,8 @@ def manhattan_scores(
     """Negated Manhattan distance ``s_j = −Σ_i |q_i − m_ji|`` by a Pallas kernel.
 
     A similarity like :func:`~jaxlab.hopfield.similarity.manhattan`, with the same values up to the
-    order of summation, and its derivatives. Compiled on GPU and TPU, interpreted on CPU.
+    order of summation, and its derivatives. Compiled on GPU and TPU, interpreted on CPU,
+    where ``jax.shard_map`` needs ``check_vma=False`` for it.
 
     Args:
         query: query patterns.

@@ -143,7 +143,8 @@ def top_k_memories(
         recall_target: expected share of the true best that an approximate selection finds; static.
         rerank: compare Euclidean candidates once more; static.
         implementation: ``"jnp"``, or ``"pallas"``: the kernel for Manhattan scores, which runs
-            compiled on GPU and TPU and interpreted, slowly, on CPU; static.
+            compiled on GPU and TPU and interpreted, slowly, on CPU, where ``jax.shard_map`` needs
+            ``check_vma=False`` for it; static.
         axis_name: mesh axis over which the memories are sharded; static.
 
     Returns:
