@@ -17,6 +17,7 @@ from jaxlab.leverage.local_search import local_search_on_gram
 from jaxlab.leverage.pivoted_qr import pivoted_qr
 from jaxlab.leverage.selection import sample_columns
 from jaxlab.leverage.types import SVD, Gcss
+from jaxlab.varying import vary_like
 
 __all__ = [
     "Spectrum",
@@ -27,6 +28,7 @@ __all__ = [
     "largest_sine",
     "length",
     "mask_of",
+    "missed_squares",
     "outcome",
     "reachable_limit",
     "rows_of",
@@ -179,18 +181,31 @@ def error_norm(
     return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
 
 
-def largest_beyond(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, ""]:
+def missed_squares(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, " n"]:
+    """``‖a_j − U Σ V_jᵀ‖²`` where singular values are lost or near to it; else 0, not looked at."""
+    u, s, vt, rank = decomposition
+    none = vary_like(jnp.zeros(a.shape[1], jnp.result_type(a, s)), a, decomposition)
+
+    def looked_at() -> Array:
+        missed = a - matmul(u * s, vt)
+        return vary_like(jnp.sum(missed * missed, axis=0), none)
+
+    lost = (rank < min(a.shape)) | (s[-1] <= jnp.sqrt(jnp.finfo(s.dtype).eps) * s[0])
+    return jax.lax.cond(lost, looked_at, lambda: none)
+
+
+def largest_beyond(
+    decomposition: SVD, a: Float[Array, "m n"], missed: Float[Array, " n"]
+) -> Float[Array, ""]:
     """What no singular value is above that the decomposition leaves out, or takes for 0.
 
     Directions below the numerical rank are lost, not absent: columns may lie along them.
+    ``missed`` is :func:`missed_squares`.
     """
-    u, s, vt, rank = decomposition
-
-    def left_out() -> Array:
-        least = jnp.min(jnp.where(s > 0, s, jnp.inf))
-        return jnp.minimum(least, length(a - matmul(u * s, vt)))
-
-    return jax.lax.cond(rank < min(a.shape), left_out, lambda: 0 * s[0])
+    s = decomposition.s
+    least = jnp.min(jnp.where(s > 0, s, jnp.inf))
+    left_out = jnp.minimum(least, jnp.sqrt(jnp.sum(missed)))
+    return jnp.where(decomposition.rank < min(a.shape), left_out, 0)
 
 
 def certified(
@@ -234,25 +249,25 @@ def reachable_limit(
     b: Float[Array, "m p"],
     z: Float[Array, "r p"],
     c: int,
+    missed: Float[Array, " n"],
 ) -> Float[Array, ""]:
     """:func:`sum_limit` of a complete decomposition, if its left vectors reach all columns.
 
     They are known to ``eps σ_0 / σ`` only, and short or nearly parallel columns may lie elsewhere.
-    Where one does, by more than rounding, the limit is that of any columns.
+    Where one does, by more than rounding, the limit is that of any columns. ``missed`` is
+    :func:`missed_squares`.
     """
-    u, s, vt, _ = decomposition
+    u, s = decomposition.u, decomposition.s
     energy, eps = jnp.sum(b * b), jnp.finfo(s.dtype).eps
+    rounding = jnp.minimum((4 * eps * s[0]) ** 2, eps * jnp.sum(a * a, axis=0))
 
     def of_vectors() -> Array:
         return sum_limit(z, energy, length(b - matmul(u, z)), c)
 
-    def looked_at() -> Array:
-        missed = a - matmul(u * s, vt)
-        rounding = jnp.minimum((4 * eps * s[0]) ** 2, eps * jnp.sum(a * a, axis=0))
-        reached = jnp.all(jnp.sum(missed * missed, axis=0) <= rounding)
-        return jnp.where(reached, of_vectors(), spectral_limit(smaller_gram(b), energy, c))
+    def of_any() -> Array:
+        return spectral_limit(smaller_gram(b), energy, c)
 
-    return jax.lax.cond(s[-1] <= jnp.sqrt(eps) * s[0], looked_at, of_vectors)
+    return jax.lax.cond(jnp.all(missed <= rounding), of_vectors, of_any)
 
 
 def spectral_limit(gram: Float[Array, "q q"], energy: Float[Array, ""], c: int) -> Float[Array, ""]:
