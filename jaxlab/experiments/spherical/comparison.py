@@ -20,7 +20,7 @@ from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
 
-__all__ = ["Arm", "Study", "compare", "count_runs", "tell_apart"]
+__all__ = ["Arm", "Study", "compare", "count_runs", "tell_apart", "title_of_network"]
 
 
 class Arm(NamedTuple):
@@ -50,8 +50,7 @@ class Arm(NamedTuple):
     def title(self) -> str:
         """What the network is called in the report."""
         family = "S2CNN" if self.equivariant else "CNN, sphere padding" if self.erp else "CNN"
-        size = f"{self.params / 1e6:.1f}M" if self.params >= 1e6 else f"{self.params / 1e3:.0f}k"
-        return f"{family}, {size}" + self.named * f" ({self.name})"
+        return title_of_network(family, self.params, self.name if self.named else None)
 
     @property
     def copies(self) -> str:
@@ -75,6 +74,12 @@ class Study(NamedTuple):
 
 AnyArm = TypeVar("AnyArm", bound=Any)
 Measure = Callable[[Model, Spheres, Spheres, int, bool], Mapping[str, Any]]
+
+
+def title_of_network(family: str, params: int, name: str | None) -> str:
+    """Family and size of a network, and its name if it is given."""
+    size = f"{params / 1e6:.1f}M" if params >= 1e6 else f"{params / 1e3:.0f}k"
+    return f"{family}, {size}" + (f" ({name})" if name else "")
 
 
 def tell_apart(arms: Sequence[AnyArm]) -> list[AnyArm]:

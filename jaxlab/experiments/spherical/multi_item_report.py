@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
+from jaxlab.experiments.spherical.comparison import title_of_network
 from jaxlab.experiments.spherical.comparison_report import SEEDS, about_draws
 from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
 from jaxlab.experiments.spherical.inputs import SphereData
@@ -48,9 +49,8 @@ class Arm(NamedTuple):
     @property
     def title(self) -> str:
         """What the network is called in the report."""
-        size = f"{self.params / 1e6:.1f}M" if self.params >= 1e6 else f"{self.params / 1e3:.0f}k"
         family = "S2CNN" if self.equivariant else "CNN"
-        return f"{family}, {size}" + self.named * f" ({self.name})"
+        return title_of_network(family, self.params, self.name if self.named else None)
 
 
 Cells: TypeAlias = Mapping[Arm, Sequence[Mapping[str, Any]]]  # one entry a seed
