@@ -60,10 +60,5 @@ def vary_arrays(tree: Any, *data: Any) -> Any:
 
     So must what a network is given that may branch on a number in it.
     """
-    axes = varying((tree, data))
-
-    def declare(value: Any) -> Any:
-        number = isinstance(value, bool | int | float | complex | np.generic)
-        return value if number else vary(value, axes)
-
-    return jax.tree.map(declare, tree)
+    axes, number = varying((tree, data)), bool | int | float | complex | np.generic
+    return jax.tree.map(lambda x: x if isinstance(x, number) else vary(x, axes), tree)

@@ -157,7 +157,7 @@ def sketched_ntk(
         for problem in problems:
 
             def project(x: PyTree, problem: Any = problem) -> Any:
-                leaves = vary_like(problem.leaves, keys)
+                leaves = problem.leaves  # which differ wherever the inputs do, and so the keys
                 push = push_forward(lambda leaves: problem.apply(leaves, x), leaves)
                 return jax.lax.map(lambda k: push((vary_like(_signs(k, leaves), leaves),))[0], keys)
 
