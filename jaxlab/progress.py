@@ -64,6 +64,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._interval = interval
         self._latest = ""
+        self._written = initial
         self._started = self._last_line = time.monotonic()
         self._bar: RichProgress | None = None
         if self._stream.isatty():
@@ -93,7 +94,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self._done > self._initial and self._last_line != self._started:
+        elif self._done > self._written and self._last_line != self._started:
             # the closing line, unless no line was due before: short work stays quiet
             self._write_line()
 
@@ -122,7 +123,7 @@ class Progress:
         line = f"{self._title} {self._done}/{self._total} ({percent:.0f}%), {rate:.3g}/s, "
         line += f"{_duration(left)} left" + (f", {self._latest}" if self._latest else "")
         print(line, file=self._stream, flush=True)
-        self._last_line = now
+        self._last_line, self._written = now, self._done
 
 
 def _short(value: float | str) -> str:

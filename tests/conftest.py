@@ -13,7 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# JAX_PLATFORMS=cuda,cpu runs the suite on a GPU, and what needs several devices on eight virtual
+# ones of the CPU. Oracles are float32 products: GPUs and TPUs keep fewer digits unless told to.
+if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 # The suite compiles thousands of small programs and runs each once or twice: XLA is told to compile
 # fast rather than well, which takes a quarter of the time. Experiments, notebooks and benchmarks,
 # which other steps of .ci/run start, compile as users do; so does a suite started with
@@ -110,5 +113,6 @@ def golden():
 @pytest.fixture
 def devices():
     """The eight virtual CPU devices."""
-    assert jax.device_count() >= 8, "the suite needs 8 virtual devices"
-    return jax.devices()[:8]
+    found = jax.devices("cpu")
+    assert len(found) >= 8, "the suite needs 8 virtual devices"
+    return found[:8]

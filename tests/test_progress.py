@@ -1,6 +1,7 @@
-"""What a terminal shows: a live line, and every text as it is."""
+"""What a terminal shows: a live line, and every text as it is; what a log shows."""
 
 import io
+import time
 
 import pytest
 
@@ -24,3 +25,20 @@ def test_a_terminal_shows_every_text_as_it_is(monkeypatch, name):
     shown = stream.getvalue()
     for text in (f"title {name}", f"message {name} {300 * 'x'}", f"metric {name}=0.25", "2/2"):
         assert text in shown
+
+
+def test_the_closing_line_is_not_written_twice():
+    stream = io.StringIO()
+    with Progress("work", total=2, stream=stream, interval=0.0) as progress:
+        progress.advance()
+        progress.advance()
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/2", "2/2"]
+
+
+def test_a_closing_line_says_what_came_after_the_last():
+    stream = io.StringIO()
+    with Progress("work", total=3, stream=stream, interval=0.05) as progress:
+        time.sleep(0.06)
+        progress.advance()
+        progress.advance(2)
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/3", "3/3"]

@@ -65,7 +65,9 @@ def trace(function, args, differ, devices):
         everywhere = vary(jax.tree.map(jnp.asarray, result), frozenset({"devices"}))
         return jax.tree.map(lambda leaf: leaf[None], everywhere)
 
-    mesh = jax.make_mesh((len(devices),), ("devices",), axis_types=(AxisType.Auto,))
+    mesh = jax.make_mesh(
+        (len(devices),), ("devices",), axis_types=(AxisType.Auto,), devices=devices
+    )
     over = PartitionSpec("devices")
     jax.eval_shape(
         jax.shard_map(on_one_device, mesh=mesh, in_specs=tuple(specs), out_specs=over), *arrays

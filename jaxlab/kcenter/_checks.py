@@ -38,21 +38,19 @@ __all__ = [
 INT32 = np.iinfo(np.int32)
 
 
-def check_points(
-    points: Array, metric: Metric = "euclidean", *, padded: bool = False, name: str = "points"
-) -> None:
+def check_points(points: Array, metric: Metric = "euclidean", *, padded: bool = False) -> None:
     """Refuse what is no cloud of at least one point with coordinates that have distances."""
     check_metric(metric)
-    check_shape(name, points, ("n", "d"))
-    check_dtype(name, points, "floating")
-    require(points.shape[0] > 0, name, points, "at least one point (no points)")
-    require(points.shape[1] > 0, name, points, "at least one coordinate")
+    check_shape("points", points, ("n", "d"))
+    check_dtype("points", points, "floating")
+    require(points.shape[0] > 0, "points", points, "at least one point (no points)")
+    require(points.shape[1] > 0, "points", points, "at least one coordinate")
     if metric == "precomputed":
-        check_shape(name, points, (points.shape[0], points.shape[0]))
-        ends = finite_extremes(name, points, points.dtype)
-        require(ends is None or ends[0] >= 0, name, points, "distances >= 0")
+        check_shape("points", points, (points.shape[0], points.shape[0]))
+        ends = finite_extremes("points", points, points.dtype)
+        require(ends is None or ends[0] >= 0, "points", points, "distances >= 0")
     else:
-        check_coordinates(name, points, metric, points.dtype, padded=padded)
+        check_coordinates("points", points, metric, points.dtype, padded=padded)
 
 
 def check_coordinates(
@@ -138,15 +136,15 @@ def check_enough_points(n: int, k: int, min_size: Any) -> None:
         require(n >= k * int(size), "min_size", min_size, text)
 
 
-def check_table(dist: Array, *, name: str = "dist") -> None:
+def check_table(dist: Array) -> None:
     """Refuse what is no table of distances to at least one center."""
-    check_shape(name, dist, ("n", "k"))
-    check_dtype(name, dist, "floating")
-    require(dist.shape[0] > 0, name, dist, "a row for at least one point (no points)")
-    require(dist.shape[1] > 0, name, dist, "a column for each center (k must be at least 1)")
+    check_shape("dist", dist, ("n", "k"))
+    check_dtype("dist", dist, "floating")
+    require(dist.shape[0] > 0, "dist", dist, "a row for at least one point (no points)")
+    require(dist.shape[1] > 0, "dist", dist, "a column for each center (k must be at least 1)")
     known = concrete(dist)
     fits = known is None or bool(known.min() >= 0)  # not so for NaN
-    require(fits, name, dist, "distances >= 0, infinite or finite, not NaN")
+    require(fits, "dist", dist, "distances >= 0, infinite or finite, not NaN")
 
 
 def check_weights(weights: Array, n: int) -> None:

@@ -2,8 +2,9 @@
 
 A step is bound by memory. The kernel reads a block of coordinates once, and with it the block's
 values and labels; it writes these anew, with the block's largest value. The jnp form computes the
-maximum in a second pass. The kernel has been run interpreted only; it is lowered for TPU (Mosaic)
-and CUDA (Triton) in the tests, and its block size has not been tuned on either.
+maximum in a second pass; on an NVIDIA H200 (a million points in four dimensions, 32 centers;
+``tests/benchmarks/accelerator.md``) XLA fuses it so well that both take the same time. The kernel
+is lowered for TPU (Mosaic) and CUDA (Triton) in the tests; its block size has not been tuned.
 """
 
 import functools

@@ -91,8 +91,8 @@ def factorize(
 
     Example:
         >>> factor = factorize(jnp.array([[2.0, 0.0], [0.0, 4.0]]), diag_reg=0.5)
-        >>> factor.eigenvalues, factor.status.item() == OK
-        (Array([3.5, 5.5], dtype=float32), True)
+        >>> [f"{value:.3f}" for value in factor.eigenvalues], factor.status.item() == OK
+        (['3.500', '5.500'], True)
     """
     check_choice("method", method, ("eigh", "cholesky"))
     check_scalar("diag_reg", diag_reg, minimum=0)

@@ -91,8 +91,10 @@ def gp_inference(
     Example:
         >>> from jaxlab.ntk.predict import factorize
         >>> factor = factorize(jnp.eye(2), diag_reg=1.0)
-        >>> gp_inference(factor, jnp.array([[2.0], [4.0]]), jnp.ones((1, 2)), jnp.array([[3.0]]))
-        Gaussian(mean=Array([[3.]], dtype=float32), covariance=Array([[2.]], dtype=float32), ...)
+        >>> targets = jnp.array([[2.0], [4.0]])
+        >>> posterior = gp_inference(factor, targets, jnp.ones((1, 2)), jnp.array([[3.0]]))
+        >>> f"{posterior.mean.item():.3f}, {posterior.covariance.item():.3f}"
+        '3.000, 2.000'
     """
     times = check_times(factor, t, learning_rate)
     return _gp_inference(

@@ -1,11 +1,19 @@
 """``report.md``: one run, written so that it can be read without the code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxlab.runner.reporter import Results
 
-__all__ = ["describe_device", "duration", "holds_word", "markdown_table", "number", "write_report"]
+__all__ = [
+    "claims_table",
+    "describe_device",
+    "duration",
+    "holds_word",
+    "markdown_table",
+    "number",
+    "write_report",
+]
 
 _BANNERS = {
     "unfinished": "This run is not finished: it is still at work, or it was killed.",
@@ -41,7 +49,7 @@ def write_report(
     facts += [duration(seconds)] if seconds is not None else []
     parts.append(" · ".join(facts))
     if results.claims:
-        parts += ["## The paper's claims", _claims(results)]
+        parts += ["## The paper's claims", claims_table(results.judged_claims())]
     if results.notes:
         parts += ["## Notes", *results.notes]
     if results.figures:
@@ -141,7 +149,8 @@ def _banner(results: Results, resume: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
-def _claims(results: Results) -> str:
+def claims_table(claims: Iterable[Mapping[str, Any]]) -> str:
+    """Claims, what the paper and the run measured, and the verdicts."""
     rows = [
         (
             f"**{claim['statement']}** ({claim['source']})",
@@ -150,7 +159,7 @@ def _claims(results: Results) -> str:
             claim["criterion"],
             f"**{holds_word(claim['holds'])}**",
         )
-        for claim in results.judged_claims()
+        for claim in claims
     ]
     return markdown_table(("Claim", "Paper", "Ours", "Criterion", "Verdict"), rows)
 

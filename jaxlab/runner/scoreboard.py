@@ -8,7 +8,7 @@ from jaxlab.runner.gather import Shown, gather, headline, title
 from jaxlab.runner.page import write_page
 from jaxlab.runner.peers import COLUMNS, Peers, peers_of
 from jaxlab.runner.registry import UsageError, all_entries
-from jaxlab.runner.report import holds_word, markdown_table
+from jaxlab.runner.report import claims_table, markdown_table
 from jaxlab.runner.store import write_atomic
 
 __all__ = ["Board", "write_scoreboard"]
@@ -62,19 +62,8 @@ def _markdown(
             parts += [f"### [{one.name}]({report})", one.summary, " · ".join(one.facts)]
             if one.newer is not None:
                 parts.append(f"*This is the newest finished run; {one.newer}.*")
-            rows = [
-                (
-                    f"{claim['statement']} ({claim['source']})",
-                    claim["paper"],
-                    claim["ours"] or "not measured",
-                    claim["criterion"],
-                    holds_word(claim["holds"]),
-                )
-                for claim in one.claims
-            ]
-            if rows:
-                columns = ("Claim", "Paper", "Ours", "Criterion", "Verdict")
-                parts.append(markdown_table(columns, rows))
+            if one.claims:
+                parts.append(claims_table(one.claims))
             for name, caption in one.figures.items():
                 figure = (one.path / "figures" / f"{name}.png").relative_to(runs).as_posix()
                 flat = " ".join(caption.split())

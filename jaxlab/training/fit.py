@@ -109,11 +109,11 @@ def fit(
     Raises:
         TrainingInterrupted: after a signal, once the state is saved.
         CheckpointError: if a checkpoint cannot be written, or none of those there can be read.
-        ValueError: if an argument is out of range, ``step`` does not advance ``state.step`` by 1, a
-            metric is not one real number or is called ``step``, or ``checkpoint_dir`` holds another
-            run (other shapes, another PRNG key, or more than ``num_steps`` steps) or has one of the
-            characters ``*?[`` or a backslash in its path, or ``metrics_path`` something that is no
-            record of metrics.
+        ValueError: if an argument is out of range, ``step`` does not advance ``state.step`` by 1,
+            ``step`` or ``evaluate`` returns no dict of metrics, a metric is not one real number or
+            is called ``step``, or ``checkpoint_dir`` holds another run (other shapes, another PRNG
+            key, or more than ``num_steps`` steps) or has one of the characters ``*?[`` or a
+            backslash in its path, or ``metrics_path`` something that is no record of metrics.
         OSError: before the first step, if ``metrics_path`` cannot be written.
 
     Cost: that of the steps, and a copy of the state at the start.
@@ -167,7 +167,7 @@ def fit(
                 expected = f"to return a state whose step is {done}, one more than it got"
                 require(int(state.step) == done, "step", int(state.step), expected)
             if logging or stopping:
-                fetched = [(at, _numbers(values)) for at, values in jax.device_get(pending)]
+                fetched = [(at, _numbers("step", values)) for at, values in jax.device_get(pending)]
                 pending.clear()
                 for _, values in fetched:
                     expected = "no metric of this name, it is the record's own"
@@ -179,7 +179,7 @@ def fit(
             if logging:
                 latest = fetched[-1][1]
                 if evaluate is not None and evaluating:
-                    measured = _numbers(jax.device_get(evaluate(state)))
+                    measured = _numbers("evaluate", jax.device_get(evaluate(state)))
                     latest |= {f"eval/{name}": value for name, value in measured.items()}
                 history.append({"step": done, **latest})
                 if metrics_path is not None and jax.process_index() == 0:
@@ -238,7 +238,11 @@ def _stop_requested(stop: StopRequest, logging: bool) -> bool:
     return logging and bool(np.any(multihost_utils.process_allgather(asked)))
 
 
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(source: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """What ``source`` returned, as Python's numbers."""
+    require(
+        isinstance(metrics, Mapping), source, metrics, "a function that returns a dict of metrics"
+    )
     for name, value in metrics.items():
         require(np.shape(value) == (), f"metrics[{name!r}]", value, "a scalar")
         check_dtype(f"metrics[{name!r}]", value, "real")

@@ -209,7 +209,8 @@ def test_a_linear_solve_costs_its_solver():
 
 
 def test_work_on_several_devices_adds_up(devices):
-    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    types = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((8,), ("data",), axis_types=types, devices=devices)
     rows = jax.sharding.PartitionSpec("data")
     mapped = jax.shard_map(lambda x: x @ x.T, mesh=mesh, in_specs=rows, out_specs=rows)
     assert count_flops(mapped, SQUARE) == 8 * (2 * 8 * 64 * 8)
@@ -277,7 +278,8 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_agrees_with_the_compiler(name):
     function, args = PROGRAMS[name]
-    compiled = jax.jit(function).lower(*args).compile()
+    with jax.default_device(jax.devices("cpu")[0]):  # of convolutions on GPUs it counts nothing
+        compiled = jax.jit(function).lower(*args).compile()
     if "scan" not in name:  # the compiler counts the body of a loop once
         analysis = compiled.cost_analysis()
         analysis = analysis[0] if isinstance(analysis, list) else analysis

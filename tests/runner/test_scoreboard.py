@@ -97,7 +97,7 @@ def test_the_markdown_links_to_reports_and_figures(board):
     assert len(links) == 2
     for link in links:
         assert (made.markdown.parent / link).is_file(), link
-    assert "The value \\| doubles <everywhere> (Section 2)" in text
+    assert "**The value \\| doubles <everywhere>** (Section 2)" in text
     assert made.headline == "1 of 3 claims holds, 1 does not, 1 is not decided."
 
 

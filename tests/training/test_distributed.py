@@ -29,7 +29,7 @@ def free_port():
 def both(role, directory):
     """What two processes of one role print, and that neither failed."""
     port = free_port()
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    flags = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     processes = [start(role, directory, port, number, **flags) for number in (0, 1)]
     try:
         outputs = [process.communicate(timeout=TIMEOUT) for process in processes]

@@ -321,6 +321,12 @@ def test_unfit_states_and_metrics_are_refused(devices):
     with pytest.raises(ValueError, match=r"metrics\['a'\]: expected dtype real"):
         fit(state, nested, BATCHES, num_steps=1)
 
+    def silent(state, batch):
+        return state.replace(step=state.step + 1), {}
+
+    with pytest.raises(ValueError, match=r"evaluate: expected a function that returns a dict"):
+        fit(state, silent, BATCHES, num_steps=1, evaluate=lambda state: 0.93)
+
     def counting(state, batch):
         return state.replace(step=state.step + 1), {"step": jnp.float32(0)}
 

@@ -131,14 +131,15 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     for how in corruptions:
         picture = recall_picture(study, [how], similarities)
         reporter.figure(f"recalls-{how.kind}", picture, recall_caption(study))
+    as_on_784 = scaled_threshold(config.threshold, dim=study.dim)
     report_notes(
         reporter,
         study,
         *(NOTES[name] for name in config.similarities if name in NOTES),
         f"The paper's code divides its threshold by the relative size of the image and so asks "
         f"more of larger images: {published:.3g} here. The same error per pixel as on 28×28 images "
-        f"would be {study.threshold:.3g}. With the max separation the answers are stored images, "
-        "and only those close to the right one are judged differently.",
+        f"would be {as_on_784:.3g}. With the max separation the answers are stored images, and "
+        "only those close to the right one are judged differently.",
     )
     gaps = _gaps(study, config, compared, limits)
     if gaps is not None:

@@ -89,8 +89,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         study,
         *(NOTES[name] for name in config.similarities if name in NOTES),
         "σ is a standard deviation, although the paper's axis says variance. The noise is folded "
-        "and clipped, clip(|x + σε|, 0, 1): black pixels become grey by σ·√(2/π) on average, and "
-        "for large σ most pixels are either folded or clipped.",
+        "and clipped, clip(|x + σε|, 0, 1): for small σ black pixels become grey by σ·√(2/π) on "
+        "average, and for large σ most pixels are either folded or clipped.",
     )
     _verdicts(reporter, study, config, panel)
 

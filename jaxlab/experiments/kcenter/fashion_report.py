@@ -192,7 +192,7 @@ def judge(config: Any, cells: Cells, reporter: Reporter) -> None:
     missed = int((per_class(cells["plain"], CLASSES) != config.per_class).sum())
     reporter.verdict(
         "needed",
-        ours=f"plain misses {missed} of {CLASSES} classes; smallest fair cluster "
-        f"{smallest['fair']}",
+        ours=f"plain has another number than {config.per_class} of {missed} of {CLASSES} classes; "
+        f"smallest fair cluster {smallest['fair']}",
         holds=bool(missed and smallest["fair"] < config.min_size),
     )

@@ -1,6 +1,6 @@
 """The three ways to compute one kernel: operations counted, calls compared and timed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -66,12 +66,10 @@ def jacobian_flops(network: Network, shape: tuple[int, ...]) -> int:
     return 2 * int(count_flops(jacobian, parameter_shapes(network), batch))
 
 
-def compile_methods(
-    network: Network, params: Any, x1: Array, x2: Array, methods: Sequence[Method] = tuple(METHODS)
-) -> dict[Method, Compiled]:
-    """The kernel of ``x1`` and ``x2`` compiled for every one of ``methods``."""
+def compile_methods(network: Network, params: Any, x1: Array, x2: Array) -> dict[Method, Compiled]:
+    """The kernel of ``x1`` and ``x2`` compiled for every method."""
     arguments = shape_structs((params, x1, x2))
-    return {method: compile_call(kernel_call(network, method), *arguments) for method in methods}
+    return {method: compile_call(kernel_call(network, method), *arguments) for method in METHODS}
 
 
 def compare(calls: Mapping[Method, Compiled], *arguments: Any) -> dict[str, Any]:
