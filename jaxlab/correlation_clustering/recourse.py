@@ -79,7 +79,7 @@ def recourse(
         new: cluster of each vertex after.
         n_old: vertices from here on are new and do not count.
         kind: "overlap" matches ids first, see :func:`match_overlap`; "identity" counts every vertex
-            whose id is another, which is never less. Static.
+            whose id is another: usually more, but not always, as the matching is greedy. Static.
 
     Returns:
         Total, and which vertices they are.
