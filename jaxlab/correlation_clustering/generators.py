@@ -60,9 +60,9 @@ def geometric_cliques(s: int, base: int, phases: int) -> Graph:
     """A core that joins ever larger cliques: good clusterings must move it at every phase.
 
     ``s`` vertices, a clique, arrive first. Phase ``i`` brings a clique of ``s · baseⁱ`` vertices,
-    each joined to the whole core and to no other clique. After it the core belongs to that clique,
-    so it moves about ``log n`` times: no algorithm whose competitive ratio is a constant below
-    ``base`` can do with fewer changes of a vertex.
+    each joined to the whole core and to no other clique. After it no clustering within
+    ``1 + (base − 2)/s`` times the optimum leaves a vertex of the core behind: the core moves from
+    clique to clique, about ``log n`` times.
 
     Args:
         s: vertices of the core.

@@ -1,16 +1,20 @@
 """Planted clusters, and the family that forces changes."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlab.correlation_clustering import (
     agreement_clustering,
+    brute_force_optimum,
+    disagreements,
     geometric_cliques,
     make_arrival_plan,
     planted_partition,
     run_online,
 )
+from jaxlab.graphs import to_dense
 
 
 def test_planted_partition():
@@ -68,6 +72,31 @@ def test_geometric_cliques():
     assert graph.edge_capacity == 1 + 15 + 12 + 153 + 36
     degree = np.bincount(np.concatenate([graph.senders, graph.receivers]))
     assert degree.tolist() == [25] * 2 + [7] * 6 + [19] * 18
+
+
+@pytest.mark.parametrize(("s", "base", "phases"), [(2, 6, 2), (3, 4, 3), (5, 3, 3), (1, 2, 4)])
+def test_a_core_vertex_left_behind_costs_more_than_the_threshold(s, base, phases):
+    graph = geometric_cliques(s, base, phases)
+    clique = np.repeat(np.arange(phases + 1), [s * base**i for i in range(phases + 1)])
+    newest = np.where(clique == 0, phases, clique)
+
+    def cost(labels):
+        return int(disagreements(graph, jnp.asarray(labels)))
+
+    least = cost(newest)
+    assert least == s * s * sum(base**i for i in range(1, phases))
+    for other in [*range(1, phases), phases + 1]:  # with a clique before, or alone
+        behind = newest.copy()
+        behind[0] = other
+        saved = s * base**other if other < phases else 0
+        assert cost(behind) == least + s * base**phases - saved + (s - 1)
+        assert cost(behind) > (1 + (base - 2) / s) * least
+
+
+def test_the_core_with_the_newest_clique_is_optimal():
+    graph = geometric_cliques(1, 2, 2)
+    best = brute_force_optimum(to_dense(graph))
+    assert (best.cost, best.labels.tolist()) == (2, [0, 1, 1, 0, 0, 0, 0])
 
 
 def test_bad_input(bad_input):

@@ -1,8 +1,9 @@
 """Changes that no good clustering can avoid: a core that joins ever larger cliques.
 
 A small clique arrives first, then clique after clique, each larger by a factor and joined to the
-core alone. After each of these phases a clustering that is within that factor of the optimum holds
-the core with the newest clique, so the core moves about as often as there are phases.
+core alone. After each of these phases no clustering within ``1 + (base − 2)/core`` times the
+optimum leaves a vertex of the core behind, where ``base`` is that factor and ``core`` the number of
+its vertices: all are with the newest clique. So the core moves about as often as there are phases.
 """
 
 import functools

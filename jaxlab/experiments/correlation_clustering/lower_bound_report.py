@@ -94,7 +94,7 @@ def tabulate(config: Any, cells: Cells, reporter: Reporter) -> None:
             for (base, phase), cell in cells.items()
         ],
         "Cost at the end of each phase, and that of two clusterings of the whole core; with the "
-        "whole core elsewhere it is about the base times as much.",
+        "whole core elsewhere it is base − 1 to base times as much from the second phase on.",
     )
 
 
