@@ -1,7 +1,8 @@
 """One arrival: degrees, common neighbours, and the agreements that they change.
 
 Only edges with an end among the newcomer's neighbours can change, so only these are looked at, in
-windows. No work grows with the number of edges or vertices that there are.
+windows. No work grows with the number of edges or vertices that there are, but for one table of
+``n`` that a stream clears.
 """
 
 from collections.abc import Callable

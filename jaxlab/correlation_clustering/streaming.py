@@ -124,7 +124,8 @@ def online_step(
             or ``lam`` outside of (0, 1).
 
     Cost:
-        The edges at the newcomer's neighbours; where agreements change also O(n + m).
+        The edges at the newcomer's neighbours, and one table of ``n`` to clear; where agreements
+        change also O(n + m).
 
     Example:
         >>> state = init_online(8, degree_capacity=4, edge_capacity=16, active_capacity=8)
