@@ -8,6 +8,7 @@ import scipy.sparse
 
 from jaxlab.checks import check_shape, require
 from jaxlab.graphs import Graph, to_edges
+from jaxlab.graphs.containers import check_undirected
 
 __all__ = ["Optimum", "brute_force_optimum", "lp_lower_bound", "triangle_packing_lower_bound"]
 
@@ -94,7 +95,7 @@ def triangle_packing_lower_bound(graph: Graph) -> int:
         The number of triangles that were packed; no clustering has fewer disagreements.
 
     Raises:
-        ValueError: a graph inside ``jit``.
+        ValueError: a graph inside ``jit``, a directed one, or a stack.
 
     Cost:
         O(Σ_v d_v²) at worst, on the host.
@@ -105,6 +106,7 @@ def triangle_packing_lower_bound(graph: Graph) -> int:
         1
     """
     ends = to_edges(graph)
+    check_undirected(graph)
     near: list[set[int]] = [set() for _ in range(graph.node_capacity)]
     for u, v in ends.tolist():
         near[u].add(v)

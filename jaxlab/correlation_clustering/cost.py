@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.containers import check_undirected
 from jaxlab.graphs.segments import take_or_fill
 
 __all__ = ["constant_potts_quality", "disagreements", "singletons", "vertex_disagreements"]
@@ -53,8 +54,8 @@ def disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int[Array, ""]:
         The number of pairs, exact: int32, or int64 when x64 is on.
 
     Raises:
-        ValueError: labels that do not fit the graph; more than 65,536 vertices without x64, whose
-            pairs int32 cannot count.
+        ValueError: a directed graph, or a stack; labels that do not fit the graph; more than 65,536
+            vertices without x64, whose pairs int32 cannot count.
 
     Cost:
         One sort of ``n`` and two gathers of ``m``.
@@ -83,7 +84,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
         ``s_c`` vertices; 0 for padding. The sum is twice the disagreements.
 
     Raises:
-        ValueError: labels that do not fit the graph.
+        ValueError: a directed graph, or a stack; labels that do not fit the graph.
 
     Cost:
         One sort and three scatters of ``n``, two gathers and two scatters of ``m``.
@@ -124,8 +125,8 @@ def constant_potts_quality(
         The quality, in edges; float32, whose rounding shows above 2²⁴ edges or pairs.
 
     Raises:
-        ValueError: labels that do not fit the graph; a resolution that is no single number; more
-            than 65,536 vertices without x64.
+        ValueError: a directed graph, or a stack; labels that do not fit the graph; a resolution
+            that is no single number; more than 65,536 vertices without x64.
 
     Cost:
         That of :func:`disagreements`.
@@ -156,6 +157,8 @@ def check_countable(n: int) -> None:
 
 
 def check_labels(graph: Graph, labels: Int[Array, " n"]) -> None:
+    """Refuse what is not one undirected graph with a label for each vertex."""
+    check_undirected(graph)
     check_shape("labels", labels, (graph.node_capacity,))
     check_dtype("labels", labels, "integer")
 

@@ -62,8 +62,9 @@ def local_moves(
         Clusters, cost after each round, moves of each vertex.
 
     Raises:
-        ValueError: labels or a budget that do not fit the graph; a budget that is negative or that
-            int32 has no room for; fewer than one round; more than 65,536 vertices without x64.
+        ValueError: a directed graph, or a stack; labels or a budget that do not fit the graph; a
+            budget that is negative or that int32 has no room for; fewer than one round; more than
+            65,536 vertices without x64.
 
     Cost:
         For each round one sort of ``2 e`` and four of ``n``.

@@ -6,6 +6,7 @@ from jaxtyping import Array, Int, Int32
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, concrete, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.containers import check_undirected
 from jaxlab.graphs.segments import at_least_int32
 from jaxlab.graphs.triangles import list_triangles
 
@@ -41,8 +42,8 @@ def common_neighbors(
         Counts; 0 for padding.
 
     Raises:
-        ValueError: an unknown method; a dense matrix of more than 1 GiB; "triangles" of a traced
-            graph without ``triangles``.
+        ValueError: an unknown method; a directed graph, or a stack; a dense matrix of more than
+            1 GiB; "triangles" of a traced graph without ``triangles``.
 
     Cost:
         "dense": ``2 n³`` operations, ``8 n²`` bytes; "bitset": ``e n/32`` operations, ``n²/8``
@@ -55,6 +56,7 @@ def common_neighbors(
         [3, 3, 3, 2]
     """
     check_choice("method", method, METHODS)
+    check_undirected(graph)
     n = graph.node_capacity
     known = concrete(graph.mask) is not None
     if n == 0:  # whose arrays have no row to read

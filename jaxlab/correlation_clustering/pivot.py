@@ -7,6 +7,7 @@ from jaxtyping import Array, Int, Int32
 
 from jaxlab.checks import check_dtype, check_shape, concrete, require
 from jaxlab.graphs import Graph
+from jaxlab.graphs.containers import check_undirected
 from jaxlab.graphs.segments import at_least_int32
 from jaxlab.varying import vary_like
 
@@ -28,7 +29,7 @@ def pivot_clustering(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         Pivot of each vertex's cluster; padding is alone.
 
     Raises:
-        ValueError: ``ranks`` that are no permutation.
+        ValueError: a directed graph, or a stack; ``ranks`` that are no permutation.
 
     Cost:
         O(log n) rounds of O(e) with high probability over the ranks.
@@ -43,6 +44,7 @@ def pivot_clustering(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         >>> pivot_clustering(path, jnp.array([0, 1, 2])).tolist()
         [0, 0, 2]
     """
+    check_undirected(graph)
     check_ranks(graph.node_capacity, ranks)
     if graph.node_capacity == 0:  # whose ranks have no entry to read
         return jnp.zeros(0, jnp.int32)
@@ -60,7 +62,7 @@ def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         Pivot of each vertex's cluster; padding is alone.
 
     Raises:
-        ValueError: ``ranks`` that are no permutation.
+        ValueError: a directed graph, or a stack; ``ranks`` that are no permutation.
 
     Cost:
         O(n e).
@@ -71,6 +73,7 @@ def pivot_sequential(graph: Graph, ranks: Int[Array, " n"]) -> Int32[Array, " n"
         >>> pivot_sequential(path, jnp.array([1, 0, 2])).tolist()
         [1, 1, 1]
     """
+    check_undirected(graph)
     check_ranks(graph.node_capacity, ranks)
     if graph.node_capacity == 0:  # whose labels have no entry to read
         return jnp.zeros(0, jnp.int32)

@@ -10,6 +10,7 @@ from jaxlab.checks import check_bool, check_dtype, check_shape
 from jaxlab.correlation_clustering.agreement import is_agreed, is_heavy
 from jaxlab.correlation_clustering.ratios import as_ratio
 from jaxlab.graphs import Graph, connected_components
+from jaxlab.graphs.containers import check_undirected
 from jaxlab.graphs.segments import at_least_int32, take_or_fill
 
 __all__ = ["sharded_agreement_clustering"]
@@ -43,8 +44,8 @@ def sharded_agreement_clustering(
         Least vertex of each vertex's cluster, the same on all devices.
 
     Raises:
-        ValueError: ``beta`` or ``lam`` outside of (0, 1); triangles that are not integers
-            ``[t, 3]``.
+        ValueError: a directed graph, or a stack; ``beta`` or ``lam`` outside of (0, 1); triangles
+            that are not integers ``[t, 3]``.
 
     Cost:
         O((e + t)/D + n) and components of ``D n`` links on each of ``D`` devices; two sums of
@@ -71,6 +72,7 @@ def sharded_agreement_clustering(
         >>> cluster(graph, jnp.asarray(list_triangles(graph).edges)).tolist()
         [0, 0, 0, 3]
     """
+    check_undirected(graph)
     check_bool("strict", strict)
     check_shape("triangles", triangles, ("t", 3))
     check_dtype("triangles", triangles, "integer")

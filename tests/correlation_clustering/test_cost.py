@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from jaxlab.correlation_clustering import (
+    agreement_clustering,
+    common_neighbors,
     constant_potts_quality,
     disagreements,
+    local_moves,
+    pivot_clustering,
+    pivot_sequential,
+    sharded_agreement_clustering,
     singletons,
+    triangle_packing_lower_bound,
     vertex_disagreements,
 )
-from jaxlab.graphs import graph_from_edges
+from jaxlab.graphs import digraph_from_arcs, graph_from_edges
 from tests.correlation_clustering import oracles
 from tests.correlation_clustering.instances import N, padded, random_graphs, stacked
 
@@ -67,6 +74,32 @@ def test_no_vertices():
 def test_more_pairs_than_int32_counts(x64):
     large = graph_from_edges([[0, 1]], 70_000)
     assert disagreements(large, jnp.zeros(70_000, jnp.int32)) == 70_000 * 69_999 // 2 - 1
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_kinds_and_stacks():
+    one, undirected = "one graph; for a stack use jax.vmap", "a Graph, undirected"
+    stack = jax.tree.map(lambda leaf: leaf[None], graph_from_edges([[0, 1]], 2))
+    labels, none = jnp.arange(2), jnp.zeros((0, 3), int)
+    functions = [
+        lambda graph: disagreements(graph, labels),
+        lambda graph: vertex_disagreements(graph, labels),
+        lambda graph: constant_potts_quality(graph, labels),
+        lambda graph: local_moves(jax.random.key(0), graph, labels, rounds=1),
+        lambda graph: pivot_clustering(graph, labels),
+        lambda graph: pivot_sequential(graph, labels),
+        agreement_clustering,
+        lambda graph: common_neighbors(graph, method="dense"),
+        lambda graph: common_neighbors(graph, method="bitset"),
+        lambda graph: common_neighbors(graph, triangles=none),
+        lambda graph: sharded_agreement_clustering(graph, none, axis_name="parts"),
+    ]
+    for refused, expected in [(digraph_from_arcs([[0, 1]], 2), undirected), (stack, one)]:
+        for function in functions:
+            with pytest.raises(ValueError, match=f"graph: expected {expected}"):
+                function(refused)
+    with pytest.raises(ValueError, match=f"graph: expected {undirected}"):
+        triangle_packing_lower_bound(digraph_from_arcs([[0, 1]], 2))
 
 
 def test_bad_input(bad_input):
