@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from jaxlab.checks import require
+from jaxlab.graphs.containers import pair_keys
 
 __all__ = [
     "GraphFile",
@@ -108,9 +109,9 @@ def simple_file(
     """
     n = len(ids)
     proper = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
-    duplicates = proper.size - distinct(pairs[proper] @ np.array([n, 1])).size
+    duplicates = proper.size - distinct(pair_keys(pairs[proper], n)).size
     ends = pairs[proper] if directed else np.sort(pairs[proper], axis=1)
-    key, first, which = np.unique(ends @ np.array([n, 1]), return_index=True, return_inverse=True)
+    key, first, which = np.unique(pair_keys(ends, n), return_index=True, return_inverse=True)
     if weights is not None:
         weights = weights[proper]
         other = np.flatnonzero(weights != weights[first][which])

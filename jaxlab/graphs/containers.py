@@ -134,10 +134,11 @@ def graph_from_edges(
     loops = np.flatnonzero(edges[:, 0] == edges[:, 1])
     require(loops.size == 0, "edges", edges[loops[:1]].tolist(), "no edge from a vertex to itself")
     edges = np.sort(edges, axis=1)
-    _, index, count = np.unique(edges, axis=0, return_index=True, return_counts=True)
+    capacities = _capacities(n_node, len(edges), node_capacity, edge_capacity)
+    keys = pair_keys(edges, n_node)
+    _, index, count = np.unique(keys, return_index=True, return_counts=True)
     twice = edges[index[count > 1][:1]].tolist()
     require(not twice, "edges", twice, "each edge once, in one of its two directions")
-    capacities = _capacities(n_node, len(edges), node_capacity, edge_capacity)
     return Graph(**_fields(edges, n_node, weights, *capacities))
 
 
@@ -292,6 +293,14 @@ def check_fit(name: str, values: np.ndarray) -> None:
     else:
         lost = np.isfinite(values) & ~np.isfinite(kept)
     require(not lost.any(), name, values[lost][:1].tolist(), f"numbers that fit {dtype}")
+
+
+def pair_keys(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Numbers of pairs of vertices below ``n``, in lexicographic order: equal for equal pairs.
+
+    ``np.unique`` and sorts of them take a tenth of the time that they take of rows.
+    """
+    return pairs @ np.array([n, 1], np.int64)
 
 
 def _ends(name: str, pairs: Any, n_node: int) -> np.ndarray:

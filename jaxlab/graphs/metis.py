@@ -16,7 +16,7 @@ from jaxlab.graphs._files import (
     write_text,
 )
 from jaxlab.graphs._host import listed
-from jaxlab.graphs.containers import Graph
+from jaxlab.graphs.containers import Graph, pair_keys
 
 __all__ = ["read_metis", "write_metis"]
 
@@ -201,7 +201,7 @@ def _integers(path: str | Path, numbers: np.ndarray, rows: list[list[str]]) -> n
 
 def _both_ways(path: str | Path, pairs: np.ndarray, n: int, lines: np.ndarray) -> None:
     """Refuse an edge that only one of its ends lists."""
-    there, back = pairs @ np.array([n, 1]), pairs @ np.array([1, n])
+    there, back = pair_keys(pairs, n), pair_keys(pairs[:, ::-1], n)
     if not np.array_equal(distinct(there), distinct(back)):
         row = int(np.flatnonzero(~np.isin(there, back))[0])
         vertex, neighbour = (pairs[row] + 1).tolist()

@@ -88,6 +88,7 @@ def test_graphs_of_equal_capacity_stack_and_share_a_program():
         ([[-1, 2]], {}, "edges: expected vertices from 0"),
         ([[1, 1]], {}, r"edges: expected no edge from a vertex to itself, got \[\[1, 1\]\]"),
         ([[0, 1], [1, 0]], {}, r"edges: expected each edge once.*got \[\[0, 1\]\]"),
+        ([[2, 1], [2, 0], [1, 2], [0, 2]], {}, r"edges: expected each edge once.*got \[\[0, 2\]\]"),
         ([[0, 1, 2]], {}, r"edges: expected shape \[m, 2\]"),
         ([[0.0, 1.0]], {}, "edges: expected dtype integer"),
         ([[0, 1]], {"weights": [1, 2]}, r"weights: expected shape \[1\]"),
@@ -105,6 +106,13 @@ def test_bad_edges_are_refused(edges, options, message):
     if "itself" not in message and "once" not in message:
         with pytest.raises(ValueError, match=message.replace("edges:", "arcs:")):
             digraph_from_arcs(edges, 3, **options)
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_more_vertices_than_int32_numbers_are_refused():
+    for n_node in (2**31, 2**63):
+        with pytest.raises(ValueError, match="node_capacity: expected what int32 can number"):
+            graph_from_edges([[0, 1]], n_node)
 
 
 @pytest.mark.usefixtures("bad_input")
