@@ -27,6 +27,7 @@ from jaxlab.correlation_clustering import (
     singletons,
 )
 from jaxlab.experiments.correlation_clustering.throughput_measures import with_scipy
+from jaxlab.experiments.measure import compile_call
 from jaxlab.graphs import connected_components, graph_from_edges
 from jaxlab.graphs.triangles import list_triangles
 from tests.benchmarks.timing import time_jaxlab, time_peer
@@ -34,7 +35,10 @@ from tests.benchmarks.timing import time_jaxlab, time_peer
 BETA = LAM = 0.2
 ROUNDS = 20  # of local moves, that end within 0.1 % of what more reach
 CITED = {4_000: 0.36, 10_000: 3.3}  # seconds of the authors' program, without its ids
-AGREEMENT = {"group": "correlation_clustering/agreement", "workload": "musae-facebook"}
+AGREEMENT = {
+    "group": "correlation_clustering/agreement",
+    "workload": "musae-facebook, all from its edges, by bitset",
+}
 COMPONENTS = {"group": "correlation_clustering/components", "workload": "email-Enron"}
 PIVOT = {"group": "correlation_clustering/pivot", "workload": "email-Enron"}
 SCIPY = {"implementation": "scipy", "package": "scipy"}
@@ -62,6 +66,10 @@ def agreement(graph, triangles):
     return agreement_clustering(graph, BETA, LAM, method="triangles", triangles=triangles)
 
 
+def agreement_by_bitset(graph):
+    return agreement_clustering(graph, BETA, LAM, method="bitset")
+
+
 def least_members(labels):
     """Partition by least members, from one by any labels."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
@@ -69,15 +77,52 @@ def least_members(labels):
 
 
 class TestOffline:
+    """Everything from the edges on: checks of them, the graph, common neighbours, clusters."""
+
     def test_jaxlab(self, benchmark):
-        time_jaxlab(benchmark, agreement, *listed("musae_facebook"), **AGREEMENT)
+        edges, n = loaded("musae_facebook")
+        compiled = compile_call(agreement_by_bitset, graph_from_edges(edges, n))
+        time_peer(
+            benchmark,
+            lambda: jax.block_until_ready(compiled.call(graph_from_edges(edges, n))),
+            implementation="jaxlab",
+            compile_seconds=compiled.seconds,
+            temp_bytes=compiled.temporary_bytes,
+            **AGREEMENT,
+        )
+
+    def test_listing(self, benchmark):
+        """As without a method, which lists the triangles on the host."""
+        edges, n = loaded("musae_facebook")
+        time_peer(
+            benchmark,
+            lambda: jax.block_until_ready(
+                agreement_clustering(graph_from_edges(edges, n), BETA, LAM)
+            ),
+            implementation="itself, listing triangles",
+            **AGREEMENT,
+        )
 
     def test_scipy(self, benchmark):
         """Sparse products at the edges, thresholds in numpy, components in scipy."""
         edges, n = loaded("musae_facebook")
         labels = time_peer(benchmark, lambda: with_scipy(edges, n, BETA, LAM), **SCIPY, **AGREEMENT)
-        expected = agreement(*listed("musae_facebook"))
-        np.testing.assert_array_equal(labels, expected)
+        for expected in (
+            agreement(*listed("musae_facebook")),
+            agreement_by_bitset(graph_from_edges(edges, n)),
+        ):
+            np.testing.assert_array_equal(labels, expected)
+
+
+def test_agreement_with_triangles_given(benchmark):
+    """What is left where they are listed before, and no peer starts from."""
+    time_jaxlab(
+        benchmark,
+        agreement,
+        *listed("musae_facebook"),
+        group="correlation_clustering/agreement with triangles given",
+        workload="musae-facebook, graph and triangles made before",
+    )
 
 
 @pytest.mark.parametrize("copies", [2, 1], ids=["twice", "once"])
@@ -88,7 +133,7 @@ def test_agreement_on_twice_the_graph(benchmark, copies):
         agreement,
         *listed("musae_facebook", copies),
         group="correlation_clustering/agreement on two copies",
-        workload="musae-facebook, twice",
+        workload="musae-facebook, twice, graph and triangles made before",
         **(once if copies == 1 else {}),
     )
 
@@ -232,7 +277,7 @@ def test_online_agreement(benchmark, count):
         lambda plan: run_online(plan, rule="off", metrics_every=count),
         arrivals(count),
         group=f"correlation_clustering/online agreement, {count} arrivals",
-        workload="musae-facebook, with recourse",
+        workload="musae-facebook, with recourse; plan and triangles not included",
         apart={"authors' C++, cited": {"seconds": CITED[count], "target": 1.0}},
     )
     assert not state.overflow
@@ -246,7 +291,7 @@ def test_online_ids(benchmark, rule):
         lambda plan: run_online(plan, rule=rule),
         arrivals(10_000),
         group=f"correlation_clustering/online {rule} ids, 10000 arrivals",
-        workload="musae-facebook, recourse and costs at each",
+        workload="musae-facebook, recourse and costs at each; plan and triangles not included",
         rounds=5,
     )
     assert not state.overflow
