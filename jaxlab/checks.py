@@ -8,6 +8,7 @@ attributes.
 
 import contextlib
 import difflib
+import functools
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -254,17 +255,30 @@ def extremes(array: Any) -> tuple[float, float] | None:
     """
     if math.prod(np.shape(array)) == 0:
         return None
-    elsewhere = False
     if hasattr(array, "devices"):  # one of jax's, which is loaded then
         import jax
 
         if isinstance(array, jax.core.Tracer) or not array.is_fully_addressable:
             return None
-        elsewhere = any(device.platform != "cpu" for device in array.devices())
-    known = array if elsewhere else np.asarray(array)
-    # on a device they are found at once, whatever is traced
-    with jax.ensure_compile_time_eval() if elsewhere else contextlib.nullcontext():
-        return float(known.min()), float(known.max())
+        if any(device.platform != "cpu" for device in array.devices()):
+            # each device by itself: a reduction over several of them can lose NaN
+            shards = [shard.data for shard in array.addressable_shards if shard.replica_id == 0]
+            # A program compiled ahead is run at once. Any other call would be traced where a
+            # transformation traces what is known too, as shard_map does outside jit.
+            with jax.disable_jit(False):
+                found = [_extremes_program().lower(shard).compile()(shard) for shard in shards]
+            ends = np.array([[float(end) for end in pair] for pair in found])
+            return float(ends[:, 0].min()), float(ends[:, 1].max())
+    known = np.asarray(array)
+    return float(known.min()), float(known.max())
+
+
+@functools.cache
+def _extremes_program() -> Any:
+    """Least and largest entry of an array on one device."""
+    import jax
+
+    return jax.jit(lambda array: (array.min(), array.max()))
 
 
 def concrete(value: Any) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from jaxlab.checks import (
     check_scalar,
     check_shape,
     concrete,
+    extremes,
 )
 
 KEY = jax.random.key(0)
@@ -203,24 +204,67 @@ def test_entries_of_which_others_hold_a_part_pass(monkeypatch):
     check_finite("a", a)
 
 
-def test_entries_on_another_device_are_looked_at(monkeypatch):
+@pytest.fixture
+def on_accelerator(monkeypatch):
+    """Arrays say that they lie on one, and must not be fetched."""
+
     class Elsewhere:
         platform = "tpu"
 
-    a = jnp.array([1.0, jnp.inf])
-    monkeypatch.setattr(type(a), "devices", lambda self: {Elsewhere()})
-    monkeypatch.setattr(type(a), "__array__", None)  # what must not be fetched
-    with pytest.raises(ValueError, match="expected finite entries"):
-        check_finite("a", a)
-    good = a[:1]
-    check_finite("a", good)
+    kind = type(jnp.ones(1))
+    monkeypatch.setattr(kind, "devices", lambda self: {Elsewhere()})
+    monkeypatch.setattr(kind, "__array__", None)
 
-    @jax.jit
-    def traced(x):
-        check_finite("a", good)
+
+def over_devices(f):
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    split = jax.sharding.PartitionSpec("data")
+    return jax.shard_map(f, mesh=mesh, in_specs=split, out_specs=split)
+
+
+TRANSFORMATIONS = {
+    "plain": lambda f: f,
+    "jit": jax.jit,
+    "vmap": jax.vmap,
+    "grad": lambda f: jax.grad(lambda x: f(x).sum()),
+    "jvp": lambda f: lambda x: jax.jvp(f, (x,), (x,)),
+    "checkpoint": lambda f: jax.grad(jax.checkpoint(lambda x: f(x).sum())),
+    "scan": lambda f: lambda x: jax.lax.scan(lambda sum, y: (sum, f(y)), 0.0, x),
+    "cond": lambda f: lambda x: jax.lax.cond(x[0] > 0, f, f, x),
+    "shard_map": over_devices,  # not inside jit: it traces what is known, too
+    "jit of shard_map": lambda f: jax.jit(over_devices(f)),
+    "shard_map of vmap": lambda f: over_devices(jax.vmap(f)),
+    "shard_map of grad": lambda f: over_devices(jax.grad(lambda x: f(x).sum())),
+    "without jit": lambda f: jax.disable_jit()(jax.jit(f)),
+}
+
+
+@pytest.mark.usefixtures("on_accelerator", "devices")
+@pytest.mark.parametrize("transform", TRANSFORMATIONS.values(), ids=TRANSFORMATIONS)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int32, jnp.bool_])
+def test_extremes_on_an_accelerator_are_known_in_every_transformation(transform, dtype):
+    entries = jnp.array([[0, 1], [1, 1]], dtype)
+    found = []
+
+    def looked_at(x):
+        found.append(extremes(entries))
         return x
 
-    assert traced(1.0) == 1.0
+    transform(looked_at)(jnp.arange(8.0))
+    assert found
+    assert set(found) == {(0.0, 1.0)}
+
+
+@pytest.mark.usefixtures("on_accelerator", "devices")
+@pytest.mark.parametrize("transform", TRANSFORMATIONS.values(), ids=TRANSFORMATIONS)
+def test_bad_entries_on_an_accelerator_are_refused_in_every_transformation(transform):
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+    for bad in (jnp.nan, jnp.inf):
+        one = jnp.ones(8).at[3].set(bad)
+        for entries in (one, jax.device_put(one, jax.devices()[-1]), jax.device_put(one, shared)):
+            with pytest.raises(ValueError, match="a: expected finite entries"):
+                transform(lambda x, a=entries: [check_finite("a", a), x][1])(jnp.arange(8.0))
 
 
 @pytest.mark.parametrize("value", ["topp", None, 3, np.zeros(2), jnp.zeros(2), ["top"]])
