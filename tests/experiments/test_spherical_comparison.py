@@ -1,6 +1,7 @@
 """Data, training, tuning and verdicts of two spherical experiments, and a small run of each."""
 
 import dataclasses
+import signal
 import types
 from unittest import mock
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical import classification_report, segmentation_report
+from jaxlab.experiments.spherical import classification_report, fitting, segmentation_report, watch
 from jaxlab.experiments.spherical.comparison import Arm, Study
 from jaxlab.experiments.spherical.fitting import Training, train
 from jaxlab.experiments.spherical.inputs import Planar, SphereData, Splits, load_splits
@@ -22,9 +23,10 @@ from jaxlab.experiments.spherical.networks import (
     param_count,
 )
 from jaxlab.experiments.spherical.power_spectrum import power_features
-from jaxlab.experiments.spherical.scoring import Model, confusion, predict
+from jaxlab.experiments.spherical.scoring import Model, confusion, predict, score
 from jaxlab.experiments.spherical.spheres import Scaling, project, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuning, count_cells, tune
+from jaxlab.experiments.spherical.updates import update
 from jaxlab.experiments.spherical.watch import Watch
 from jaxlab.runner.execute import run
 from jaxlab.runner.request import resolve
@@ -34,7 +36,7 @@ from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.spherical_images import make_spherical_batch
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
-from jaxlab.training import TrainState
+from jaxlab.training import TrainingInterrupted, TrainState
 from tests.helpers import finished
 
 DATA = SphereData(
@@ -198,7 +200,39 @@ def test_a_killed_training_ends_as_if_it_had_not_been(sets, tmp_path, monkeypatc
     same(fitted(sets, tmp_path / "killed"), whole)
     assert again == [8]  # from step 4, where the newest checkpoint is
     monkeypatch.undo()
-    same(fitted(sets, tmp_path / "whole"), whole)  # nothing left to do
+    done = fitted(sets, tmp_path / "whole")  # nothing left to do
+    same(done, whole)
+    assert done.seconds == whole.seconds
+
+
+def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monkeypatch):
+    now = [0.0]  # a clock that steps, looks and compilation move on
+    monkeypatch.setattr(watch, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def slow_step(given, state, batch, *, plan):
+        now[0] += 2.0
+        return update(given, state, batch, plan=plan)
+
+    def slow_score(counts, task):
+        now[0] += 100.0
+        return score(counts, task)
+
+    monkeypatch.setattr(fitting, "update", slow_step)
+    monkeypatch.setattr(fitting, "score", slow_score)
+    assert fitted(sets, tmp_path / "whole").seconds == 16
+    assert fitted(sets, tmp_path / "whole").seconds == 16
+    for at in (5, 7):  # between two looks
+
+        def stopped(given, state, batch, *, plan, at=at):
+            if int(state.step) == at - 1:
+                signal.raise_signal(signal.SIGTERM)
+            return slow_step(given, state, batch, plan=plan)
+
+        monkeypatch.setattr(fitting, "update", stopped)
+        with pytest.raises(TrainingInterrupted):
+            fitted(sets, tmp_path / "stopped")
+        monkeypatch.setattr(fitting, "update", slow_step)
+    assert fitted(sets, tmp_path / "stopped").seconds == 16
 
 
 def test_training_stops_on_a_plateau(sets, tmp_path):

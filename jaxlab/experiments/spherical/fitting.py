@@ -11,7 +11,6 @@ same numbers.
 import functools
 import io
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -95,7 +94,8 @@ class Trained(NamedTuple):
             rise, ``"budget"`` if it still did when the steps were used up.
         loss: on training batches, mean over the last tenth of the steps.
         scores: ``[step, validation score]`` of each look.
-        seconds: wall-clock time of all steps, without compilation and looks.
+        seconds: wall-clock time of all steps, whichever process made them, without compilation and
+            looks.
     """
 
     model: Model
@@ -199,7 +199,7 @@ def train(
         early=settings.early_stopping,
     )
     jax.block_until_ready(step(jax.tree.map(jnp.copy, state), batches(0)))  # compile
-    began, first = time.perf_counter(), watch.first
+    watch.start()
     last = steps
     try:
         fit(
@@ -220,7 +220,6 @@ def train(
     except TrainingInterrupted:
         watch.save()
         raise
-    seconds = time.perf_counter() - began - watch.seconds
     best = watch.best
     losses = [record["loss"] for record in read_history(watch.metrics_path)]
     return Trained(
@@ -231,7 +230,7 @@ def train(
         "plateau" if watch.idle >= settings.patience or watch.score == 1 else "budget",
         float(np.mean(losses[-math.ceil(len(losses) / 10) :])),
         watch.scores,
-        seconds * last / max(last - first, 1),
+        watch.seconds,
     )
 
 

@@ -35,6 +35,10 @@ class Watch:
         save_every: steps between its checkpoints, a multiple of those between looks.
         patience: looks in a row without a better score that make a plateau.
         early: whether a plateau ends the training.
+
+    Attributes:
+        seconds: wall-clock time of all steps up to the last look, those of earlier processes
+            included, without looks.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Watch:
         self.patience, self.early = patience, early
         self.folder = checkpoint_dir / "best"
         self.metrics_path = checkpoint_dir / "metrics.jsonl"
-        self.seconds, self.first = 0.0, 0
+        self.seconds, self._since = 0.0, time.perf_counter()
         self.scores: list[tuple[int, float]] = []
         self.best = state
         self._resume(checkpoint_dir, state)
@@ -59,20 +63,22 @@ class Watch:
     def _resume(self, checkpoint_dir: Path, state: TrainState) -> None:
         done = checkpoint_steps(checkpoint_dir)
         if done:
-            self.first = done[-1]
-            self.scores = [
-                (int(record["step"]), record["eval/validation"])
+            looks = [
+                record
                 for record in read_history(self.metrics_path)
-                if "eval/validation" in record and record["step"] <= self.first
+                if "eval/seconds" in record and record["step"] <= done[-1]
             ]
+            self.scores = [(int(record["step"]), record["eval/validation"]) for record in looks]
             found = restore_checkpoint(self.folder, state) if self.scores else None
             if found is not None and int(found.state.step) == self.scores[self._place()][0]:
                 self.best = found.state
+                # steps between the last look and the checkpoint took as long as those before
+                self.seconds = looks[-1]["eval/seconds"] * done[-1] / looks[-1]["step"]
                 return
         # without the best state so far the rest of a training is of no use
         shutil.rmtree(checkpoint_dir, ignore_errors=True)
         checkpoint_dir.mkdir(parents=True)
-        self.scores, self.first = [], 0
+        self.scores = []
 
     def _place(self) -> int:
         return int(np.argmax([value for _, value in self.scores]))
@@ -87,19 +93,23 @@ class Watch:
         """Looks since then."""
         return len(self.scores) - 1 - self._place()
 
+    def start(self) -> None:
+        """Let the time of the steps begin."""
+        self._since = time.perf_counter()
+
     def look(self, state: TrainState) -> Mapping[str, float]:
         """Score a state; called by the loop."""
         jax.block_until_ready(state)
-        began = time.perf_counter()
+        self.seconds += time.perf_counter() - self._since
         self.scores.append((int(state.step), self.evaluate(state.params, state.model_state)))
         if self.idle == 0:
             self.best = jax.tree.map(jnp.copy, state)
         if self.scores[-1][0] % self.save_every == 0:  # before the loop's own checkpoint
             self.save()
-        self.seconds += time.perf_counter() - began
+        self.start()
         if self.early and self.idle >= self.patience:
             raise PlateauReachedError
-        return {"validation": self.scores[-1][1]}
+        return {"validation": self.scores[-1][1], "seconds": self.seconds}
 
     def save(self) -> None:
         """Keep the best state, unless it is kept already."""
