@@ -185,7 +185,8 @@ def healpix_analysis(
 
     Returns:
         The spectrum, complex in the precision of ``tables``. Of a map of ``L = 2·nside`` degrees
-        its relative error is below 10⁻³ after three corrections, and from ``nside = 4`` below 10⁻⁴.
+        its relative error is below 10⁻³ after three corrections, which was checked of all maps of
+        ``nside`` 1, 2, 4, 8 and 16 in float64.
 
     Raises:
         ValueError: for maps of another resolution, not floating, or more precise than ``tables``;

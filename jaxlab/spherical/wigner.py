@@ -44,7 +44,7 @@ def wigner_d(
             flat and finite.
 
     Cost:
-        O(L² · n_max · len(beta)) time and memory; absolute error below 1e-13 up to ``L = 64`` and
+        O(L² · n_max · len(beta)) time and memory; absolute error below 2e-13 up to ``L = 64`` and
         1e-12 up to ``L = 128``.
 
     Source:
