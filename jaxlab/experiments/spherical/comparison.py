@@ -30,7 +30,7 @@ class Arm(NamedTuple):
         name: of the network.
         equivariant: its family.
         erp: whether images are continued over their edges.
-        factor: rotated copies of the training images; 0 for the images as they are.
+        factor: rotated copies per training image, on average; 0 for the images as they are.
         steps: steps, at most.
         images: size of the training set.
         params: number of parameters.
@@ -209,7 +209,7 @@ def _fit(
     seed: int,
     folder: Path,
 ) -> Trained:
-    """Train on ``factor`` rotated copies, or on the images as they are; validate on the same."""
+    """Train on images as they are, or on ``factor`` times as many rotated; validate on the same."""
     n = len(splits.train.labels) * max(factor, 1)
     copies = config.validation_copies if factor else 1
     training = spheres(

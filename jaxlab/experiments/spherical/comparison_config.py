@@ -49,15 +49,15 @@ class Comparison:
         data: images and how they come to the sphere.
         s2cnns: names of equivariant networks: presets, or ``"s2cnn:N"`` for a random architecture
             of about N parameters.
-        s2cnn_factors: rotated copies of the training images they see, 0 for the images as they
-            are.
+        s2cnn_factors: rotated copies per training image, on average, that they see; 0 for the
+            images as they are.
         s2cnn_steps: steps, at most, for each of these.
         cnns: names of planar networks: presets, or ``"cnn:N"``.
         cnn_factors: as for the equivariant ones.
         cnn_steps: likewise.
         erp_factors: of ``cnn_factors``, those at which planar networks are trained once more with
             images continued over their edges as the sphere does, in the first study.
-        validation_copies: rotations under which rotated validation images are seen.
+        validation_copies: rotations under which rotated validation images are seen, on average.
         equivariant: of all equivariant networks.
         training: of all networks.
         tuning: likewise.

@@ -96,10 +96,11 @@ class Config:
         canvases: how items are pasted.
         networks: names of networks; those that begin with ``s2cnn`` are equivariant, and trained
             on canvases as they are.
-        copies: rotated copies of each canvas that planar networks are trained on.
+        copies: rotated copies per canvas, on average, that planar networks are trained on.
         s2cnn_steps: at most.
         cnn_steps: at most.
-        validation_copies: rotations under which planar networks see validation canvases.
+        validation_copies: rotations under which planar networks see validation canvases, on
+            average.
         equivariant: of all equivariant networks.
         training: of all networks.
         tuning: likewise.
@@ -164,7 +165,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     reporter.note(
         "Canvas and items are as large whatever the number of items, and so are the training sets: "
         "more items give each canvas more pixels to learn from. Equivariant networks are trained "
-        f"on canvases as they are, planar ones on {config.copies} rotated copies of each."
+        f"on canvases as they are, planar ones on {config.copies} times as many, rotated."
     )
     judge(cells, config.seeds, reporter)
 

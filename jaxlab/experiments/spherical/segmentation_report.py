@@ -133,15 +133,15 @@ def draw_scores(studies: Sequence[Study], reporter: Reporter, text: str) -> None
         ax.set_ylim(bottom=0)
         seeds = len(next(iter(study.cells.values())))
         ax.set_title(f"{labels_of(study)} ({seeds} seed{'s' * (seeds > 1)})")
-        ax.set_xlabel("rotated copies of each training image")
+        ax.set_xlabel("rotated copies per training image, on average")
     np.ravel(axes)[0].set_ylabel("non-background mIoU on rotated images, %")
     plotting.legend(figure)
     reporter.figure(
         "miou",
         figure,
-        "Non-background mIoU on rotated test images against the number of rotated copies of the "
-        "training images, mean and deviation over seeds; dashed: the equivariant network, trained "
-        f"on images as they are; {text}.",
+        "Non-background mIoU on rotated test images against the number of rotated copies per "
+        "training image, on average: mean and deviation over seeds; dashed: the equivariant "
+        f"network, trained on images as they are; {text}.",
     )
 
 
