@@ -266,19 +266,22 @@ def extremes(array: Any) -> tuple[float, float] | None:
             # A program compiled ahead is run at once. Any other call would be traced where a
             # transformation traces what is known too, as shard_map does outside jit.
             with jax.disable_jit(False):
-                found = [_extremes_program().lower(shard).compile()(shard) for shard in shards]
-            ends = np.array([[float(end) for end in pair] for pair in found])
+                found = [_ends_program(x.shape, x.dtype, x.format)(x) for x in shards]
+            ends = np.array([pair.tolist() for pair in found], np.float64)
             return float(ends[:, 0].min()), float(ends[:, 1].max())
     known = np.asarray(array)
     return float(known.min()), float(known.max())
 
 
-@functools.cache
-def _extremes_program() -> Any:
-    """Least and largest entry of an array on one device."""
+@functools.lru_cache(maxsize=1024)
+def _ends_program(shape: tuple[int, ...], dtype: Any, place: Any) -> Any:
+    """Least and largest entry of an array of jax's on one device, compiled."""
     import jax
 
-    return jax.jit(lambda array: (array.min(), array.max()))
+    with jax.enable_x64(True):  # or an array made where it was enabled would be rounded
+        array = jax.ShapeDtypeStruct(shape, dtype, sharding=place)
+        ends = jax.jit(lambda x: jax.numpy.stack([x.min(), x.max()]))
+        return ends.lower(array).compile()
 
 
 def concrete(value: Any) -> np.ndarray | None:

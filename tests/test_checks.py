@@ -222,6 +222,17 @@ def over_devices(f):
     return jax.shard_map(f, mesh=mesh, in_specs=split, out_specs=split)
 
 
+@pytest.mark.usefixtures("on_accelerator")
+def test_extremes_on_an_accelerator_are_those_of_any_array():
+    with jax.enable_x64(True):
+        doubles = jnp.array([1e300, -1e300])
+    assert extremes(doubles) == (-1e300, 1e300)
+    assert extremes(jnp.asarray(2.0)) == (2.0, 2.0)
+    assert extremes(jnp.array([-8, 7], jnp.int4)) == (-8.0, 7.0)
+    assert extremes(jnp.array([3, 2**32 - 1], jnp.uint32)) == (3.0, 2.0**32 - 1)
+    assert extremes(jnp.zeros((0, 3))) is None
+
+
 TRANSFORMATIONS = {
     "plain": lambda f: f,
     "jit": jax.jit,
