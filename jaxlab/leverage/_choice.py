@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from jaxlab.leverage._pairs import matmul, top
+from jaxlab.leverage._pairs import matmul, resolution, top, unit_columns
 from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
 from jaxlab.leverage.local_search import local_search_on_gram
 from jaxlab.leverage.pivoted_qr import pivoted_qr
@@ -28,7 +28,7 @@ __all__ = [
     "largest_sine",
     "length",
     "mask_of",
-    "missed_squares",
+    "missed_shares",
     "outcome",
     "reachable_limit",
     "rows_of",
@@ -181,13 +181,18 @@ def error_norm(
     return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
 
 
-def missed_squares(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, " n"]:
-    """``‖a_j − U Σ V_jᵀ‖²`` where singular values are lost or near to it; else 0, not looked at."""
-    u, s, vt, rank = decomposition
+def missed_shares(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, " n"]:
+    """``‖a_j − U Uᵀ a_j‖² / ‖a_j‖²`` where singular values are lost or near to it.
+
+    Else 0, not looked at; 0 of columns of zeros.
+    """
+    u, s, _, rank = decomposition
     none = vary_like(jnp.zeros(a.shape[1], jnp.result_type(a, s)), a, decomposition)
 
     def looked_at() -> Array:
-        missed = a - matmul(u * s, vt)
+        missed = unit_columns(a)
+        for _ in range(2):  # once leaves what U lacks of orthonormal columns
+            missed = missed - matmul(u, matmul(u.T, missed))
         return vary_like(jnp.sum(missed * missed, axis=0), none)
 
     lost = (rank < min(a.shape)) | (s[-1] <= jnp.sqrt(jnp.finfo(s.dtype).eps) * s[0])
@@ -200,11 +205,11 @@ def largest_beyond(
     """What no singular value is above that the decomposition leaves out, or takes for 0.
 
     Directions below the numerical rank are lost, not absent: columns may lie along them.
-    ``missed`` is :func:`missed_squares`.
+    ``missed`` is :func:`missed_shares`.
     """
     s = decomposition.s
     least = jnp.min(jnp.where(s > 0, s, jnp.inf))
-    left_out = jnp.minimum(least, jnp.sqrt(jnp.sum(missed)))
+    left_out = jnp.minimum(least, jnp.sqrt(jnp.sum(missed * jnp.sum(a * a, axis=0))))
     return jnp.where(decomposition.rank < min(a.shape), left_out, 0)
 
 
@@ -245,7 +250,6 @@ def sum_limit(
 
 def reachable_limit(
     decomposition: SVD,
-    a: Float[Array, "m n"],
     b: Float[Array, "m p"],
     z: Float[Array, "r p"],
     c: int,
@@ -254,15 +258,15 @@ def reachable_limit(
     """:func:`sum_limit` of a complete decomposition, if its left vectors reach all columns.
 
     They are known to ``eps σ_0 / σ`` only, and short or nearly parallel columns may lie elsewhere.
-    Where one does, by more than rounding, the limit is that of any columns. ``missed`` is
-    :func:`missed_squares`.
+    The limit is that of any columns where one does by so much that ``c`` of them may have a
+    direction of their own, as :func:`whiten` tells it from rounding: together, at unit length, they
+    reach ``√c`` times as far as each of them. ``missed`` is :func:`missed_shares`.
     """
-    u, s = decomposition.u, decomposition.s
-    energy, eps = jnp.sum(b * b), jnp.finfo(s.dtype).eps
-    rounding = jnp.minimum((4 * eps * s[0]) ** 2, eps * jnp.sum(a * a, axis=0))
+    energy = jnp.sum(b * b)
+    rounding = resolution(b.shape[0], c, z.dtype) ** 2 / c
 
     def of_vectors() -> Array:
-        return sum_limit(z, energy, length(b - matmul(u, z)), c)
+        return sum_limit(z, energy, length(b - matmul(decomposition.u, z)), c)
 
     def of_any() -> Array:
         return spectral_limit(smaller_gram(b), energy, c)

@@ -19,6 +19,7 @@ __all__ = [
     "check_pair",
     "column_norms",
     "matmul",
+    "resolution",
     "scaled",
     "top",
     "unit_columns",
@@ -103,6 +104,11 @@ def top(scores: Float[Array, " n"], number: int) -> Array:
     return jnp.argsort(-scores, stable=True)[:number].astype(jnp.int32)
 
 
+def resolution(m: int, c: int, dtype: Any) -> float:
+    """Singular values of ``c`` columns of unit length, as shares of the largest, are known to it."""
+    return 4 * (c + m**0.5) * float(jnp.finfo(dtype).eps)
+
+
 class Whitened(NamedTuple):
     """An orthonormal basis of the span of columns, and the columns' weights that give it.
 
@@ -128,7 +134,7 @@ def whiten(columns: Float[Array, "m c"], ridge: Any = 0.0) -> tuple[Float[Array,
     lengths = jnp.where(lengths > 0, lengths, 1)
     q, r = jnp.linalg.qr(columns / lengths)
     u, s, vt = jnp.linalg.svd(jnp.concatenate([r, below / lengths]), full_matrices=False)
-    kept = s > 4 * (c + m**0.5) * jnp.finfo(s.dtype).eps * s[0]
+    kept = s > resolution(m, c, s.dtype) * s[0]
     weights = vt.T * _inverse(s, kept) / lengths[:, None]
     basis = matmul(q, jnp.where(kept, u[: r.shape[0]], 0))
     return basis, Whitened(weights, s, kept)

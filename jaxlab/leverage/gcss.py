@@ -14,7 +14,7 @@ from jaxlab.leverage._choice import (
     choose,
     largest_beyond,
     length,
-    missed_squares,
+    missed_shares,
     outcome,
     reachable_limit,
     rows_of,
@@ -272,10 +272,10 @@ def _outcome(
     basis, _ = whiten(a[:, columns])
     left = b - matmul(basis, matmul(basis.T, b))
     energy = jnp.sum(b * b)
-    missed = missed_squares(decomposition, a)
+    missed = missed_shares(decomposition, a)
     spectrum = Spectrum(s, vt, a, largest_beyond(decomposition, a, missed))
     if complete:
-        limit = reachable_limit(decomposition, a, b, z, c, missed)
+        limit = reachable_limit(decomposition, b, z, c, missed)
     else:
         limit = spectral_limit(smaller_gram(b), energy, c)
     inside = rows_of(z, subset)

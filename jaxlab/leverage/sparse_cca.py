@@ -15,7 +15,7 @@ from jaxlab.leverage._choice import (
     largest_beyond,
     largest_sine,
     mask_of,
-    missed_squares,
+    missed_shares,
     rows_of,
 )
 from jaxlab.leverage._forward import forward_columns
@@ -332,7 +332,7 @@ def _relative(decomposition: SVD, a: Array) -> Spectrum:
     """A decomposition with its singular values as shares of the largest, and what it leaves out."""
     scale = jnp.where(decomposition.s[0] > 0, decomposition.s[0], 1)
     a, decomposition = a / scale, decomposition._replace(s=decomposition.s / scale)
-    beyond = largest_beyond(decomposition, a, missed_squares(decomposition, a))
+    beyond = largest_beyond(decomposition, a, missed_shares(decomposition, a))
     return Spectrum(decomposition.s, decomposition.vt, a, beyond)
 
 

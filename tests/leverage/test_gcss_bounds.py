@@ -1,8 +1,10 @@
 """The bounds of column selection where singular vectors are left out, lost, or little is left."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from jaxlab.leverage import cssp, gcss, svd
 from tests.leverage import targets
@@ -104,14 +106,62 @@ def test_what_no_column_reaches_is_left_where_one_is_there_twice():
     np.testing.assert_allclose([found.lower_bound, found.residual], 3**0.5, atol=1e-5)
 
 
-def test_bounds_hold_of_many_columns_that_are_nearly_parallel():
-    a = np.zeros((100, 400), np.float32)
-    a[0], a[1, 1] = 1, 3e-5
+@pytest.mark.parametrize(("n", "short"), [(400, 3e-5), (2000, 1.8e-5)])
+def test_bounds_hold_of_many_columns_that_are_nearly_parallel(n, short):
+    """The target lies along what is left of the last column, short of one of ``√n`` others."""
+    a = np.zeros((100, n), np.float32)
+    a[0], a[1, -1] = 1, short
     b = np.eye(100, dtype=np.float32)[:, 1:2]
-    found = gcss(*put(a, b), c=2, method="greedy")
-    assert 1 in found.columns.tolist()
-    exact = targets.residual(a.astype(float), b.astype(float), found.columns.tolist())
-    assert found.lower_bound <= exact + 1e-2
+    greedy = gcss(*put(a, b), c=2, method="greedy")
+    assert n - 1 in greedy.columns.tolist()
+    assert targets.residual(a.astype(float), b.astype(float), greedy.columns.tolist()) < 1e-5
+    others = gcss(*put(a, b), c=2, subset=(0,))
+    assert others.residual == 1
+    assert others.lower_bound <= 1e-2
+
+
+def test_bounds_hold_where_columns_reach_further_together_than_each_of_them():
+    """Of the corners of a simplex, the same share of each, as little as it is, is all that is left.
+
+    They add up to nothing but that, which is ``√c`` times as much in a basis of their span.
+    """
+    c, eps = 5, np.finfo(np.float32).eps
+    corners = np.eye(c) - 1 / c
+    a = np.zeros((100, 2000), np.float32)
+    a[:c] = np.tile(corners / np.linalg.norm(corners, axis=0), 400)
+    a[c, -c:] = 45 * eps
+    b = np.eye(100, dtype=np.float32)[:, c : c + 1]
+    best = list(range(2000 - c, 2000))
+    assert targets.residual(a.astype(float), b.astype(float), best) < 1e-2
+    found = gcss(*put(a, b), c=c)
+    assert found.residual == 1
+    assert found.lower_bound <= 1e-2
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_the_lower_bound_of_matrices_of_lower_rank(double):
+    """Constant columns, sums of others, or few factors change nothing of what any columns leave."""
+    with jax.enable_x64(double):
+        dtype = float if double else np.float32
+        pixels, labels = load_digits(return_X_y=True)
+        varying = np.ptp(pixels, axis=0) > 0
+        assert np.sum(~varying) == 3
+        pixels = (pixels - pixels.mean(axis=0)).astype(dtype)
+        ten = np.eye(10)[labels]
+        for b, known in (((labels > 4)[:, None], 0.6071), (ten, 0.7480)):
+            b = (b - b.mean(axis=0)).astype(dtype)
+            bounds = [gcss(*put(a, b), c=5).lower_bound for a in (pixels, pixels[:, varying])]
+            np.testing.assert_allclose(bounds / np.linalg.norm(b), known, atol=1e-4)
+        rng = np.random.default_rng(0)
+        full = rng.normal(size=(300, 40)).astype(dtype)
+        summed = np.concatenate([full[:, :39], full[:, :1] + full[:, 1:2]], axis=1)
+        factors = rng.normal(size=(300, 20)) @ rng.normal(size=(20, 60))
+        for a in (full * (np.arange(40) != 3), summed, factors.astype(dtype)):
+            b = rng.normal(size=(300, 2)).astype(dtype)
+            u, s, _ = np.linalg.svd(a.astype(float), full_matrices=False)
+            q = u[:, s > 1e-4 * s[0]]
+            outside = np.linalg.norm(b - q @ (q.T @ b))
+            np.testing.assert_allclose(gcss(*put(a, b), c=3).lower_bound, outside, rtol=1e-4)
 
 
 def test_a_decomposition_of_another_precision(x64):
@@ -123,9 +173,9 @@ def test_a_decomposition_of_another_precision(x64):
         assert found.lower_bound <= 1e-5
 
 
-@pytest.mark.parametrize("exponent", [-3, -4, -5, -6, -7])
+@pytest.mark.parametrize("exponent", [-3, -4, -5, -6, -7, -25])
 def test_bounds_hold_of_short_columns(exponent):
-    """All of the target lies along the shortest column, of a length that falls to rounding."""
+    """All of the target lies along the shortest column, of a length that falls below rounding."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         a = (rng.normal(size=(60, 4)) * [1, 1, 1, 10.0**exponent]).astype(np.float32)
@@ -135,7 +185,9 @@ def test_bounds_hold_of_short_columns(exponent):
         assert found.lower_bound <= 1e-4 * np.linalg.norm(b)
         scores = gcss(*put(a, b), c=1, subset=(2,))
         exact = targets.residual(a.astype(float), b.astype(float), scores.columns.tolist())
-        assert scores.lower_bound <= exact <= scores.certificate
+        assert scores.columns.tolist() != [3]
+        assert scores.lower_bound <= 1e-4 * np.linalg.norm(b)
+        assert exact <= scores.certificate
 
 
 def test_lower_bound_where_little_is_left_in_float32():
