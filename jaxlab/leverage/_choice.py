@@ -317,7 +317,7 @@ def outcome(
         jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, energy), 1)),
         jnp.sum(jnp.where(chosen, 0, scores)),
         certified(spectrum, z, energy, outside, subset, chosen),
-        lower_bound,
+        jnp.minimum(lower_bound, jnp.sqrt(left)),  # the best columns leave no more than these
         subset,
         converged,
     )

@@ -97,12 +97,14 @@ class Gcss(NamedTuple):
         residual_fraction: ``‖B − P_C B‖_F² / ‖B‖_F²``, in [0, 1]; 0 when ``B = 0``.
         deficit: leverage deficit ``ε(S)`` of the columns for the subset of singular vectors.
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
-        lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual.
-            Both bounds allow for rounding: some machine epsilons of ``‖B‖_F``, or from moments of
-            ``‖B‖_F²`` in the squares. The lower one may be too large by ``eps σ_0 / σ`` of
-            ``‖B‖_F`` for the smallest singular value ``σ`` of A, but by no more than ``√eps``, or
-            ``eps σ_0² / σ²`` with a Gram decomposition; it is that of any columns where some of A
-            are not of its singular vectors, to rounding.
+        lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual;
+            no more than ``residual``. Both bounds allow for rounding: some machine epsilons of
+            ``‖B‖_F``, or from moments of ``‖B‖_F²`` in the squares. The lower one may still be too
+            large by ``eps σ_0 / σ`` of ``‖B‖_F`` for the smallest singular value ``σ`` of A that is
+            not taken for 0, which matters of nearly parallel columns, or by ``eps σ_0² / σ²`` with
+            a Gram decomposition. It is that of any columns where some of A lie outside of the span
+            of its singular vectors by more than some ``√m + c`` epsilons of their own length, as
+            short ones may.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.

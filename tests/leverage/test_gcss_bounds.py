@@ -120,6 +120,22 @@ def test_bounds_hold_of_many_columns_that_are_nearly_parallel(n, short):
     assert others.lower_bound <= 1e-2
 
 
+def test_the_lower_bound_along_the_difference_of_two_nearly_parallel_columns():
+    """A has full rank, and its singular vectors are known to ``eps σ_0 / σ``."""
+    eps = np.finfo(np.float32).eps
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        a, apart = rng.normal(size=(30, 5)).astype(np.float32), rng.normal(size=30)
+        a[:, 1] = a[:, 0] * (1 + 200 * eps * apart)
+        b = a[:, 1:2] - a[:, :1]
+        b /= np.linalg.norm(b)
+        s = np.linalg.svd(a.astype(float), compute_uv=False)
+        assert targets.residual(a.astype(float), b.astype(float), [0, 1]) < 1e-6
+        for c in (2, 5):
+            found = gcss(*put(a, b), c=c)
+            assert found.lower_bound <= min(eps * s[0] / s[-1], found.residual)
+
+
 def test_bounds_hold_where_columns_reach_further_together_than_each_of_them():
     """Of the corners of a simplex, the same share of each, as little as it is, is all that is left.
 
@@ -170,7 +186,9 @@ def test_a_decomposition_of_another_precision(x64):
     for decomposition in (known, None):
         found = gcss(*put(a, a[:, 2:]), c=2, method="greedy", decomposition=decomposition)
         assert found.columns.tolist() in ([2, 3], [3, 2])
-        assert found.lower_bound <= 1e-5
+        others = gcss(*put(a, a[:, 2:]), c=2, subset=(2,), decomposition=decomposition)
+        assert others.residual > 0.1
+        assert others.lower_bound <= 1e-5
 
 
 @pytest.mark.parametrize("exponent", [-3, -4, -5, -6, -7, -25])
