@@ -170,7 +170,7 @@ def _greedy(a: Array, c: int) -> Float[Array, " n"]:
     """Scores that fall in the order of greedy selection for the matrix itself."""
     order = leverage.greedy_gcss(a, a, c=min(c, *a.shape)).columns
     ranks = jnp.arange(order.shape[0], 0, -1, dtype=a.dtype)
-    return jnp.zeros(a.shape[1], a.dtype).at[order].max(jnp.where(order >= 0, ranks, 0))
+    return jnp.zeros(a.shape[1], a.dtype).at[order].set(ranks)
 
 
 def measure(config: Config, pair: Pair, method: str) -> dict[str, Any]:

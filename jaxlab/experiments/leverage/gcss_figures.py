@@ -113,8 +113,7 @@ def draw_pixels(
         deviations = picture_of(pair.a.std(axis=0), pair.columns, pair.picture)
         for ax, method in zip(np.ravel(axes), methods, strict=True):
             c = max(found["counts"])
-            chosen = [column for column in found["columns"][method] if column >= 0]
-            marked = {plotting.COLOURS[1]: pair.columns[chosen]}
+            marked = {plotting.COLOURS[1]: pair.columns[found["columns"][method]]}
             title = f"{LABELS[method]}\n{residual(found, method, c):.3f} left"
             draw_chosen(ax, deviations, marked, title)
         figure.suptitle(f"{pair.title}: {max(found['counts'])} pixels", fontsize=11)

@@ -159,23 +159,16 @@ def measure(config: Config, name: str, method: Method, rtol: float) -> dict[str,
                 bound = np.asarray(result.bound)
                 entry = {"bound": float(bound[0])}
                 entry["kept"] = bool((angles[: len(bound)] <= bound + 1e-6).all())
-            columns = [_present(part) for part in chosen]
-            train, weights = _fit(a, b, *columns)
-            entry |= {"train": train, "columns": [part.tolist() for part in columns]}
+            train, weights = _fit(a, b, *chosen)
+            entry |= {"train": train, "columns": [part.tolist() for part in chosen]}
             if views.a_test is not None and views.b_test is not None:
                 combined = (
-                    views.a_test[:, columns[0]] @ weights[0],
-                    views.b_test[:, columns[1]] @ weights[1],
+                    views.a_test[:, chosen[0]] @ weights[0],
+                    views.b_test[:, chosen[1]] @ weights[1],
                 )
                 entry["test"] = float(np.corrcoef(*combined)[0, 1])
             found[str(c)] = entry
     return found
-
-
-def _present(columns: Any) -> np.ndarray:
-    """Columns without the −1 that stand for none."""
-    columns = np.asarray(columns)
-    return columns[columns >= 0]
 
 
 def _leading(a: Any, k: int, c: int) -> np.ndarray:
