@@ -143,7 +143,7 @@ def moments_psum(state: Moments, axis_name: str) -> Moments:
         Moments of all rows, the same on every device.
 
     Cost:
-        Three all-reduces, of O((n + p)²) numbers.
+        Four all-reduces, of O((n + p)²) numbers.
 
     Example:
         >>> rows = jnp.array([[[1.0]], [[3.0]]])
