@@ -117,9 +117,9 @@ def sample_columns(
         them*, for weights without.
 
     Example:
-        >>> columns, scale = sample_columns(jax.random.key(0), jnp.array([0.0, 1.0, 0.0]), 2)
-        >>> print(columns, scale)
-        [1 1] [0.70710677 0.70710677]
+        >>> columns, scale = sample_columns(jax.random.key(0), jnp.array([0.0, 1.0, 0.0]), 4)
+        >>> print(columns, scale.round(4))
+        [1 1 1 1] [0.5 0.5 0.5 0.5]
     """
     check_key("key", key)
     check_shape("scores", scores, ("n",))

@@ -57,8 +57,9 @@ def test_single_precision_sees_small_singular_values_without_the_gram_matrix():
     s = np.logspace(0, -6, 6)
     a = jnp.asarray(left * s @ right.T, jnp.float32)
     exact, by_gram = svd(a, rtol=1e-7), svd(a, method="gram")
-    np.testing.assert_allclose(exact.s, s, atol=1e-7)
-    np.testing.assert_allclose(exact.vt[:4] ** 2, right.T[:4] ** 2, atol=2e-3)
+    # some forty eps, of which backends need different parts; the Gram matrix is off by 2e-5 and 0.2
+    np.testing.assert_allclose(exact.s, s, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(exact.vt[:4] ** 2, right.T[:4] ** 2, rtol=0, atol=2e-2)
     # of the Gram matrix, what is below √eps = 3.5e-4 counts as noise
     assert by_gram.rank == 3
     np.testing.assert_allclose(by_gram.vt[:2] ** 2, right.T[:2] ** 2, atol=1e-3)
