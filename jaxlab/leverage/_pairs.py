@@ -105,7 +105,7 @@ def top(scores: Float[Array, " n"], number: int) -> Array:
 
 
 def resolution(m: int, c: int, dtype: Any) -> float:
-    """Singular values of ``c`` columns of unit length, as shares of the largest, are known to it."""
+    """What share of the largest singular value of ``c`` columns of unit length is rounding."""
     return 4 * (c + m**0.5) * float(jnp.finfo(dtype).eps)
 
 
