@@ -31,16 +31,21 @@ def auction(
 ) -> tuple[State, Work]:
     """Assign all rows by auction, and find duals that prove the assignment optimal.
 
-    Where the scaled costs could overflow nothing is done, which leaves rows free.
+    Where the scaled costs could overflow nothing is done, which leaves rows free. Where edges are
+    missing so that no assignment is perfect, the matching is one of maximum cardinality.
     """
     n, never = cost.shape[0], far(cost.dtype)
     scaled = (cost - low) * (n + 1)
     # prices differ by the costs' range for each edge of a path between two columns
     reach = (high.astype(jnp.float32) - low.astype(jnp.float32)) * (n + 1)
     possible = 4 * reach * (1 if mask is None else n) < never
+    col_for_row, row_for_col = start.col_for_row, start.row_for_col
     if mask is not None:
-        whole, _, _ = maximum_cardinality_matching(mask)
-        possible &= jnp.all(whole >= 0)
+        most = maximum_cardinality_matching(mask, col_for_row)
+        perfect = jnp.all(most.col_for_row >= 0)
+        possible &= perfect
+        col_for_row = jnp.where(perfect, col_for_row, most.col_for_row)
+        row_for_col = jnp.where(perfect, row_for_col, most.row_for_col)
     row = jnp.arange(n, dtype=jnp.int32)
     wide = (high - low) * (n + 1)
     epsilon = jnp.clip(jnp.minimum(wide // 8, _gap(cost, start) * (n + 1)), 1)
@@ -84,7 +89,7 @@ def auction(
 
     zero = jnp.zeros_like(start.col_for_row[0])
     prices = -start.v * (n + 1)
-    offered: tuple[Array, ...] = (prices, start.col_for_row, start.row_for_col, epsilon, zero)
+    offered: tuple[Array, ...] = (prices, col_for_row, row_for_col, epsilon, zero)
     _, col_for_row, row_for_col, _, rounds = jax.lax.while_loop(
         lambda carry: possible & jnp.any(carry[1] < 0) & (carry[4] < max_steps), bid, offered
     )

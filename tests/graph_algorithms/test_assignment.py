@@ -9,7 +9,7 @@ import pytest
 
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
-from jaxlab.graph_algorithms.status import LIMIT, OK, OVERFLOW
+from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import Duals
 from tests.graph_algorithms.oracle import (
     assert_matchings,
@@ -170,6 +170,21 @@ def test_auctions():
     rounds = auction(costs, guesses, max_steps=2)
     assert (rounds.stats.rounds <= 2).all()
     assert ((rounds.status == LIMIT) | (rounds.stats.rounds < 2) | (rounds.status == OK)).all()
+
+
+def test_auctions_tell_when_no_assignment_exists():
+    cost = jnp.array([[1, 3, 3], [3, 0, 1], [2, 1, 1]])
+    mask = jnp.array([[False, True, True], [False, True, True], [False, False, False]])
+    assert linear_sum_assignment(cost, mask=mask, method="auction").status == INFEASIBLE
+    count = 200
+    costs = RNG.integers(-9, 10, (count, 6, 6)).astype(np.int32)
+    masks = RNG.random(costs.shape) < RNG.choice([0.2, 0.4, 0.6], (count, 1, 1))
+    results = solve_all(costs, garbage(RNG, (6, 6), count), masks, method="auction")
+    infeasible = assert_solved(results, costs, masks)
+    assert 20 < infeasible < count - 20
+    # costs too wide for an auction hide it as little
+    told = solve_all(costs << 24, None, masks, method="auction").status
+    np.testing.assert_array_equal(told == INFEASIBLE, results.status == INFEASIBLE)
 
 
 @pytest.mark.parametrize("method", METHODS)
