@@ -17,7 +17,10 @@ __all__ = ["bottleneck_assignment"]
 
 
 class Bisection(NamedTuple):
-    """Ranks of thresholds: ``below`` is too low, ``above`` is not, or is past the last."""
+    """Ranks of thresholds: ``below`` is too low, ``above`` is not, or is past the last.
+
+    Counted are the searches and the thresholds tried.
+    """
 
     below: Array
     above: Array
@@ -25,6 +28,7 @@ class Bisection(NamedTuple):
     col_for_row: Array
     row_for_col: Array
     phases: Array
+    rounds: Array
 
 
 @jax.jit
@@ -44,7 +48,7 @@ def bottleneck_assignment(
         The matching; ``cost`` is that of its dearest edge. There are no duals of this problem:
         those fields are zeros. The status is ``OK``, ``INFEASIBLE`` where no assignment exists, or
         ``OVERFLOW`` where a cost is NaN; ``stats.phases`` counts searches, ``stats.rounds`` the
-        thresholds.
+        thresholds tried.
 
     Raises:
         ValueError: the cost is not a matrix; the mask has another shape.
@@ -84,26 +88,26 @@ def bottleneck_assignment(
             jnp.where(failure, found.col_for_row, at.seed),
             jnp.where(success, found.col_for_row, at.col_for_row),
             jnp.where(success, found.row_for_col, at.row_for_col),
-            at.phases + found.phases,
+            at.phases + jnp.where(tried, found.phases, 0),
+            at.rounds + tried,
         )
 
     nobody = jnp.full_like(cost[:, 0], -1, jnp.int32)
     zero = jnp.zeros_like(nobody[0])
     start = Bisection(
-        zero - 1, zero + many, nobody, nobody, jnp.full_like(cost[0], -1, jnp.int32), zero
+        zero - 1, zero + many, nobody, nobody, jnp.full_like(cost[0], -1, jnp.int32), zero, zero
     )
-    rounds = many.bit_length() + 1
-    end = jax.lax.fori_loop(0, rounds, narrow, start)
-    result = _result(cost, thresholds, end, rounds)
+    end = jax.lax.fori_loop(0, many.bit_length(), narrow, start)
+    result = _result(cost, thresholds, end)
     return result._replace(status=jnp.where(valid, result.status, OVERFLOW).astype(jnp.int32))
 
 
-def _result(cost: Array, thresholds: Array, end: Bisection, rounds: int) -> AssignmentResult:
+def _result(cost: Array, thresholds: Array, end: Bisection) -> AssignmentResult:
     rows, columns = cost.shape
     many = thresholds.shape[0]
     zero = jnp.zeros_like(end.phases)
     matched = jnp.sum(end.col_for_row >= 0, dtype=jnp.int32)
-    stats = AssignmentStats(zero + min(rows, columns), matched, zero, end.phases, zero + rounds)
+    stats = AssignmentStats(zero + min(rows, columns), matched, zero, end.phases, end.rounds)
     status = jnp.where(end.above < many, OK, INFEASIBLE).astype(jnp.int32)
     value = thresholds[jnp.minimum(end.above, many - 1)]
     zeros = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))

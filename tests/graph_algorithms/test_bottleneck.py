@@ -23,6 +23,16 @@ def least_threshold(cost, there):
     return None
 
 
+def thresholds_tried(many, answer):
+    """Steps of a bisection over the ranks of ``many`` thresholds, of which ``answer`` is least."""
+    below, above, steps = -1, many, 0
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if middle >= answer else (middle, above)
+        steps += 1
+    return steps
+
+
 @pytest.mark.parametrize("shape", [(12, 12), (9, 14)])
 def test_dearest_edge_is_cheapest(shape):
     costs = random_costs(RNG, shape, COUNT)
@@ -41,6 +51,22 @@ def test_dearest_edge_is_cheapest(shape):
             assert len(set(chosen)) == min(shape)
             assert masks[k][rows, chosen].all()
             assert costs[k][rows, chosen].max() == answer
+
+
+def test_thresholds_and_searches_are_counted():
+    # one threshold, and the one search from the only row that shows it to be enough
+    alone = bottleneck_assignment(jnp.array([[7]])).stats
+    assert (alone.rounds, alone.phases) == (1, 1)
+    costs = RNG.permuted(np.tile(np.arange(20, dtype=np.int32), (COUNT, 1)), axis=1)
+    costs = costs.reshape(COUNT, 4, 5)
+    masks = RNG.random(costs.shape) < np.array([1.1, 0.4])[np.arange(COUNT) % 2, None, None]
+    solve = jax.jit(jax.vmap(lambda cost, mask: bottleneck_assignment(cost, mask=mask)))
+    stats = solve(to_device(costs), to_device(masks)).stats
+    answers = [least_threshold(*problem) for problem in zip(costs, masks, strict=True)]
+    expected = [thresholds_tried(20, 20 if answer is None else answer) for answer in answers]
+    assert len(set(expected)) > 1
+    np.testing.assert_array_equal(stats.rounds, expected)
+    assert (stats.phases >= stats.rounds).all()
 
 
 def test_floats_infinities_and_nothing():
