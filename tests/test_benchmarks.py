@@ -111,6 +111,19 @@ def test_jaxlab_case_records_compile_time_and_memory():
     assert fixture.settings == {"rounds": 7, "warmup_rounds": 1, "iterations": 1}
 
 
+def test_what_an_earlier_case_compiled_is_compiled_again():
+    traced = []
+
+    @jax.jit
+    def total(x):
+        traced.append(x.shape)
+        return jnp.sum(x)
+
+    for _ in range(2):
+        time_jaxlab(Fixture(), total, jnp.eye(5), group="toy/sum")
+    assert traced == [(5, 5), (5, 5)]
+
+
 def test_too_few_rounds_are_refused():
     with pytest.raises(ValueError, match="at least 5"):
         time_peer(Fixture(), lambda: None, group="toy/sum", implementation="numpy", rounds=4)

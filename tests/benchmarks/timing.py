@@ -38,6 +38,7 @@ def time_jaxlab(
 
     ``function`` must be traceable with arrays as its only arguments; close over static ones.
     """
+    jax.clear_caches()  # or what an earlier case compiled would be found there
     started = time.perf_counter()
     compiled = jax.jit(function).lower(*args).compile()
     compile_seconds = time.perf_counter() - started
