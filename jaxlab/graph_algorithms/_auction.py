@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
+from jaxlab.graph_algorithms._start import settle_bids
 from jaxlab.graph_algorithms._state import State, Work, far
 from jaxlab.graph_algorithms.cardinality import invert, maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import reduced_costs
@@ -66,17 +67,11 @@ def auction(
         second = jnp.max(jnp.where(row == col[:, None], -never, values), axis=1)
         second = jnp.where(second > -never, second, first - wide)  # there is no other column
         bids = col_for_row < 0
-        target = jnp.where(bids, col, n)
         offer = prices[col] + (first - second) + epsilon
-        highest = jax.ops.segment_max(offer, target, n + 1)
-        wins = jnp.where(bids & (offer == highest[target]), target, n)
-        winner = jax.ops.segment_min(row, wins, n + 1)[:n]
-        sold = winner < n
-        won = bids & sold[col] & (winner[col] == row)
-        evicted = (col_for_row >= 0) & sold[jnp.maximum(col_for_row, 0)]
-        prices = jnp.where(sold, highest[:n], prices)
-        col_for_row = jnp.where(won, col, jnp.where(evicted, -1, col_for_row))
-        row_for_col = jnp.where(sold, winner, row_for_col)
+        sold, highest, col_for_row, row_for_col = settle_bids(
+            bids, col, offer, col_for_row, row_for_col
+        )
+        prices = jnp.where(sold, highest, prices)
         # a stage ends when all rows are assigned; the next one lets go of what is not near enough
         done = jnp.all(col_for_row >= 0) & (epsilon > 1)
         epsilon = jnp.where(done, jnp.maximum(epsilon // SHRINK, 1), epsilon)

@@ -6,12 +6,12 @@ matrix of ties would ask for the same column.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Num
+from jaxtyping import Array, Bool, Int32, Num
 
 from jaxlab.graph_algorithms._state import State, far
 from jaxlab.graph_algorithms.duals import smallest
 
-__all__ = ["greedy_matching", "reduce_rows"]
+__all__ = ["greedy_matching", "reduce_rows", "settle_bids"]
 
 
 def greedy_matching(tight: Bool[Array, "n n"], start: State, *, rounds: int = 4) -> State:
@@ -72,24 +72,48 @@ def reduce_rows(
         elsewhere = (increment == 0) & (second < never) & (row_for_col[col] >= 0)
         col = jnp.where(elsewhere, other, col)
         bids = (col_for_row < 0) & (first < never)
-        target = jnp.where(bids, col, n)
-        highest = jax.ops.segment_max(increment, target, n + 1)
-        wins = jnp.where(bids & (increment == highest[target]), target, n)
-        winner = jax.ops.segment_min(row, wins, n + 1)[:n]
-        sold = winner < n
-        won = bids & sold[col] & (winner[col] == row)
-        evicted = (col_for_row >= 0) & sold[jnp.maximum(col_for_row, 0)]
-        return (
-            v - jnp.where(sold, highest[:n], 0),
-            jnp.where(won, col, jnp.where(evicted, -1, col_for_row)),
-            jnp.where(sold, winner, row_for_col),
+        sold, highest, col_for_row, row_for_col = settle_bids(
+            bids, col, increment, col_for_row, row_for_col
         )
+        return v - jnp.where(sold, highest, 0), col_for_row, row_for_col
 
     v, col_for_row, row_for_col = jax.lax.fori_loop(
         0, rounds, bid, (start.v, start.col_for_row, start.row_for_col)
     )
     u = smallest(cost - v, mask, axis=1, otherwise=start.u)
     return State(u, v, col_for_row, row_for_col)
+
+
+def settle_bids(
+    bids: Bool[Array, " n"],
+    col: Int32[Array, " n"],
+    offer: Num[Array, " n"],
+    col_for_row: Int32[Array, " n"],
+    row_for_col: Int32[Array, " n"],
+) -> tuple[Bool[Array, " n"], Num[Array, " n"], Int32[Array, " n"], Int32[Array, " n"]]:
+    """Each column goes to the row that offers most for it, the lowest of several.
+
+    Args:
+        bids: which rows bid; none of them has a column.
+        col: that each row bids for.
+        offer: what it offers.
+        col_for_row: the matching; who held a column that is sold has none afterwards.
+        row_for_col: the same from the other side.
+
+    Returns:
+        Which columns are sold, the highest offer for each of these, and the matching.
+    """
+    n = col.shape[0]
+    row = jnp.arange(n, dtype=jnp.int32)
+    target = jnp.where(bids, col, n)
+    highest = jax.ops.segment_max(offer, target, n + 1)
+    wins = jnp.where(bids & (offer == highest[target]), target, n)
+    winner = jax.ops.segment_min(row, wins, n + 1)[:n]
+    sold = winner < n
+    won = bids & sold[col] & (winner[col] == row)
+    evicted = (col_for_row >= 0) & sold[jnp.maximum(col_for_row, 0)]
+    col_for_row = jnp.where(won, col, jnp.where(evicted, -1, col_for_row))
+    return sold, highest[:n], col_for_row, jnp.where(sold, winner, row_for_col)
 
 
 def _turn(n: int) -> Array:
