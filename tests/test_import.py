@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,13 @@ def test_the_rooms_load_nothing_of_the_experiments_side():
     loaded = modules_after(f"import {', '.join(f'jaxlab.{room}' for room in rooms())}")
     assert {f"jaxlab.{room}" for room in rooms()} <= loaded
     assert not loaded & (HEAVY | {f"jaxlab.{package}" for package in OUTSIDE} | {"jaxlab.progress"})
+
+
+def test_the_import_contract_on_silence_names_every_room():
+    settings = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    contracts = {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
+    silent = contracts["methods-are-silent"]["source_modules"]
+    assert silent == [f"jaxlab.{room}" for room in sorted(rooms())]
 
 
 def test_import_costs_less_than_half_a_second_beyond_jax():

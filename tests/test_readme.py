@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from jaxlab.runner.cli import app
 from jaxlab.runner.registry import all_entries, configs_folder
+from tests.entry_points import rooms
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md")
@@ -159,3 +160,13 @@ def test_links_within_the_repository_lead_somewhere(page):
     for target in targets:
         if not re.match(r"https?://|mailto:|#", target):
             assert (ROOT / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("room", [room for room in rooms() if room != "graphs"])
+def test_every_method_is_on_record(room):
+    """README shows its module, notebook and table of times; CHANGELOG names it."""
+    readme, changelog = ((ROOT / page).read_text() for page in ("README.md", "CHANGELOG.md"))
+    for path in (f"jaxlab/{room}/__init__.py", f"notebooks/{room}.ipynb"):
+        assert f"]({path})" in readme
+    assert f"(tests/benchmarks/{room}.md)" in readme
+    assert f"`jaxlab.{room}`" in changelog

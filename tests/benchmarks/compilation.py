@@ -1,11 +1,14 @@
-"""Compile time of every public function: ``python -m tests.benchmarks.compilation``.
+"""Compile time of every public function: ``python -m tests.benchmarks.compilation [ROOM …]``.
 
 Each function that ``tests/test_portability.py`` lowers is traced, lowered and compiled for this
 machine with the same small arguments, as users compile and with no compilation cache. What a
 function is compiled for by its users is larger and takes about as long: loops are not unrolled, so
-that sizes change the program little. The table is ``tests/benchmarks/compilation.md``.
+that sizes change the program little. Of all rooms, which takes some minutes of an idle machine, the
+table goes to ``tests/benchmarks/compilation.md``; of some, it is only printed.
 """
 
+import argparse
+import math
 import os
 import statistics
 import time
@@ -43,7 +46,7 @@ def table(found: dict[str, dict[str, tuple[float, float]]], machine: dict[str, s
     lines.append("|---|---:|---:|---:|---:|\n")
     for room, functions in found.items():
         totals = sorted(sum(parts) for parts in functions.values())
-        middle, most = statistics.median(totals), totals[int(0.9 * (len(totals) - 1))]
+        middle, most = statistics.median(totals), totals[math.ceil(0.9 * len(totals)) - 1]
         lines.append(
             f"| `{room}` | {len(totals)} | {middle:.2f} s | {most:.2f} s | {totals[-1]:.2f} s |\n"
         )
@@ -62,12 +65,22 @@ def main() -> None:
     from tests.benchmarks.table import environment
     from tests.entry_points import rooms
 
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.compilation")
+    parser.description = "Compile time of every public function."
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="only these; printed, not saved")
+    chosen = parser.parse_args().rooms
+    if unknown := set(chosen) - set(rooms()):
+        parser.error(f"no room {', '.join(sorted(unknown))}; there are {', '.join(rooms())}")
     found = {}
-    for room in rooms():
+    for room in chosen or rooms():
         found[room] = measure(room)
         print(f"{room}: {len(found[room])} functions", flush=True)
-    TABLE.write_text(table(found, environment([])))
-    print(f"saved {os.path.relpath(TABLE)}")
+    text = table(found, environment([]))
+    if chosen:
+        print(text)
+    else:
+        TABLE.write_text(text)
+        print(f"saved {os.path.relpath(TABLE)}")
 
 
 if __name__ == "__main__":
