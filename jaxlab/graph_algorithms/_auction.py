@@ -51,23 +51,26 @@ def auction(
     wide = (high - low) * (n + 1)
     epsilon = jnp.clip(jnp.minimum(wide // 8, _gap(cost, start) * (n + 1)), 1)
 
-    def worth(prices: Array) -> Array:
-        values = -scaled - prices
-        return values if mask is None else jnp.where(mask, values, -never)
+    def paid(prices: Array) -> Array:
+        """What an edge costs its row together with the price of the column."""
+        costs = scaled + prices
+        return costs if mask is None else jnp.where(mask, costs, never)
 
-    def best(values: Array) -> tuple[Array, Array]:
-        value = jnp.max(values, axis=1)
-        col = jnp.min(jnp.where(values == value[:, None], row, n), axis=1)
+    def least(costs: Array) -> tuple[Array, Array]:
+        # not by the largest of negative costs: compiled for an NVIDIA H200 by jax 0.11.2, none of
+        # 20 of them compared equal to it, and all rows bid for the last column
+        value = jnp.min(costs, axis=1)
+        col = jnp.min(jnp.where(costs == value[:, None], row, n), axis=1)
         return value, jnp.minimum(col, n - 1)
 
     def bid(carry: tuple[Array, ...]) -> tuple[Array, ...]:
         prices, col_for_row, row_for_col, epsilon, rounds = carry
-        values = worth(prices)
-        first, col = best(values)
-        second = jnp.max(jnp.where(row == col[:, None], -never, values), axis=1)
-        second = jnp.where(second > -never, second, first - wide)  # there is no other column
+        costs = paid(prices)
+        first, col = least(costs)
+        second = jnp.min(jnp.where(row == col[:, None], never, costs), axis=1)
+        second = jnp.where(second < never, second, first + wide)  # there is no other column
         bids = col_for_row < 0
-        offer = prices[col] + (first - second) + epsilon
+        offer = prices[col] + (second - first) + epsilon
         sold, highest, col_for_row, row_for_col = settle_bids(
             bids, col, offer, col_for_row, row_for_col
         )
@@ -75,9 +78,9 @@ def auction(
         # a stage ends when all rows are assigned; the next one lets go of what is not near enough
         done = jnp.all(col_for_row >= 0) & (epsilon > 1)
         epsilon = jnp.where(done, jnp.maximum(epsilon // SHRINK, 1), epsilon)
-        values = worth(prices)
-        held = values[row, jnp.maximum(col_for_row, 0)]
-        far_off = done & (held < jnp.max(values, axis=1) - epsilon)
+        costs = paid(prices)
+        held = costs[row, jnp.maximum(col_for_row, 0)]
+        far_off = done & (held > jnp.min(costs, axis=1) + epsilon)
         col_for_row = jnp.where(far_off, -1, col_for_row)
         row_for_col = jnp.where(done, invert(col_for_row, n), row_for_col)
         return prices, col_for_row, row_for_col, epsilon, rounds + 1

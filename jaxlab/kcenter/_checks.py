@@ -142,8 +142,8 @@ def check_table(dist: Array) -> None:
     check_dtype("dist", dist, "floating")
     require(dist.shape[0] > 0, "dist", dist, "a row for at least one point (no points)")
     require(dist.shape[1] > 0, "dist", dist, "a column for each center (k must be at least 1)")
-    known = concrete(dist)
-    fits = known is None or bool(known.min() >= 0)  # not so for NaN
+    ends = extremes(dist)
+    fits = ends is None or ends[0] >= 0  # not so for NaN
     require(fits, "dist", dist, "distances >= 0, infinite or finite, not NaN")
 
 

@@ -57,8 +57,9 @@ def gonzalez(
         metric: a name of :data:`~jaxlab.kcenter.metrics.METRICS` or a function; static.
         use_pallas: compute by a kernel that reads the points once for every pick ("euclidean" and
             "sqeuclidean" only); interpreted, slowly, on CPU, where ``jax.shard_map`` needs
-            ``check_vma=False``; for GPU and TPU it is compiled, which is tested as far as lowering
-            goes, not run; static.
+            ``check_vma=False``; compiled on GPUs, where it takes as long as the form without it
+            (``tests/benchmarks/accelerator.md``), and on TPUs, for which only its lowering is
+            tested; static.
         axis_name: inside ``jax.shard_map``, the axis that points are split along, in equal parts;
             picks count over all devices, and radii are constants; static. Not for "precomputed",
             which :func:`~jaxlab.kcenter.gonzalez_sharded` splits.

@@ -30,10 +30,14 @@ from jaxlab.experiments.spherical.equivariance_error_measures import (
     upsampling_errors,
 )
 from jaxlab.experiments.spherical.equivariance_error_trained import measure_trained
+from jaxlab.experiments.spherical.scoring import Model
+from jaxlab.experiments.spherical.spheres import images_grid
 from jaxlab.runner.execute import run
 from jaxlab.runner.request import resolve
 from jaxlab.spherical import s2_analysis, so3_integrate
 from jaxlab.spherical.convolution import s2_conv_apply, so3_conv_apply
+from jaxlab.spherical.s2cnn import init_s2cnn
+from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.so3_to_s2 import so3_to_s2_apply
 from jaxlab.spherical.tables import make_s2_tables
 from tests.helpers import finished, verdicts_of
@@ -175,6 +179,22 @@ def test_a_trained_network_has_outputs_for_all_labels(classes, outputs, tmp_path
     with pytest.raises(InterruptedError):
         measure_trained(dataclasses.replace(config.trained, classes=classes), "relu", 0, tmp_path)
     assert made[0].num_classes == outputs  # background, and at least one for each label
+
+
+@pytest.mark.parametrize("mismatch", [False, True])
+def test_a_mismatch_of_the_grids_shows_in_the_errors_of_a_trained_network(mismatch):
+    """A linear network commutes with rotations, but not where it takes samples for others."""
+    data = resolve("spherical-equivariance-error", preset="smoke").config.trained.data
+    data = dataclasses.replace(data, bandwidth=6, official_mismatch=mismatch)
+    network = S2CNNConfig(
+        bandwidth=6, channels=(2,), bandlimits=(4,), num_classes=3, activation="none"
+    )
+    params, state = init_s2cnn(jax.random.key(0), network)
+    model = Model(network, data, None, params, state)
+    x = field(jax.random.key(1), 6, 1.0, 3, images_grid(data))
+    ((error, moved),) = equivariance_error_trained._errors(model, x=x, oversample=(1.0,), seed=0)
+    assert (error > 1e-2) == mismatch
+    assert moved > 0 if mismatch else moved == 0
 
 
 # the smoke preset, smaller

@@ -18,7 +18,7 @@ from jaxlab.experiments.spherical.fitting import Training, train
 from jaxlab.experiments.spherical.inputs import SphereData, count_classes, load_splits
 from jaxlab.experiments.spherical.networks import init_network, make_network_tables, named_network
 from jaxlab.experiments.spherical.scoring import Model
-from jaxlab.experiments.spherical.spheres import project, scaling_of, spheres
+from jaxlab.experiments.spherical.spheres import images_grid, project, scaling_of, spheres
 from jaxlab.spherical.equivariance import equivariance_error
 from jaxlab.spherical.rotation import random_rotations
 from jaxlab.spherical.s2cnn import apply_s2cnn
@@ -123,7 +123,8 @@ def _errors(
     """Error of the logits, and share of pixels whose class depends on the orientation."""
     b = model.data.bandwidth
     rotation = random_rotations(jax.random.fold_in(jax.random.key(seed), 2), len(x))
-    tables = make_s2_tables(b, b, model.data.grid)
+    tables = make_s2_tables(b, b, images_grid(model.data))
+    out_tables = make_s2_tables(b, b, model.data.grid)  # the images' own but with a mismatch
     found = []
     for over in oversample:
         network: Any = dataclasses.replace(model.network, oversample=over)  # type: ignore[arg-type]
@@ -133,11 +134,11 @@ def _errors(
             scores, _ = apply_s2cnn(model.params, model.model_state, x, given, network, train=False)
             return jnp.moveaxis(scores, -1, 1)
 
-        error = equivariance_error(logits, x, rotation, tables=tables)
+        error = equivariance_error(logits, x, rotation, tables=tables, out_tables=out_tables)
         # the image that is turned must hold what can be turned only
         smooth = turned(x, (0.0, 0.0, 0.0), tables)
         of_turned = jnp.argmax(logits(turned(x, rotation, tables)), axis=1)
-        expected = jnp.argmax(turned(logits(smooth), rotation, tables), axis=1)
+        expected = jnp.argmax(turned(logits(smooth), rotation, out_tables), axis=1)
         seen = (of_turned > 0) | (expected > 0)
         moved = float(np.sum(of_turned != expected)) / max(float(np.sum(seen)), 1.0)
         found.append((float(f"{float(error):.3g}"), float(f"{moved:.3g}")))
