@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # ones of the CPU. Oracles are float32 products: GPUs and TPUs keep fewer digits unless told to.
 if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":
     os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes share its memory
 # The suite compiles thousands of small programs and runs each once or twice: XLA is told to compile
 # fast rather than well, which takes a quarter of the time. Experiments, notebooks and benchmarks,
 # which other steps of .ci/run start, compile as users do; so does a suite started with

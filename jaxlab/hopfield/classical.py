@@ -148,7 +148,7 @@ def asynchronous_recall(
     Raises:
         ValueError: shapes that do not fit; boolean states; ``max_sweeps`` below 1.
 
-    Cost: O(d²) per query and sweep: O(d) per neuron, sequentially.
+    Cost: O(d²) per query and sweep: O(d) per neuron, sequentially; a copy of the weights.
 
     Source: Hopfield 1982.
 
@@ -174,6 +174,7 @@ def asynchronous_recall(
 
 def _recall_one(key: Array, state: Array, *, weights: Array, max_sweeps: int) -> AsynchronousRecall:
     dim = state.shape[0]
+    columns = weights.T  # laid out one after the other: every visit reads one
 
     def sweep(carry: AsynchronousRecall) -> AsynchronousRecall:
         v, done, _, energies = carry
@@ -183,7 +184,7 @@ def _recall_one(key: Array, state: Array, *, weights: Array, max_sweeps: int) ->
             v, field = carry
             i = order[place]
             new = jnp.where(field[i] > 0, 1, jnp.where(field[i] < 0, -1, v[i])).astype(v.dtype)
-            return v.at[i].set(new), field + weights[:, i] * (new - v[i])
+            return v.at[i].set(new), field + columns[i] * (new - v[i])
 
         field = jnp.matmul(weights, v, precision=EXACT)
         new, _ = jax.lax.fori_loop(0, dim, visit, (v, field))

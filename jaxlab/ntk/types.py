@@ -48,8 +48,9 @@ class StructuredOptions(NamedTuple):
             (``implementation="auto"`` passes over implementations that exceed it).
         column_batch: columns of NTK-vector products that are computed at once; None picks one
             example's outputs.
-        output_batch: output basis vectors pulled back at once by structured derivatives; None
-            takes all of them.
+        output_batch: output basis vectors of the first batch that structured derivatives pull back
+            at once, but not fewer than share a place on the output's longest axis; None takes all.
+            Those of the second batch always are, so that about half of their memory is saved.
     """
 
     max_unroll: int = 32

@@ -40,7 +40,8 @@ class Skips:
     def _remember(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-            name = report.nodeid.rsplit("/", 1)[-1]
+            file, _, case = report.nodeid.partition("::")
+            name = "::".join(filter(None, (file.rsplit("/", 1)[-1], case)))
             self.lines.append(f"{name}: {str(reason).removeprefix('Skipped: ')}")
 
 

@@ -82,7 +82,7 @@ def test_the_environment_names_versions_and_no_paths(toy):
     text = (outcome.path / "environment.json").read_text()
     environment = json.loads(text)
     assert environment["packages"]["jax"] == jax.__version__
-    assert environment["device"]["platform"] == "cpu"
+    assert environment["device"]["platform"] == jax.default_backend()
     assert environment["device"]["count"] == jax.device_count()
     assert environment["seed"] == 7
     assert environment["git"] is None or re.fullmatch(
