@@ -1,5 +1,6 @@
 """The experiment on online clusterings: its streams, its verdicts, and runs of stand-ins."""
 
+import dataclasses
 import types
 from unittest import mock
 
@@ -10,6 +11,7 @@ import jaxlab.data
 from jaxlab.experiments.correlation_clustering import online, online_claims, streams
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from tests.helpers import finished, verdicts_of
 
 NAME = "correlation-clustering-online"
@@ -149,6 +151,24 @@ def test_costs_are_read_where_they_are_counted(monkeypatch):
     assert cell["most"]["pivot"] == 1
     # 0.01 and 0.1 of ten arrivals are one
     assert [row["arrivals"] for row in online.look_again(config, stream, room)] == [1, 10]
+
+
+def test_nothing_is_compiled_while_parts_of_a_stream_are_timed(monkeypatch):
+    """Streams that outgrow the capacity for agreeing edges go on in another program."""
+    config = resolve(NAME, preset="smoke").config
+    config = dataclasses.replace(config, timed=("off",), prefixes=(0.1, 1.0))
+    stream = streams.Stream(np.argwhere(np.triu(np.ones((12, 12)), 1)), 12)
+    sizes = []
+
+    def recorded(plan, method, **options):
+        sizes.append(int(plan.edge_ptr[-1]))
+        return stand_in(plan, method, **options)
+
+    monkeypatch.setattr(online, "follow", recorded)
+    online.look_again(config, stream, streams.room_for([stream]))
+    warm, *timed = sizes
+    assert len(timed) == 2
+    assert warm == max(timed)
 
 
 @pytest.mark.slow

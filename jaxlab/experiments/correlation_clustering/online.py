@@ -125,8 +125,9 @@ def look_again(config: Config, stream: Stream, room: Room) -> list[dict[str, Any
         "every": config.every,
         "seed": 0,
     }
-    for method in config.timed:  # compiles what a resumed run has not
-        follow(plan_of(stream.until(0), room), method, **options)
+    whole = plan_of(stream, room)
+    for method in config.timed:  # compiles every capacity that the stream or a part of it needs
+        follow(whole, method, **options)
     rows = []
     # shares of few arrivals may round to the same number
     for arrived in sorted({max(1, round(share * stream.arrivals)) for share in config.prefixes}):
