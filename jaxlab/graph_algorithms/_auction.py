@@ -57,8 +57,6 @@ def auction(
         return costs if mask is None else jnp.where(mask, costs, never)
 
     def least(costs: Array) -> tuple[Array, Array]:
-        # not by the largest of negative costs: compiled for an NVIDIA H200 by jax 0.11.2, none of
-        # 20 of them compared equal to it, and all rows bid for the last column
         value = jnp.min(costs, axis=1)
         col = jnp.min(jnp.where(costs == value[:, None], row, n), axis=1)
         return value, jnp.minimum(col, n - 1)
