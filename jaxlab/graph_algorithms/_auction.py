@@ -1,8 +1,8 @@
 """Forward auction with ε-scaling, all free rows bidding at once, for integer costs.
 
-Prices ``p = −v`` start from the prediction. A free row bids for the column that is worth most to it
-as much as leaves it no worse off, but for ``ε``, than with its second best. All assigned rows are
-then within ``ε`` of their best. With costs multiplied by ``n + 1`` a perfect assignment at
+Prices start from the prediction, ``max v − v``. A free row bids for the column that is worth most
+to it as much as leaves it no worse off, but for ``ε``, than with its second best. All assigned rows
+are then within ``ε`` of their best. With costs multiplied by ``n + 1`` a perfect assignment at
 ``ε = 1`` is optimal, since it is off by less than one unit of the original costs.
 """
 
@@ -84,10 +84,14 @@ def auction(
         return prices, col_for_row, row_for_col, epsilon, rounds + 1
 
     zero = jnp.zeros_like(start.col_for_row[0])
-    prices = -start.v * (n + 1)
+    # only their differences count, and where one column is far off they alone are small
+    prices = (jnp.max(start.v) - start.v) * (n + 1)
     offered: tuple[Array, ...] = (prices, col_for_row, row_for_col, epsilon, zero)
     _, col_for_row, row_for_col, _, rounds = jax.lax.while_loop(
-        lambda carry: possible & jnp.any(carry[1] < 0) & (carry[4] < max_steps), bid, offered
+        # all rows may stay assigned when a stage ends, which does not end the auction
+        lambda carry: possible & (jnp.any(carry[1] < 0) | (carry[3] > 1)) & (carry[4] < max_steps),
+        bid,
+        offered,
     )
     grown = jnp.sum(col_for_row >= 0, dtype=jnp.int32) - jnp.sum(
         start.col_for_row >= 0, dtype=jnp.int32

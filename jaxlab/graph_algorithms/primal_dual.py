@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Num
 from jaxlab.checks import check_bool, check_choice, check_integer
 from jaxlab.graph_algorithms._problem import empty_result, feasible_start, pose, result_of
 from jaxlab.graph_algorithms._state import State, Work, far, tolerance
-from jaxlab.graph_algorithms.assignment import check_values, match_tight
+from jaxlab.graph_algorithms.assignment import COUNTABLE, check_values, match_tight
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching, search
 from jaxlab.graph_algorithms.duals import check_problem, reduced_costs
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
@@ -91,7 +91,7 @@ def _solve(
     cost, mask = problem.cost, problem.mask
     size, never = cost.shape[0], far(cost.dtype)
     # a change of the duals reaches another column, and n columns reach a free one
-    most = size * size + 1 if max_rounds is None else max_rounds
+    most = min(size * size + 1 if max_rounds is None else max_rounds, COUNTABLE)
 
     def tight(u: Array, v: Array) -> Array:
         duals = Duals(u, v)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.graph_algorithms.assignment import is_optimal_certificate, linear_sum_assignment
+from jaxlab.graph_algorithms.primal_dual import primal_dual_matching
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
 from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import Duals
@@ -170,6 +171,27 @@ def test_auctions():
     rounds = auction(costs, guesses, max_steps=2)
     assert (rounds.stats.rounds <= 2).all()
     assert ((rounds.status == LIMIT) | (rounds.stats.rounds < 2) | (rounds.status == OK)).all()
+
+
+def test_an_auction_goes_on_when_a_stage_lets_no_row_go():
+    cold = [[112, 105, 139, 32, 151], [102, 78, 137, 132, 166], [237, 249, 114, 9, 162]]
+    cold += [[14, 248, 42, 29, 28], [44, 16, 252, 56, 114]]
+    result = linear_sum_assignment(jnp.array(cold), method="auction")
+    assert (result.status, result.cost) == (OK, 292)
+    warm = [[56, 0, 192, 186], [104, 298, 276, 239], [193, 99, 67, 280], [231, 32, 7, 222]]
+    duals = Duals(jnp.zeros(4, jnp.int32), jnp.array([257, 179, 278, 245]))
+    result = linear_sum_assignment(jnp.array(warm), duals, method="auction")
+    assert (result.status, result.cost) == (OK, 389)
+
+
+@pytest.mark.parametrize(
+    ("n", "largest", "far_off"), [(20, 10**7, 10**9), (100, 10**6, 27 * 10**6)]
+)
+def test_auctions_from_predictions_with_one_column_far_off(n, largest, far_off):
+    costs = RNG.integers(0, largest, (n, n)).astype(np.int32)
+    duals = Duals(jnp.zeros(n, jnp.int32), jnp.zeros(n, jnp.int32).at[3].set(far_off))
+    result = linear_sum_assignment(to_device(costs), duals, method="auction")
+    assert (result.status, result.cost) == (OK, scipy_cost(costs))
 
 
 def test_auctions_tell_when_no_assignment_exists():
@@ -390,8 +412,16 @@ def test_refusals():
         jax.eval_shape(lambda c: linear_sum_assignment(c, key="packed"), wide)
 
 
-@pytest.mark.parametrize(("method", "n"), [("auction", 5_000), ("sap", 50_000)])
-def test_limits_of_large_problems_fit_int32(method, n):
+@pytest.mark.parametrize(
+    ("solve", "n"),
+    [
+        (lambda cost: linear_sum_assignment(cost, method="auction"), 5_000),
+        (lambda cost: linear_sum_assignment(cost, method="sap"), 50_000),
+        (primal_dual_matching, 50_000),
+    ],
+    ids=["auction", "sap", "primal_dual"],
+)
+def test_limits_of_large_problems_fit_int32(solve, n):
     cost = jax.ShapeDtypeStruct((n, n), jnp.int32)
-    found = jax.eval_shape(lambda c: linear_sum_assignment(c, method=method), cost)
+    found = jax.eval_shape(solve, cost)
     assert found.col_for_row.shape == (n,)
