@@ -40,8 +40,6 @@ def residual_fractions(
 ) -> list[float]:
     """``‖B − P_C B‖² / ‖B‖²`` for the first columns, as many as each of ``counts`` says.
 
-    Negative columns, which stand for none, add nothing.
-
     Example:
         >>> [round(left, 4) for left in residual_fractions(np.eye(3), np.eye(3), [2, 0], [1, 2])]
         [0.6667, 0.3333]
@@ -52,14 +50,13 @@ def residual_fractions(
     most = max(counts)
     basis = np.zeros((len(a), most))
     for place, column in enumerate(np.asarray(columns)[:most]):
-        if column >= 0:
-            vector = a[:, column]
-            length = np.linalg.norm(vector)
-            for _ in range(2):  # once is not enough for columns that nearly depend on each other
-                vector = vector - basis @ (basis.T @ vector)
-            left = np.linalg.norm(vector)
-            if left > 1e-10 * length:
-                basis[:, place] = vector / left
+        vector = a[:, column]
+        length = np.linalg.norm(vector)
+        for _ in range(2):  # once is not enough for columns that nearly depend on each other
+            vector = vector - basis @ (basis.T @ vector)
+        left = np.linalg.norm(vector)
+        if left > 1e-10 * length:
+            basis[:, place] = vector / left
     explained = np.concatenate([[0.0], np.cumsum(np.sum((basis.T @ b) ** 2, axis=1))])
     return [max(0.0, 1 - float(explained[count]) / total) for count in counts]
 
