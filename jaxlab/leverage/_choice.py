@@ -20,9 +20,12 @@ from jaxlab.leverage.types import SVD, Gcss
 from jaxlab.varying import vary_like
 
 __all__ = [
+    "ROUNDING",
+    "Fit",
     "Spectrum",
     "View",
     "choose",
+    "combined",
     "error_norm",
     "largest_beyond",
     "largest_sine",
@@ -75,12 +78,29 @@ class Spectrum(NamedTuple):
         root: ``A`` up to an orthogonal map from the left, or what makes no vector shorter than
             ``A`` does.
         beyond: no singular value that is not in ``s`` is above this.
+        doubt: no ``‖A x‖²`` for ``‖x‖ = 1`` is off by more, where ``AᵀA`` was decomposed. 0 where
+            A was: ``‖A x‖`` is then off by some ``eps σ_0``, which bounds allow for anyway.
     """
 
     s: Float[Array, " r"]
     vt: Float[Array, "r n"]
     root: Float[Array, "*rows n"]
     beyond: Any = 0.0
+    doubt: Any = 0.0
+
+
+class Fit(NamedTuple):
+    """How a target is fitted by some ``X``, each no less than it is.
+
+    Attributes:
+        outside: ``‖B − A X‖_F``.
+        inside: ``‖A X‖_F``.
+        left_out: ``‖A_S̄ X_S̄‖_F``, of the columns that are not chosen.
+    """
+
+    outside: Float[Array, ""]
+    inside: Float[Array, ""]
+    left_out: Float[Array, ""]
 
 
 def target_weights(view: View, lam: Any) -> Float[Array, " n"]:
@@ -150,13 +170,14 @@ def largest_sine(
     chosen: Bool[Array, " n"],
 ) -> Float[Array, ""]:
     """P2 and P3: no singular vector of the subset is further from the span of the columns."""
-    s, vt, root, beyond = spectrum
+    s, vt, root, beyond, doubt = spectrum
     directions = jnp.where(there[:, None], rows_of(vt, subset), 0)
     values = jnp.where(there, rows_of(s, subset), jnp.inf)
     # rounding must not make a bound too small: so far is the decomposition from the matrix
     slack = 4 * directions.shape[0] * jnp.finfo(s.dtype).eps
     rounding = slack * s[0] / jnp.min(values)
-    linear = error_norm(root, (directions / values[:, None]).T, chosen)
+    squares = doubt / jnp.min(values) ** 2
+    linear = error_norm(root, (directions / values[:, None]).T, chosen, doubt)
     counted = (subset[:, None] == jnp.arange(s.shape[0])) & there[:, None]
     others = jnp.where(jnp.any(counted, axis=0), 0, s)
     largest = jnp.maximum(jnp.max(others), beyond)
@@ -167,18 +188,24 @@ def largest_sine(
     ratio = largest / jnp.min(values)
     inverse = 1 / jnp.where(smallest > 0, smallest, 1)
     tangent2 = ratio**2 * (inverse - 1)
-    refined = jnp.sqrt(tangent2 / (1 + tangent2)) + rounding * jnp.sqrt(inverse)
+    refined = jnp.sqrt(tangent2 / (1 + tangent2) + squares * inverse)
+    refined += rounding * jnp.sqrt(inverse)
     refined = jnp.where(smallest > 0, refined, 1)
     least = jnp.minimum(linear + rounding, refined)
     return jnp.where(jnp.any(there), jnp.minimum(least, 1), 0)
 
 
 def error_norm(
-    root: Float[Array, "*rows n"], combined: Float[Array, "n k"], chosen: Bool[Array, " n"]
+    root: Float[Array, "*rows n"],
+    x: Float[Array, "n k"],
+    chosen: Bool[Array, " n"],
+    doubt: Any = 0.0,
 ) -> Float[Array, ""]:
     """``‖A_S̄ X_S̄‖_2``: the sine of the angle from ``A X``, if orthonormal, to the columns."""
-    error = matmul(root, jnp.where(chosen[:, None], 0, combined))
-    return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(matmul(error.T, error))[-1], 0))
+    x = jnp.where(chosen[:, None], 0, x)
+    error = matmul(root, x)
+    squares = matmul(error.T, error) + doubt * matmul(x.T, x)
+    return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(squares)[-1], 0))
 
 
 def missed_shares(decomposition: SVD, a: Float[Array, "m n"]) -> Float[Array, " n"]:
@@ -213,27 +240,31 @@ def largest_beyond(
     return jnp.where(decomposition.rank < min(a.shape), left_out, 0)
 
 
+def combined(
+    spectrum: Spectrum, z: Float[Array, "k p"], subset: Int32[Array, " k"]
+) -> Float[Array, "n p"]:
+    """``X = V_R Σ_R⁻¹ Z``, with which ``A X = U_R Z``."""
+    values = rows_of(spectrum.s, subset)
+    values = jnp.where(values > 0, values, 1)
+    return matmul((rows_of(spectrum.vt, subset) / values[:, None]).T, z)
+
+
 def certified(
     spectrum: Spectrum,
-    z: Float[Array, "k p"],
+    fit: Fit,
     energy: Float[Array, ""],
-    outside: Float[Array, ""],
     subset: Int32[Array, " k"],
     chosen: Bool[Array, " n"],
 ) -> Float[Array, ""]:
     """P9: an upper bound on ``‖B − P_C B‖_F``, the least of those known.
 
-    ``z`` is ``U_RᵀB`` and ``outside`` is ``‖B − U_R Z‖_F``.
+    ``fit`` is that by ``X`` of :func:`combined`, for any Z.
     """
-    values = rows_of(spectrum.s, subset)
-    there = values > 0
-    x = matmul((rows_of(spectrum.vt, subset) / jnp.where(there, values, 1)[:, None]).T, z)
-    error = matmul(spectrum.root, jnp.where(chosen[:, None], 0, x))
-    rounding = ROUNDING * jnp.finfo(z.dtype).eps
-    by_error = length(error) + rounding * spectrum.s[0] * length(x)
-    by_angle = largest_sine(spectrum, subset, there, chosen) * length(z)
+    there = rows_of(spectrum.s, subset) > 0
+    by_angle = largest_sine(spectrum, subset, there, chosen) * fit.inside
     total = jnp.sqrt(energy)
-    return jnp.minimum(outside + jnp.minimum(by_error, by_angle), total) + rounding * total
+    found = jnp.minimum(fit.outside + jnp.minimum(fit.left_out, by_angle), total)
+    return found + ROUNDING * jnp.finfo(total.dtype).eps * total
 
 
 def sum_limit(
@@ -296,9 +327,8 @@ def length(matrix: Float[Array, "m p"]) -> Float[Array, ""]:
 
 def outcome(
     spectrum: Spectrum,
-    z: Float[Array, "k p"],
+    fit: Fit,
     energy: Float[Array, ""],
-    outside: Float[Array, ""],
     subset: Int32[Array, " k"],
     columns: Int32[Array, " c"],
     count: Int32[Array, ""],
@@ -316,7 +346,7 @@ def outcome(
         jnp.sqrt(left),
         jnp.where(nothing, 0, jnp.minimum(left / jnp.where(nothing, 1, energy), 1)),
         jnp.sum(jnp.where(chosen, 0, scores)),
-        certified(spectrum, z, energy, outside, subset, chosen),
+        certified(spectrum, fit, energy, subset, chosen),
         jnp.minimum(lower_bound, jnp.sqrt(left)),  # the best columns leave no more than these
         subset,
         converged,

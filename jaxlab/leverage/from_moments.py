@@ -14,9 +14,12 @@ from jaxtyping import Array, Key
 from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape
 from jaxlab.leverage._choice import (
     ROUNDING,
+    Fit,
     Spectrum,
     View,
     choose,
+    combined,
+    mask_of,
     outcome,
     rows_of,
     smaller_gram,
@@ -73,7 +76,7 @@ def gcss_from_moments(
             together.
 
     Cost:
-        ``O(n³ + n² p)`` time, and ``O(p³)`` where singular vectors are lost;
+        ``O(n³ + n² p)`` time, and ``O(p³)`` where singular vectors are nearly lost;
         ``O(n (n + p) + p²)`` memory, whatever the number of rows.
 
     Example:
@@ -95,7 +98,7 @@ def gcss_from_moments(
     moments = _varying(moments)
     spectrum, rank = _decomposed(moments.caa)
     k, subset = check_subset(k, subset, c, SVD(spectrum.vt, spectrum.s, spectrum.vt, rank))
-    return _gcss(moments, spectrum, rank, subset, key, lam, c, k, method, factor, rounds, replace)
+    return _gcss(moments, spectrum, subset, key, lam, c, k, method, factor, rounds, replace)
 
 
 def sparse_cca_from_moments(
@@ -195,7 +198,20 @@ def _decomposed(gram: Array) -> tuple[Spectrum, Array]:
     # a direction that is lost may be as long as that, which bounds must not forget
     root = jnp.where(kept, s, jnp.sqrt(cut))[:, None] * rows
     beyond = jnp.where(rank < gram.shape[0], jnp.sqrt(cut), 0)
-    return Spectrum(s, jnp.where(kept[:, None], rows, 0), root, beyond), rank
+    doubt = ROUNDING * jnp.finfo(gram.dtype).eps * squares[0]
+    return Spectrum(s, jnp.where(kept[:, None], rows, 0), root, beyond, doubt), rank
+
+
+def _length(gram: Array, x: Array) -> Array:
+    """``‖A X‖_F``, no less than it is."""
+    return jnp.sqrt(jnp.maximum(jnp.sum(x * matmul(gram, x)), 0) + _rounding(gram, x))
+
+
+def _rounding(gram: Array, x: Array) -> Array:
+    """How far ``‖A X‖_F²`` is off: each entry of ``AᵀA`` by a share of two columns' lengths."""
+    lengths = jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 0))
+    reach = jnp.sum(lengths * jnp.sqrt(jnp.sum(x * x, axis=1)))
+    return ROUNDING * jnp.finfo(x.dtype).eps * reach**2
 
 
 def _coordinates(s: Array, vt: Array, cross: Array) -> Array:
@@ -207,7 +223,6 @@ def _coordinates(s: Array, vt: Array, cross: Array) -> Array:
 def _gcss(
     moments: Moments,
     spectrum: Spectrum,
-    rank: Array,
     subset: Array | None,
     key: Array | None,
     lam: Any,
@@ -246,20 +261,22 @@ def _gcss(
     )
     white = whiten_gram(gram[columns][:, columns])
     captured = jnp.sum(matmul(white.weights.T, cross[columns]) ** 2)
-    # columns may reach what the target has in directions that are lost
+    # columns may reach what the target has in directions that are lost, and reach the more of it
+    # in others, the shorter A is along these
+    least = jnp.sqrt(jnp.maximum(s**2 - spectrum.doubt, 0))
     limit = jax.lax.cond(
-        rank < gram.shape[0],
+        least[-1] > 0,
+        lambda: spectral_limit(smaller_gram(_coordinates(least, vt, cross)), energy, c),
         lambda: spectral_limit(moments.cbb, energy, c),
-        lambda: spectral_limit(smaller_gram(z), energy, c),
     )
     left = jnp.maximum(energy - captured, 0)
-    inside = rows_of(z, subset)
-    # what is left of squares is known up to their rounding
-    rounding = ROUNDING * jnp.finfo(z.dtype).eps * energy
-    outside = jnp.sqrt(jnp.maximum(energy - jnp.sum(inside * inside), 0) + rounding)
-    return outcome(
-        spectrum, inside, energy, outside, subset, columns, count, converged, left, limit
-    )
+    x = combined(spectrum, rows_of(z, subset), subset)
+    others = jnp.where(mask_of(columns, gram.shape[0])[:, None], 0, x)
+    # of this very X, however far it is from the best: what Z captures is not known as well
+    apart = jnp.maximum(energy - 2 * jnp.sum(x * cross) + jnp.sum(x * matmul(gram, x)), 0)
+    rounding = ROUNDING * jnp.finfo(x.dtype).eps * energy + _rounding(gram, x)
+    fit = Fit(jnp.sqrt(apart + rounding), _length(gram, x), _length(gram, others))
+    return outcome(spectrum, fit, energy, subset, columns, count, converged, left, limit)
 
 
 @functools.partial(jax.jit, static_argnames=("ca", "cb", "k", "method"))

@@ -9,11 +9,15 @@ from jaxtyping import Array, Float, Key
 
 from jaxlab.checks import check_bool, check_choice, check_integer, check_key, check_scalar, require
 from jaxlab.leverage._choice import (
+    ROUNDING,
+    Fit,
     Spectrum,
     View,
     choose,
+    combined,
     largest_beyond,
     length,
+    mask_of,
     missed_shares,
     outcome,
     reachable_limit,
@@ -279,12 +283,18 @@ def _outcome(
     else:
         limit = spectral_limit(smaller_gram(b), energy, c)
     inside = rows_of(z, subset)
-    outside = length(b - matmul(rows_of(u.T, subset).T, inside))
+    x = combined(spectrum, inside, subset)
+    error = matmul(a, jnp.where(mask_of(columns, a.shape[1])[:, None], 0, x))
+    rounding = ROUNDING * jnp.finfo(x.dtype).eps * s[0] * length(x)
+    fit = Fit(
+        length(b - matmul(rows_of(u.T, subset).T, inside)),
+        length(inside),
+        length(error) + rounding,
+    )
     found = outcome(
         spectrum,
-        inside,
+        fit,
         energy,
-        outside,
         subset,
         columns,
         count,

@@ -247,7 +247,7 @@ def choose_columns(
     method: str,
 ) -> Chosen:
     """Columns of both views, and the bound on what angles they can have."""
-    (s_a, vt_a, root_a, _), (s_b, vt_b, root_b, _) = views.a, views.b
+    (s_a, vt_a, root_a, _, doubt_a), (s_b, vt_b, root_b, _, doubt_b) = views.a, views.b
     allowed_a, allowed_b = s_a > rtol * s_a[0], s_b > rtol * s_b[0]
     product = jnp.where(allowed_a[:, None] & allowed_b, views.product, 0)
     if method in ("subspace", "threshold"):
@@ -257,8 +257,9 @@ def choose_columns(
     if method == "subspace":
         columns_a = top(jnp.sum(orthonormal_basis(weights_a)[0] ** 2, axis=1), ca)
         columns_b = top(jnp.sum(orthonormal_basis(weights_b)[0] ** 2, axis=1), cb)
-        sine_a = error_norm(root_a, weights_a, mask_of(columns_a, root_a.shape[1]))
-        sine_b = error_norm(root_b, weights_b, mask_of(columns_b, root_b.shape[1]))
+        sine_a = error_norm(root_a, weights_a, mask_of(columns_a, root_a.shape[1]), doubt_a)
+        sine_b = error_norm(root_b, weights_b, mask_of(columns_b, root_b.shape[1]), doubt_b)
+        squares = doubt_a * jnp.sum(weights_a**2) + doubt_b * jnp.sum(weights_b**2)
         mask_a, mask_b, cosines = allowed_a, allowed_b, cosines[:k]
     else:
         if subset_a is None or subset_b is None:
@@ -283,7 +284,11 @@ def choose_columns(
         chosen_b = mask_of(columns_b, root_b.shape[1])
         sine_a = largest_sine(views.a, subset_a, there_a, chosen_a)
         sine_b = largest_sine(views.b, subset_b, there_b, chosen_b)
-    angles = jnp.arccos(jnp.clip(cosines, 0, 1))
+        least_a = jnp.min(jnp.where(mask_a, s_a, jnp.inf))
+        least_b = jnp.min(jnp.where(mask_b, s_b, jnp.inf))
+        squares = doubt_a / least_a**2 + doubt_b / least_b**2
+    # from moments U_R and W_R are unit vectors up to these in the squares, and cosines up to half
+    angles = jnp.arccos(jnp.clip(jnp.clip(cosines, 0, 1) - squares / 2, 0, 1))
     angles += jnp.arcsin(jnp.minimum(sine_a, 1)) + jnp.arcsin(jnp.minimum(sine_b, 1))
     q = min(ca, cb)
     right = jnp.full(max(q - k, 0), jnp.pi / 2, angles.dtype)

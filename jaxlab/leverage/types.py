@@ -93,18 +93,22 @@ class Gcss(NamedTuple):
         columns: the chosen columns, ``[c]`` int32, in the order of choice.
         count: how many were chosen by merit, int32; a greedy method fills up with the lowest
             unused columns when all that are left lie in the span of those chosen.
-        residual: ``‖B − P_C B‖_F``, in the units of ``B``.
+        residual: ``‖B − P_C B‖_F``, in the units of ``B``. From moments its square is off by some
+            ``eps ‖B‖_F² / s²`` for the least singular value ``s`` of the columns at unit length,
+            and has what lies along combinations of them with ``s ≤ √(4 c eps)``, which are lost.
         residual_fraction: ``‖B − P_C B‖_F² / ‖B‖_F²``, in [0, 1]; 0 when ``B = 0``.
         deficit: leverage deficit ``ε(S)`` of the columns for the subset of singular vectors.
         certificate: P9, an upper bound on ``residual`` from the decomposition of ``A``.
         lower_bound: no ``c`` columns of a matrix with this decomposition have a smaller residual;
             no more than ``residual``. Both bounds allow for rounding: some machine epsilons of
-            ``‖B‖_F``, or from moments of ``‖B‖_F²`` in the squares. The lower one may still be too
-            large by ``eps σ_0 / σ`` of ``‖B‖_F`` for the smallest singular value ``σ`` of A that is
-            not taken for 0, which matters of nearly parallel columns, or by ``eps σ_0² / σ²`` with
-            a Gram decomposition. It is that of any columns where some of A lie outside of the span
-            of its singular vectors by more than some ``√m + c`` epsilons of their own length, as
-            short ones may.
+            ``‖B‖_F``, or from moments of ``‖B‖_F²`` and of ``σ_0²`` in the squares, which leaves
+            little of the lower one where much of ``B`` lies along small singular values. Of data
+            the lower one may still be too large by some ``(√m + c) eps / s`` of ``‖B‖_F`` for the
+            least singular value ``s`` of any ``c`` columns at unit length that is not taken for 0,
+            which matters of nearly parallel columns, or by ``eps σ_0² / σ²`` for the smallest
+            singular value ``σ`` of A with a Gram decomposition. It is that of any columns where
+            some of A lie outside of the span of its singular vectors by more than some ``√m + c``
+            epsilons of their own length, as short ones may.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.
@@ -146,7 +150,9 @@ class SparseCca(NamedTuple):
         loadings_b: weights of the chosen columns of the second view, ``[cb, q]``.
         subset_a: mask of the singular vectors of the first view that count, ``[min(m, n)]``.
         subset_b: mask of those of the second view, ``[min(m, p)]``.
-        bound: P10, upper bound on the canonical angles ``arccos(correlations)`` in radians.
+        bound: P10, upper bound on the canonical angles ``arccos(correlations)`` in radians. From
+            moments it allows for some ``eps σ_0² / σ²`` of each view in squared sines and cosines,
+            for the smallest of the singular values that count.
     """
 
     columns_a: Int32[Array, "*batch ca"]

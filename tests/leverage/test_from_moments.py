@@ -73,6 +73,72 @@ def test_bounds_hold_in_float32():
             assert found.lower_bound <= best + 1e-6 * np.linalg.norm(b)
 
 
+def single(a, b):
+    """Moments of rows in single precision."""
+    a, b = put(np.float32(a), np.float32(b))
+    return moments_update(moments_init(a.shape[1], b.shape[1]), a, b)
+
+
+def near_short_column(seed, length, noise):
+    """Orthogonal columns, one of them of that length, which has all of the target but noise."""
+    rng = np.random.default_rng(seed)
+    frame = rng.normal(size=(200, 9))
+    frame = np.linalg.qr(frame - frame.mean(axis=0))[0]
+    a = np.append(frame[:, :7] @ np.linalg.qr(rng.normal(size=(7, 7)))[0], frame[:, 7:8], axis=1)
+    a[:, 7] *= length
+    return a, frame[:, 7:8] + noise * frame[:, 8:]
+
+
+@pytest.mark.parametrize("length", [0.1, 0.01, 0.003])
+def test_certificate_holds_for_short_columns_in_float32(length):
+    """Eigenvalues of squares are known to ``eps σ_0²``, which is much of ``σ²``."""
+    for seed, noise in itertools.product(range(10), (0.003, 0.03)):
+        a, b = near_short_column(seed, length, noise)
+        found = gcss_from_moments(single(a, b), c=1, k=1)
+        exact = targets.residual(a, b, found.columns.tolist())
+        assert exact <= found.certificate * (1 + 1e-4)
+        assert found.residual <= found.certificate
+
+
+@pytest.mark.parametrize("length", [0.1, 0.01, 0.003])
+@pytest.mark.parametrize("method", ["leverage", "subspace"])
+def test_bound_on_angles_holds_for_short_columns_in_float32(method, length):
+    for seed, noise in itertools.product(range(10), (0.003, 0.03)):
+        a, b = near_short_column(seed, length, noise)
+        found = sparse_cca_from_moments(single(a, b), ca=1, cb=1, method=method)
+        assert found.columns_a.tolist() == [7]
+        assert np.arctan(noise) <= found.bound[0]
+
+
+@pytest.mark.parametrize("apart", [0.1, 0.01])
+def test_certificate_holds_for_nearly_parallel_columns_in_float32(apart):
+    for seed in range(10):
+        rows = np.random.default_rng(seed).normal(size=(200, 3))
+        frame = np.linalg.qr(rows - rows.mean(axis=0))[0]
+        a = frame[:, [0, 0]] + [0, apart] * frame[:, [1]]
+        b = frame[:, [1]] + 0.01 * frame[:, [2]]
+        found = gcss_from_moments(single(a, b), c=2)
+        assert found.certificate * (1 + 1e-4) >= 0.01
+        assert found.residual <= found.certificate
+
+
+def test_certificate_on_wine_in_float32():
+    """One column is some 300 times as long as that of which the target is."""
+    a, _ = targets.data("wine")
+    b = a[:, [1]] + 0.03 * a[:, 1].std() * np.random.default_rng(1).normal(size=(len(a), 1))
+    found = gcss_from_moments(single(a, b), c=13, k=7)
+    assert found.residual <= found.certificate <= 2 * found.residual
+
+
+@pytest.mark.parametrize("length", [0.1, 0.01, 0.002])
+def test_lower_bound_holds_for_short_columns_in_float32(length):
+    for seed in range(10):
+        a = np.random.default_rng(seed).normal(size=(60, 8)) * ([1] * 7 + [length])
+        b = a[:, 7:] / np.linalg.norm(a[:, 7])  # the best columns are that one
+        found = gcss_from_moments(single(a, b), c=1, subset=(0,))
+        assert found.lower_bound <= 1e-3
+
+
 def test_constant_columns_are_never_chosen():
     """0.1 is no binary fraction: of a mean and of a sum of such numbers, rounding is left."""
     rng = np.random.default_rng(0)
