@@ -24,7 +24,6 @@ from jaxlab.experiments.leverage.scaling import decaying
 from jaxlab.graph_algorithms import geometric_instances, linear_sum_assignment_batch
 from jaxlab.hopfield import retrieve_blocked, similarity, top_k_memories
 from jaxlab.hopfield.manhattan_kernel import manhattan_scores
-from jaxlab.spherical import make_so3_tables, so3_analysis
 from jaxlab.spherical.metrics import pixel_cross_entropy
 from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
 from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
@@ -101,13 +100,6 @@ def costs():
     return (draw(keys, jnp.asarray(points, jnp.float32), jnp.asarray(labels), left, right),)
 
 
-def signals():
-    """Signals on the rotation group, and the transform's tables."""
-    tables = make_so3_tables(30, 30)
-    values = np.random.default_rng(0).standard_normal((16, 60, 60, 60)).astype(np.float32)
-    return values, tables
-
-
 def images():
     net = fully_connected(2048)
     return net.x1, net.x2, net.params
@@ -130,12 +122,6 @@ CASES = {
     "hopfield/soft-retrieval": (retrieve, bank, "n=50000, d=784, 64 queries, float32", 1e-3),
     "hopfield/top-k-manhattan": (nearest, bank, "n=50000, d=784, 64 queries, k=10", 1e-5),
     "graph_algorithms/assignment batch": (assign, costs, "64 problems of 500², int32", 0),
-    "spherical/SO(3) analysis": (
-        lambda f, tables: so3_analysis(f, tables).coeffs,
-        signals,
-        "16 maps, L=30, float32",
-        1e-5,
-    ),
     "ntk/structured derivatives": (
         kernel("structured"),
         images,

@@ -111,11 +111,11 @@ def draw_widths(cells: Cells, reporter: Reporter, text: str) -> None:
     ):
         values = np.array([_over_seeds(cells, width, name, -1) for width in widths])
         look = {"color": plotting.COLOURS[place], "marker": "os"[place], "linestyle": "-"}
-        slope, height = _power(widths, values.mean(1))
         plotting.curves(left, widths, values.mean(1), label=title, style=look)
         for column in values.T:
             left.plot(widths, column, ".", color=look["color"], alpha=0.4, markersize=4)
         if len(widths) > 1:
+            slope, height = _power(widths, values.mean(1))
             fitted = np.exp(height) * np.array(widths, float) ** slope
             left.plot(
                 widths, fitted, ":", color=look["color"], linewidth=1.2, label=f"W^{slope:.2f}"
