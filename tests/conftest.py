@@ -5,6 +5,7 @@ processes that some tests start.
 """
 
 import collections
+import gc
 import importlib.metadata
 import os
 import signal
@@ -12,6 +13,7 @@ import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MAPS, MOST_MAPS = Path("/proc/self/maps"), 30_000
 
 # JAX_PLATFORMS=cuda,cpu runs the suite on a GPU, and what needs several devices on eight virtual
 # ones of the CPU. Oracles are float32 products: GPUs and TPUs keep fewer digits unless told to.
@@ -85,6 +87,19 @@ def pytest_runtest_setup(item):
     if generator is not None:
         fresh = np.random.default_rng(zlib.crc32(item.nodeid.encode()))
         generator.bit_generator.state = fresh.bit_generator.state
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Between files, drop the programs of earlier ones before there is no room for more.
+
+    Linux allows a process some 65,530 pieces of memory; every compiled program takes several, and
+    a compiler that gets none crashes.
+    """
+    if nextitem is None or nextitem.path == item.path or not MAPS.exists():
+        return
+    if MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ def sharded_agreement_clustering(
         >>> cluster(graph, jnp.asarray(list_triangles(graph).edges)).tolist()
         [0, 0, 0, 3]
     """
-    check_undirected(graph)
     check_bool("strict", strict)
+    check_undirected(graph)
     check_shape("triangles", triangles, ("t", 3))
     check_dtype("triangles", triangles, "integer")
     n, e = graph.node_capacity, graph.edge_capacity

@@ -94,7 +94,7 @@ class Fit(NamedTuple):
 
     Attributes:
         outside: ``‖B − A X‖_F``.
-        inside: ``‖A X‖_F``.
+        inside: ``‖A X‖_F``, and ``‖Z‖_F`` for the ``Z`` that X was made of.
         left_out: ``‖A_S̄ X_S̄‖_F``, of the columns that are not chosen.
     """
 

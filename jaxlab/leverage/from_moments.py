@@ -19,6 +19,7 @@ from jaxlab.leverage._choice import (
     View,
     choose,
     combined,
+    length,
     mask_of,
     outcome,
     rows_of,
@@ -270,12 +271,15 @@ def _gcss(
         lambda: spectral_limit(moments.cbb, energy, c),
     )
     left = jnp.maximum(energy - captured, 0)
-    x = combined(spectrum, rows_of(z, subset), subset)
+    inside = rows_of(z, subset)
+    x = combined(spectrum, inside, subset)
     others = jnp.where(mask_of(columns, gram.shape[0])[:, None], 0, x)
     # of this very X, however far it is from the best: what Z captures is not known as well
     apart = jnp.maximum(energy - 2 * jnp.sum(x * cross) + jnp.sum(x * matmul(gram, x)), 0)
     rounding = ROUNDING * jnp.finfo(x.dtype).eps * energy + _rounding(gram, x)
-    fit = Fit(jnp.sqrt(apart + rounding), _length(gram, x), _length(gram, others))
+    # U_R is only nearly orthonormal: A X may be longer than Z, or shorter
+    longest = jnp.maximum(_length(gram, x), length(inside))
+    fit = Fit(jnp.sqrt(apart + rounding), longest, _length(gram, others))
     return outcome(spectrum, fit, energy, subset, columns, count, converged, left, limit)
 
 

@@ -106,9 +106,11 @@ class Gcss(NamedTuple):
             the lower one may still be too large by some ``(√m + c) eps / s`` of ``‖B‖_F`` for the
             least singular value ``s`` of any ``c`` columns at unit length that is not taken for 0,
             which matters of nearly parallel columns, or by ``eps σ_0² / σ²`` for the smallest
-            singular value ``σ`` of A with a Gram decomposition. It is that of any columns where
-            some of A lie outside of the span of its singular vectors by more than some ``√m + c``
-            epsilons of their own length, as short ones may.
+            singular value ``σ`` of A with a Gram decomposition. Where ``σ`` is below ``√eps σ_0``
+            or taken for 0, it is that of any columns if some of A lie outside of the span of its
+            singular vectors by more than some ``√m + c`` epsilons of their own length, as short
+            ones may; else they are not looked at, and the bound may be too large by ``eps σ_0 / σ``
+            of ``‖B‖_F``, ``√eps`` at most.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
         converged: False where a local search was cut off before no exchange helped.
