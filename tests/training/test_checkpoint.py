@@ -196,10 +196,11 @@ def test_a_full_disk_is_a_clear_error_and_earlier_checkpoints_stay(tmp_path):
             save_checkpoint(tmp_path, big)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["step-00000001"]
+    assert checkpoint_steps(tmp_path) == [1]
     assert_same(restore_checkpoint(tmp_path, state_at(0)).state, state_at(1))
+    # what the writer threads may still have written after the error goes with the next save
     save_checkpoint(tmp_path, state_at(2))
-    assert checkpoint_steps(tmp_path) == [1, 2]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["step-00000001", "step-00000002"]
 
 
 def test_an_unwritable_directory_is_a_clear_error(tmp_path):
