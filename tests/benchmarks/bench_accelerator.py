@@ -8,26 +8,22 @@ Peers on the accelerator itself are PyTorch, and other ways of jaxlab's. On a ma
         --save tests/benchmarks/accelerator.md
 """
 
-import dataclasses
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from scipy.optimize import linear_sum_assignment as scipy_assignment
 
 from jaxlab import kcenter, leverage, ntk
 from jaxlab.experiments.kcenter.problems import blobs
 from jaxlab.experiments.leverage.scaling import decaying
-from jaxlab.graph_algorithms import geometric_instances, linear_sum_assignment_batch
-from jaxlab.hopfield import retrieve_blocked, similarity, top_k_memories
+from jaxlab.graph_algorithms import linear_sum_assignment_batch
+from jaxlab.hopfield import similarity, top_k_memories
 from jaxlab.hopfield.manhattan_kernel import manhattan_scores
-from jaxlab.spherical.metrics import pixel_cross_entropy
-from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
-from jaxlab.spherical.s2cnn_architectures import S2CNN_PRESETS
-from jaxlab.training import create_train_state, make_train_step
+from tests.benchmarks import bench_hopfield as hopfield
+from tests.benchmarks.bench_graph_algorithms import problems
+from tests.benchmarks.bench_spherical import BATCH, training
 from tests.benchmarks.timing import time_jaxlab, time_peer
 from tests.ntk.cases import fully_connected
 
@@ -37,8 +33,6 @@ pytestmark = pytest.mark.skipif(
 
 POINTS, CENTERS = 1_000_000, 32
 ASSIGNMENTS, ROWS = 64, 500
-MEMORIES, FEATURES, QUERIES = 50_000, 784, 64
-IMAGES = 32
 
 
 def order(points):
@@ -53,24 +47,20 @@ def scores(a):
     return leverage.leverage_scores(leverage.svd(a, method="gram"), 20)
 
 
-def retrieve(query, memories):
-    return retrieve_blocked(query, memories, similarity=similarity.dot_product, beta=0.3)
-
-
 def nearest(query, memories):
-    return top_k_memories(query, memories, k=10, similarity=similarity.manhattan).scores
+    return top_k_memories(query, memories, k=hopfield.K, similarity=similarity.manhattan).scores
 
 
 def nearest_by_kernel(query, memories):
-    return jax.lax.top_k(manhattan_scores(query, memories), 10)[0]
+    return jax.lax.top_k(manhattan_scores(query, memories), hopfield.K)[0]
 
 
 def assign(costs):
     return linear_sum_assignment_batch(costs).cost
 
 
-def kernel(method):
-    return ntk.ntk_fn(fully_connected(2048).apply_fn, vmap_axes=0, implementation=method)
+def kernel(x1, x2, params, method="structured"):
+    return ntk.ntk_fn(network().apply_fn, vmap_axes=0, implementation=method)(x1, x2, params)
 
 
 @functools.cache
@@ -81,28 +71,16 @@ def cloud(n=POINTS):
 
 @functools.cache
 def bank():
-    generator = np.random.default_rng(0)
-    memories = generator.random((MEMORIES, FEATURES), np.float32)
-    noise = generator.normal(0, 0.3, (QUERIES, FEATURES)).astype(np.float32)
-    return memories[:: MEMORIES // QUERIES][:QUERIES] + noise, memories
+    return hopfield.random_bank(hopfield.N)
 
 
 @functools.cache
-def costs():
-    """Rounded distances of points of as many clusters."""
-    generator = np.random.default_rng(0)
-    centers = generator.normal(0, 80, (2 * ROWS, 1, 3))
-    points = (centers + generator.normal(0, 4, (2 * ROWS, 20, 3))).reshape(-1, 3)
-    labels = np.repeat(np.arange(2 * ROWS), 20)
-    draw = jax.vmap(geometric_instances, (0, None, None, None, None))
-    left, right = jnp.arange(ROWS), jnp.arange(ROWS, 2 * ROWS)
-    keys = jax.random.split(jax.random.key(0), ASSIGNMENTS)
-    return (draw(keys, jnp.asarray(points, jnp.float32), jnp.asarray(labels), left, right),)
+def network():
+    return fully_connected(2048)
 
 
 def images():
-    net = fully_connected(2048)
-    return net.x1, net.x2, net.params
+    return network().x1, network().x2, network().params
 
 
 #: function, arguments, their description, and relative error allowed to the CPU's result
@@ -119,14 +97,42 @@ CASES = {
         "100,000 x 784, float32",
         1e-3,
     ),
-    "hopfield/soft-retrieval": (retrieve, bank, "n=50000, d=784, 64 queries, float32", 1e-3),
-    "hopfield/top-k-manhattan": (nearest, bank, "n=50000, d=784, 64 queries, k=10", 1e-5),
-    "graph_algorithms/assignment batch": (assign, costs, "64 problems of 500², int32", 0),
+    "hopfield/soft-retrieval": (hopfield.blocked, bank, hopfield.WORKLOAD, 1e-3),
+    "hopfield/top-k-manhattan": (nearest, bank, f"{hopfield.WORKLOAD}, k={hopfield.K}", 1e-5),
+    "graph_algorithms/assignment batch": (
+        assign,
+        lambda: (problems(ROWS, ASSIGNMENTS),),
+        "64 problems of 500², int32",
+        0,
+    ),
     "ntk/structured derivatives": (
-        kernel("structured"),
+        kernel,
         images,
         "784-2048-2048-2048-10, O=10, N=8+8",
         1e-4,
+    ),
+}
+#: a case, what it is called when it is done otherwise, and how
+OTHER_WAYS = {
+    "order by the kernel": (
+        "kcenter/farthest-first order",
+        "itself by the Pallas kernel",
+        order_by_kernel,
+    ),
+    "Manhattan by the kernel": (
+        "hopfield/top-k-manhattan",
+        "itself by the Pallas kernel",
+        nearest_by_kernel,
+    ),
+    "vector products": (
+        "ntk/structured derivatives",
+        "its vector products",
+        functools.partial(kernel, method="vector_products"),
+    ),
+    "jacobian": (
+        "ntk/structured derivatives",
+        "its jacobian",
+        functools.partial(kernel, method="jacobian"),
     ),
 }
 # without the room's, by which other tables choose their cases
@@ -150,12 +156,12 @@ def on_accelerator(case):
     return jax.block_until_ready(jax.jit(function)(*arguments))
 
 
-def with_cuda():
-    """PyTorch, where it finds a GPU too."""
+def bank_for_torch():
+    """PyTorch, where it finds a GPU too, and the queries and memories on it."""
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("torch finds no GPU")
-    return torch
+    return torch, *(x.cuda() for x in bank().for_torch())
 
 
 class TestItself:
@@ -176,29 +182,22 @@ class TestItself:
 
 
 class TestPeers:
-    def test_order_by_the_kernel(self, benchmark):
-        case = "kcenter/farthest-first order"
-        _, arguments, about = tell(case)
-        name = "itself by the Pallas kernel"
-        found = time_jaxlab(benchmark, order_by_kernel, *arguments, implementation=name, **about)
-        agrees(case, found, on_accelerator(case))
-
-    def test_manhattan_by_the_kernel(self, benchmark):
-        case = "hopfield/top-k-manhattan"
+    @pytest.mark.parametrize("way", OTHER_WAYS)
+    def test_in_another_way(self, benchmark, way):
+        case, name, function = OTHER_WAYS[way]
         _, arguments, about = tell(case)
         given = jax.device_put(arguments)
-        name = "itself by the Pallas kernel"
-        found = time_jaxlab(benchmark, nearest_by_kernel, *given, implementation=name, **about)
+        found = time_jaxlab(benchmark, function, *given, implementation=name, **about)
         agrees(case, found, on_accelerator(case))
 
     def test_manhattan_by_torch(self, benchmark):
-        torch = with_cuda()
+        torch, query, memories = bank_for_torch()
         case = "hopfield/top-k-manhattan"
-        _, arguments, about = tell(case)
-        query, memories = (torch.from_numpy(x).cuda() for x in arguments)
+        *_, about = tell(case)
 
         def search():
-            found = torch.topk(torch.cdist(query, memories, p=1), 10, largest=False).values
+            scores = torch.cdist(query, memories, p=1)
+            found = torch.topk(scores, hopfield.K, largest=False).values
             torch.cuda.synchronize()
             return found
 
@@ -207,13 +206,12 @@ class TestPeers:
         agrees(case, -found.cpu().numpy(), on_accelerator(case))
 
     def test_retrieval_by_torch(self, benchmark):
-        torch = with_cuda()
+        torch, query, memories = bank_for_torch()
         case = "hopfield/soft-retrieval"
-        _, arguments, about = tell(case)
-        query, memories = (torch.from_numpy(x).cuda() for x in arguments)
+        *_, about = tell(case)
 
         def attention():
-            output = torch.softmax(0.3 * (query @ memories.T), dim=-1) @ memories
+            output = torch.softmax(hopfield.BETA * (query @ memories.T), dim=-1) @ memories
             torch.cuda.synchronize()
             return output
 
@@ -229,19 +227,6 @@ class TestPeers:
             benchmark,
             lambda: [matrix[scipy_assignment(matrix)].sum() for matrix in matrices],
             **name,
-            **about,
-        )
-        agrees(case, found, on_accelerator(case))
-
-    @pytest.mark.parametrize("method", ["vector_products", "jacobian"])
-    def test_kernels_by_other_methods(self, benchmark, method):
-        case = "ntk/structured derivatives"
-        _, arguments, about = tell(case)
-        found = time_jaxlab(
-            benchmark,
-            kernel(method),
-            *jax.device_put(arguments),
-            implementation=f"its {method.replace('_', ' ')}",
             **about,
         )
         agrees(case, found, on_accelerator(case))
@@ -267,25 +252,15 @@ def test_ten_million_points(benchmark):
 
 def test_training_step(benchmark):
     """Forward, backward with recomputed activations, Adam; 250 ms are what the room aims at."""
-    cfg = dataclasses.replace(S2CNN_PRESETS["s2cnn_204k"], remat=True)
-    tables, optimizer, size = make_s2cnn_tables(cfg), optax.adam(1e-3), 2 * cfg.bandwidth
-    generator = np.random.default_rng(0)
-    x = generator.standard_normal((IMAGES, cfg.in_channels, size, size)).astype(np.float32)
-    labels = generator.integers(0, cfg.num_classes, (IMAGES, size, size)).astype(np.int32)
-
-    def loss_fn(params, model_state, batch, key):
-        logits, _ = apply_s2cnn(params, (), batch["x"], tables, cfg, train=True)
-        return pixel_cross_entropy(logits, batch["labels"]), (model_state, {})
-
-    params, _ = init_s2cnn(jax.random.key(0), cfg)
-    state = create_train_state(params, optimizer, key=jax.random.key(1))
+    given = training("s2cnn_204k", remat=True)
     _, metrics = time_jaxlab(
         benchmark,
-        make_train_step(loss_fn, optimizer),
-        state,
-        {"x": jnp.asarray(x), "labels": jnp.asarray(labels)},
+        given.step,
+        given.state,
+        given.batch,
+        given.tables,
         group="spherical/training step on an accelerator",
-        workload=f"s2cnn_204k, b={cfg.bandwidth}, {IMAGES} images, remat",
+        workload=f"s2cnn_204k, b={given.cfg.bandwidth}, {BATCH} images, remat",
         rounds=5,
     )
     assert np.isfinite(metrics["loss"])

@@ -234,7 +234,7 @@ class TestTwiceTheBandwidth:
 
 @dataclasses.dataclass
 class Training:
-    """The network for the segmentation of digits, and a batch."""
+    """A network for the segmentation of digits, and a batch."""
 
     cfg: object
     state: object
@@ -249,12 +249,14 @@ class Training:
         return make_train_step(loss_fn, optax.adam(1e-3))(state, batch)
 
 
-def training(batch=BATCH, scale=1):
-    preset = S2CNN_PRESETS["s2cnn_39k"]
+def training(name="s2cnn_39k", batch=BATCH, scale=1, **options):
+    """A preset, with its bandwidths scaled and ``options`` of its own, at the start."""
+    preset = S2CNN_PRESETS[name]
     cfg = dataclasses.replace(
         preset,
         bandwidth=scale * preset.bandwidth,
         bandlimits=tuple(scale * L for L in preset.bandlimits),
+        **options,
     )
     rng, size = np.random.default_rng(0), 2 * cfg.bandwidth
     x = rng.standard_normal((batch, 1, size, size)).astype(np.float32)
