@@ -3,7 +3,8 @@
 Gradient descent needs about ``κ = λ_max/λ_min`` steps to fit every direction, so κ says which
 networks can be trained (Xiao, Pennington and Schoenholz 2020). What decides it is
 ``χ₁ = σ_w² E[φ'(z)²]`` at the variance where the layers come to rest: in the ordered phase,
-``χ₁ < 1``, all inputs become one, in the chaotic phase, ``χ₁ > 1``, they become orthogonal.
+``χ₁ < 1``, all inputs become one; in the chaotic phase, ``χ₁ > 1``, which networks of ReLU do not
+have, they become orthogonal.
 
 Kernels are float64: float32 ends at κ of about 10⁵.
 """

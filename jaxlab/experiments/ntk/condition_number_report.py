@@ -132,9 +132,9 @@ def draw_phase(config: Any, results: Results, data: str, reporter: Reporter) -> 
     reporter.figure(
         "phase",
         figure,
-        f"Condition number at infinite width against the variance of the weights; {data}. Dotted: "
-        "between order (left) and chaos (right). Curves end where the precision of the closed form "
-        "does.",
+        f"Condition number at infinite width against the variance of the weights; {data}. Dotted, "
+        "where χ₁ passes through 1: order to the left; to the right chaos, which ReLU does not "
+        "have. Curves end where the precision of the closed form does.",
     )
 
 

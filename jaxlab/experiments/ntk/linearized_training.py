@@ -155,7 +155,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     reporter.note(
         "The second derivative of a ReLU is zero wherever it exists: the polynomial of degree 2 "
         "knows products of two layers' changes but no unit that switches, and need not be closer "
-        "than the tangent. On training images every model ends at the targets, so that the error "
+        "than the tangent. On training images every model goes to the targets, so that the error "
         "left there tells how far each has come in its slowest directions; how well a model "
         "follows the network shows on test images."
     )
