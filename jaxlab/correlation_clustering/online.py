@@ -13,7 +13,13 @@ from jaxlab.correlation_clustering._step import arrive, empty_state
 from jaxlab.correlation_clustering._windows import PADDING
 from jaxlab.correlation_clustering.cost import check_countable
 from jaxlab.correlation_clustering.ratios import Ratio, as_ratio
-from jaxlab.correlation_clustering.types import RULES, ArrivalPlan, OnlineState, StepMetrics
+from jaxlab.correlation_clustering.types import (
+    RULES,
+    ArrivalPlan,
+    OnlineState,
+    StepMetrics,
+    check_plan,
+)
 from jaxlab.varying import vary_like
 
 __all__ = ["run_online"]
@@ -62,8 +68,8 @@ def run_online(
         The state after the last arrival, and what is reported of each.
 
     Raises:
-        ValueError: ``beta`` or ``lam`` outside of (0, 1); an unknown rule; more than 65,536
-            vertices without x64.
+        ValueError: a stack of plans outside of ``jax.vmap``; ``beta`` or ``lam`` outside of
+            (0, 1); an unknown rule; more than 65,536 vertices without x64.
 
     Cost:
         For an arrival: its triangles and the edges at its neighbours; where agreements change (at
@@ -80,6 +86,7 @@ def run_online(
         >>> metrics.cost_on.tolist(), metrics.num_edges.tolist()
         ([0, 0, 0], [0, 1, 3])
     """
+    check_plan(plan)
     check_choice("rule", rule, RULES)
     check_integer("metrics_every", metrics_every, minimum=1)
     check_integer("active_capacity", active_capacity, minimum=1)

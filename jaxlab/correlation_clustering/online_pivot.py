@@ -12,7 +12,7 @@ from jaxlab.correlation_clustering._clusters import cost_of, moved_among, touche
 from jaxlab.correlation_clustering._windows import at_most_once, for_windows, window
 from jaxlab.correlation_clustering.cost import check_countable
 from jaxlab.correlation_clustering.pivot import check_ranks, vertices_by_rank
-from jaxlab.correlation_clustering.types import ArrivalPlan
+from jaxlab.correlation_clustering.types import ArrivalPlan, check_plan
 from jaxlab.varying import vary_like
 
 __all__ = ["OnlinePivot", "run_online_pivot"]
@@ -58,7 +58,8 @@ def run_online_pivot(
         Clusters at the end, and cost and recourse after each arrival.
 
     Raises:
-        ValueError: ``ranks`` that are no permutation; more than 65,536 vertices without x64.
+        ValueError: a stack of plans outside of ``jax.vmap``; ``ranks`` that are no permutation;
+            more than 65,536 vertices without x64.
 
     Cost:
         For an arrival: O(n) and the edges at the vertices that are visited; O(m) for costs.
@@ -74,6 +75,7 @@ def run_online_pivot(
         >>> run.labels.tolist(), run.cost.tolist(), run.recourse.tolist()
         ([0, 2, 2], [0, 0, 1], [0, 0, 1])
     """
+    check_plan(plan)
     check_ranks(plan.num_nodes, ranks)
     check_integer("metrics_every", metrics_every, minimum=1)
     check_countable(plan.num_nodes)

@@ -3,8 +3,10 @@
 from typing import Any, NamedTuple
 
 import flax.struct
+import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32
 
+from jaxlab.checks import require
 from jaxlab.correlation_clustering._windows import PADDING
 
 __all__ = ["RULES", "ArrivalPlan", "Links", "OnlineState", "StepMetrics", "StreamState"]
@@ -60,6 +62,12 @@ class ArrivalPlan:
     def num_nodes(self) -> int:
         """Number of arrivals."""
         return self.edge_ptr.shape[-1] - 1
+
+
+def check_plan(plan: ArrivalPlan) -> None:
+    """Refuse a stack of plans, which functions of one plan take under ``jax.vmap``."""
+    one = jnp.ndim(plan.edge_ptr) == 1
+    require(one, "plan", plan.edge_ptr, "one plan; for a stack use jax.vmap")
 
 
 @flax.struct.dataclass

@@ -203,6 +203,9 @@ def test_pairs_of_the_largest_countable_cluster():
 
 def test_bad_input(bad_input):
     plan = make_arrival_plan([[0, 1]], [0, 1])
+    stack = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), plan)
+    with pytest.raises(ValueError, match=r"plan: expected one plan; for a stack use jax\.vmap"):
+        run_online(stack)
     with pytest.raises(ValueError, match=r"beta: expected a number in \(0, 1\), got 1"):
         run_online(plan, beta=1)
     with pytest.raises(ValueError, match=r"rule: expected one of .*did you mean 'published'"):

@@ -59,5 +59,8 @@ def test_nobody():
 
 def test_bad_input(bad_input):
     plan = make_arrival_plan([[0, 1]], [0, 1])
+    stack = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), plan)
+    with pytest.raises(ValueError, match=r"plan: expected one plan; for a stack use jax\.vmap"):
+        run_online_pivot(stack, jnp.array([1, 0]))
     with pytest.raises(ValueError, match="ranks: expected a permutation of 0 to 1"):
         run_online_pivot(plan, jnp.array([1, 1]))

@@ -107,7 +107,10 @@ def test_verdicts():
     assert not verdicts(most=5)["few-changes-of-a-vertex"]
     numbers = {"off": (12133, 415), "published": (11834, 49), "on": (11700, 28)}
     assert verdicts(graph="musae_facebook", **numbers)["published-numbers"] is True
-    numbers["published"] = (11834, 50)
+    for published, holds in (((11834, 48), True), ((11834, 51), False), ((11833, 49), False)):
+        numbers["published"] = published
+        assert verdicts(graph="musae_facebook", **numbers)["published-numbers"] is holds
+    numbers |= {"published": (11834, 49), "on": (11700, 29)}
     assert verdicts(graph="musae_facebook", **numbers)["published-numbers"] is False
 
 
