@@ -22,9 +22,8 @@ REFERENCE = {
     "musae_facebook": (6000, 12441, (12133, 415), (11834, 49), (11700, 28)),
 }
 LARGEST = 4  # changes of a vertex
-OPEN = (
-    1  # of the recourse of published ids: the authors' program may take equal overlaps in any order
-)
+# of the recourse of published ids: the authors' program may take equal overlaps in any order
+OPEN = 1
 
 CLAIMS = (
     Claim(
