@@ -69,6 +69,8 @@ CLAIMS = (
         (results((80, 55), (40, 40)), (True, False, True)),
         (results((80, 70), (40, 40), params=100_000), (False, True, True)),
         (results((80, 70), (40, 40), carried=46.0), (True, True, False)),
+        (results((20, 30), (40, 40)), (False, False, True)),  # behind, by less and less
+        (results((0, 0), (0, 0), carried=0.0), (False, False, False)),
         (results((80, 70), (40, 40), seeds=2), (None, None, None)),
     ],
 )

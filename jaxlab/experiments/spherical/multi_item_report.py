@@ -283,7 +283,7 @@ def judge(cells: Cells, seeds: int, reporter: Reporter) -> None:
     reporter.verdict(
         "lead-holds-with-more-items",
         ours=", ".join(f"{lead:.1f} points" for lead in leads) or text,
-        holds=leads[-1] >= HALF * leads[0] if several else None,
+        holds=leads[0] > 0 and leads[-1] >= HALF * leads[0] if several else None,
     )
     equivariant = {arm.items: arm for arm in cells if arm.equivariant}
     most = numbers[-1]
@@ -294,5 +294,5 @@ def judge(cells: Cells, seeds: int, reporter: Reporter) -> None:
     reporter.verdict(
         "one-item-teaches-several",
         ours=f"{most} items: {carried:.1f} % when trained on 1, {own:.1f} % when trained on {most}",
-        holds=carried >= TRANSFER * own if seeds >= SEEDS else None,
+        holds=own > 0 and carried >= TRANSFER * own if seeds >= SEEDS else None,
     )
