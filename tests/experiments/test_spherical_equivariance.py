@@ -122,7 +122,7 @@ GOOD = {
 }
 GRIDS = {10: {"one": [1e-6], "two": [0.2]}, 16: {"one": [1e-6], "two": [0.1]}}
 RISEN = {"zero_pad": [1e-6], "aliased": [1e-2]}
-LOW = {"parameters": [1e-6], "input": [1e-3]}
+LOW = {"parameters": [1e-6], "input": [1e-3], "signals": [5e-3], "tables": [5e-3]}
 
 
 def verdicts(errors=GOOD, linear=None, turned=(1e-7,), grids=GRIDS, risen=RISEN, low=LOW):
@@ -151,6 +151,10 @@ def test_criteria_hold_for_the_errors_they_ask_for():
         ("grids-must-agree", {"grids": {b: {"one": [1e-6], "two": [0.1]} for b in (8, 9)}}),
         ("new-degrees-must-be-zero", {"risen": {"zero_pad": [1e-6], "aliased": [5e-5]}}),
         ("bfloat16-inputs", {"low": LOW | {"input": [1e-2]}}),
+        ("bfloat16-inputs", {"low": LOW | {"input": [1e-6]}}),
+        ("bfloat16-inputs", {"low": LOW | {"signals": [1e-6]}}),
+        ("bfloat16-inputs", {"low": LOW | {"tables": [1e-6]}}),
+        ("bfloat16-inputs", {"low": LOW | {"parameters": [1e-4]}}),
     ],
 )
 def test_criteria_fail_for_other_errors(claim, changed):
