@@ -499,6 +499,17 @@ def test_verdicts_on_classification(s2cnn, copies, verdicts):
     assert all(holds is None for _, holds in few.values())
 
 
+def test_the_dashed_line_is_of_images_as_they_are():
+    values = {(True, 0, 50): 95.0, (True, 1, 50): 60.0, (False, 0, 90): 30.0, (False, 1, 90): 40.0}
+    reporter = mock.Mock(spec=Reporter)
+    classification_report.draw_accuracy([study(values)], [[{"rotated": 0.5}]], reporter, "")
+    _, figure, caption = reporter.figure.call_args.args
+    (ax,) = figure.axes
+    dashed = [line.get_ydata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"]
+    assert dashed == [pytest.approx(95)]
+    assert "dashed: equivariant networks trained on images as they are" in caption
+
+
 @pytest.mark.parametrize(("planar", "holds"), [(94.9, False), (95.0, True)])
 def test_the_crossing_is_judged_at_the_scale_of_the_paper(planar, holds):
     values = {(True, 0, 50): 95.0, (False, 1, 90): 99.0, (False, 12_000, 90): planar}

@@ -121,7 +121,7 @@ def draw_accuracy(
         "accuracy",
         figure,
         "Accuracy on rotated test images against the number of training images, mean and deviation "
-        "over seeds; dashed: the equivariant network, trained on images as they are; dotted: "
+        "over seeds; dashed: equivariant networks trained on images as they are; dotted: "
         f"logistic regression on the power spectrum; {text}.{scale}",
     )
 
@@ -178,7 +178,7 @@ def _curves(
                 capsize=3,
                 **looks[line],
             )
-            if arms[0].equivariant and len(arms) == 1:
+            if arms[0].equivariant and not arms[0].factor:
                 ax.axhline(means[0], color=looks[line]["color"], linewidth=1, linestyle="--")
         control = 100 * np.mean([one["rotated"] for one in spectrum])
         ax.axhline(

@@ -140,8 +140,8 @@ def draw_scores(studies: Sequence[Study], reporter: Reporter, text: str) -> None
         "miou",
         figure,
         "Non-background mIoU on rotated test images against the number of rotated copies per "
-        "training image, on average: mean and deviation over seeds; dashed: the equivariant "
-        f"network, trained on images as they are; {text}.",
+        "training image, on average: mean and deviation over seeds; dashed: equivariant networks "
+        f"trained on images as they are; {text}.",
     )
 
 
