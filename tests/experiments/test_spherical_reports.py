@@ -106,6 +106,13 @@ def test_the_draw_that_is_taken_is_not_marked_as_the_candidate(module, name, tmp
     assert [row[-1] for row in table(plain, "tuning")[1]].count("←") == 2
 
 
+def test_the_table_of_the_tuning_says_what_was_trained_on(tmp_path):
+    sets = "s2cnn_factors=[2] tuning_factor=0"
+    reporter = reported(classification, "spherical-classification", sets, tmp_path)
+    _, _, caption = table(reporter, "tuning")
+    assert "equivariant ones train on images rotated ×2, planar ones on images as they" in caption
+
+
 @pytest.mark.parametrize(
     ("module", "tuner", "name", "sets"),
     [

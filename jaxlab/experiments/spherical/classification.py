@@ -97,7 +97,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     ]
     text = caption_of(config)
     report_studies(studies, spectra, reporter, text)
-    report_training(studies, tuned, reporter, text, score="accuracy")
+    report_training(config, studies, tuned, reporter, text, score="accuracy")
     report_averaging(studies[0], reporter, text)
     note_studies(config, studies, reporter)
     draw_accuracy(studies, spectra, reporter, text)

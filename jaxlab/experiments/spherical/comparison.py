@@ -20,7 +20,15 @@ from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
 from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
 
-__all__ = ["Arm", "Study", "compare", "count_runs", "tell_apart", "title_of_network"]
+__all__ = [
+    "Arm",
+    "Study",
+    "compare",
+    "count_runs",
+    "name_copies",
+    "tell_apart",
+    "title_of_network",
+]
 
 
 class Arm(NamedTuple):
@@ -55,7 +63,7 @@ class Arm(NamedTuple):
     @property
     def copies(self) -> str:
         """What it is trained on."""
-        return f"rotated ×{self.factor}" if self.factor else "as they are"
+        return name_copies(self.factor)
 
 
 class Study(NamedTuple):
@@ -80,6 +88,11 @@ def title_of_network(family: str, params: int, name: str | None) -> str:
     """Family and size of a network, and its name if it is given."""
     size = f"{params / 1e6:.1f}M" if params >= 1e6 else f"{params / 1e3:.0f}k"
     return f"{family}, {size}" + (f" ({name})" if name else "")
+
+
+def name_copies(factor: int) -> str:
+    """What images become that are seen in ``factor`` rotated copies, on average."""
+    return f"rotated ×{factor}" if factor else "as they are"
 
 
 def tell_apart(arms: Sequence[AnyArm]) -> list[AnyArm]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical.comparison import Arm, Study
+from jaxlab.experiments.spherical.comparison import Arm, Study, name_copies
 from jaxlab.experiments.spherical.comparison_config import Comparison
 from jaxlab.experiments.spherical.inputs import count_classes, title_of
 from jaxlab.experiments.spherical.tuning import Tuned
@@ -117,6 +117,7 @@ def about_draws(tuned: Sequence[Tuned]) -> str:
 
 
 def report_training(
+    config: Comparison,
     studies: Sequence[Study],
     tuned: Sequence[Tuned],
     reporter: Reporter,
@@ -127,6 +128,7 @@ def report_training(
     """Tables of tuning, training and time.
 
     Args:
+        config: of the experiment.
         studies: what was trained.
         tuned: how each network was chosen.
         reporter: where tables go.
@@ -150,8 +152,9 @@ def report_training(
             for name, params, rate, norm, value, mark in one.rows
         ],
         "Short runs that chose learning rate and batch-norm on validation images of the first set "
-        "of classes, as many for every network: equivariant ones train on images as they are, "
-        "planar ones on rotated copies, and each is validated on what it trains on"
+        "of classes, as many for every network: equivariant ones train on images "
+        f"{name_copies(config.s2cnn_factors[0])}, planar ones on images "
+        f"{name_copies(config.tuning_factor)}, and each is validated on the same kind"
         f"{about_draws(tuned)}; {text}.",
     )
     rows, times = [], []

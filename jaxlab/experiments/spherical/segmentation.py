@@ -68,7 +68,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     text = caption_of(config)
     report_studies(studies, reporter, text)
     report_classes(studies, reporter, text)
-    report_training(studies, tuned, reporter, text, score="mIoU")
+    report_training(config, studies, tuned, reporter, text, score="mIoU")
     draw_scores(studies, reporter, text)
     draw_predictions(config, studies[0], reporter, text)
     note_studies(config, studies, reporter)
