@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import sys
 import types
 from unittest import mock
 
@@ -36,7 +37,7 @@ from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.spherical_images import make_spherical_batch
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.transforms import s2_analysis, s2_synthesis
-from jaxlab.training import TrainingInterrupted, TrainState
+from jaxlab.training import TrainingInterrupted, TrainState, save_checkpoint
 from tests.helpers import finished
 
 DATA = SphereData(
@@ -206,7 +207,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(sets, tmp_path, monkeypatc
 
 
 def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monkeypatch):
-    now = [0.0]  # a clock that steps, looks and compilation move on
+    now = [0.0]  # a clock that steps, looks, checkpoints and compilation move on
     monkeypatch.setattr(watch, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
 
     def slow_step(given, state, batch, *, plan):
@@ -217,8 +218,14 @@ def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monk
         now[0] += 100.0
         return score(counts, task)
 
+    def slow_save(*args, **options):
+        now[0] += 1000.0
+        return save_checkpoint(*args, **options)
+
     monkeypatch.setattr(fitting, "update", slow_step)
     monkeypatch.setattr(fitting, "score", slow_score)
+    for writer in (watch, sys.modules["jaxlab.training.fit"]):
+        monkeypatch.setattr(writer, "save_checkpoint", slow_save)
     assert fitted(sets, tmp_path / "whole").seconds == 16
     assert fitted(sets, tmp_path / "whole").seconds == 16
     for at in (5, 7):  # between two looks
@@ -233,6 +240,37 @@ def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monk
             fitted(sets, tmp_path / "stopped")
         monkeypatch.setattr(fitting, "update", slow_step)
     assert fitted(sets, tmp_path / "stopped").seconds == 16
+
+
+def test_a_training_stopped_before_its_first_look_goes_on(sets, tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(watch, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    settings = changed(SETTINGS, evaluate_every=6)
+    whole = fitted(sets, tmp_path / "whole", settings=settings)
+    made, stops = [], [2, 4]
+
+    def stopped(given, state, batch, *, plan):
+        made.append(int(state.step))
+        if made[-1] in stops:
+            stops.remove(made[-1])
+            signal.raise_signal(signal.SIGTERM)
+        now[0] += 2.0
+        return update(given, state, batch, plan=plan)
+
+    monkeypatch.setattr(fitting, "update", stopped)
+    for _ in range(2):
+        with pytest.raises(TrainingInterrupted):
+            fitted(sets, tmp_path / "stopped", settings=settings)
+    again = fitted(sets, tmp_path / "stopped", settings=settings)
+    assert made == [0, 0, 1, 2, 0, 3, 4, 0, 5, 6, 7]  # each process compiles with the first batch
+    same(again, whole)
+    assert again.seconds == 16
+
+
+def test_a_training_that_lost_its_looks_starts_anew(sets, tmp_path):
+    whole = fitted(sets, tmp_path)
+    (tmp_path / "metrics.jsonl").unlink()
+    same(fitted(sets, tmp_path), whole)
 
 
 def test_training_stops_on_a_plateau(sets, tmp_path):

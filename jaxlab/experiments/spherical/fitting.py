@@ -94,8 +94,8 @@ class Trained(NamedTuple):
             rise, ``"budget"`` if it still did when the steps were used up.
         loss: on training batches, mean over the last tenth of the steps.
         scores: ``[step, validation score]`` of each look.
-        seconds: wall-clock time of all steps, whichever process made them, without compilation and
-            looks.
+        seconds: wall-clock time of all steps, whichever process made them, without compilation,
+            looks and checkpoints.
     """
 
     model: Model
@@ -189,23 +189,27 @@ def train(
         model = Model(network, data, scaling, params, model_state)
         return score(confusion(model, validation).plain, network.task)
 
+    def timed(at: int) -> Any:
+        watch.start()
+        return batches(at)
+
     save_every = every * settings.checkpoint_every
     watch = Watch(
         evaluate,
         state,
         checkpoint_dir,
+        every=every,
         save_every=save_every,
         patience=settings.patience,
         early=settings.early_stopping,
     )
     jax.block_until_ready(step(jax.tree.map(jnp.copy, state), batches(0)))  # compile
-    watch.start()
     last = steps
     try:
         fit(
             state,
             step,
-            batches,
+            timed,
             num_steps=steps,
             checkpoint_dir=checkpoint_dir,
             checkpoint_every=save_every,

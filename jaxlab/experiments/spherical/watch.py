@@ -32,13 +32,14 @@ class Watch:
         evaluate: the score of parameters and running statistics.
         state: the state before the first step.
         checkpoint_dir: of the training.
+        every: steps between looks.
         save_every: steps between its checkpoints, a multiple of those between looks.
         patience: looks in a row without a better score that make a plateau.
         early: whether a plateau ends the training.
 
     Attributes:
-        seconds: wall-clock time of all steps up to the last look, those of earlier processes
-            included, without looks.
+        seconds: wall-clock time of all steps up to the last look, without looks and checkpoints;
+            those between a look and the end of a process count as much as other steps.
     """
 
     def __init__(
@@ -47,21 +48,27 @@ class Watch:
         state: TrainState,
         checkpoint_dir: Path,
         *,
+        every: int,
         save_every: int,
         patience: int,
         early: bool,
     ) -> None:
-        self.evaluate, self.save_every = evaluate, save_every
+        self.evaluate, self.every, self.save_every = evaluate, every, save_every
         self.patience, self.early = patience, early
         self.folder = checkpoint_dir / "best"
         self.metrics_path = checkpoint_dir / "metrics.jsonl"
-        self.seconds, self._since = 0.0, time.perf_counter()
+        self.seconds = 0.0
+        self._since: float | None = None  # None while the clock stands
+        self._untimed = 0  # steps of earlier processes before the first look
         self.scores: list[tuple[int, float]] = []
         self.best = state
         self._resume(checkpoint_dir, state)
 
     def _resume(self, checkpoint_dir: Path, state: TrainState) -> None:
         done = checkpoint_steps(checkpoint_dir)
+        if done and done[-1] < self.every:  # stopped before the first look
+            self._untimed = done[-1]
+            return
         if done:
             looks = [
                 record
@@ -94,19 +101,24 @@ class Watch:
         return len(self.scores) - 1 - self._place()
 
     def start(self) -> None:
-        """Let the time of the steps begin."""
-        self._since = time.perf_counter()
+        """Let the clock of the steps run, which each look stops."""
+        if self._since is None:
+            self._since = time.perf_counter()
 
     def look(self, state: TrainState) -> Mapping[str, float]:
         """Score a state; called by the loop."""
         jax.block_until_ready(state)
-        self.seconds += time.perf_counter() - self._since
-        self.scores.append((int(state.step), self.evaluate(state.params, state.model_state)))
+        if self._since is not None:
+            self.seconds += time.perf_counter() - self._since
+            self._since = None
+        step = int(state.step)
+        self.seconds *= step / (step - self._untimed)  # those steps took as long as the others
+        self._untimed = 0
+        self.scores.append((step, self.evaluate(state.params, state.model_state)))
         if self.idle == 0:
             self.best = jax.tree.map(jnp.copy, state)
-        if self.scores[-1][0] % self.save_every == 0:  # before the loop's own checkpoint
+        if step % self.save_every == 0:  # before the loop's own checkpoint
             self.save()
-        self.start()
         if self.early and self.idle >= self.patience:
             raise PlateauReachedError
         return {"validation": self.scores[-1][1], "seconds": self.seconds}
