@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from jaxlab.experiments.hopfield import heteroassociation
 from jaxlab.experiments.hopfield import memories as named
 from jaxlab.experiments.hopfield import study as studies
 from jaxlab.experiments.hopfield.capacity import Memory, baseline_scores, capacity_curve
@@ -309,6 +310,17 @@ def test_draws_are_paired_and_depend_on_the_seed_and_level_alone():
     ]
     noise = first.queries(0, how) - first.patterns(0)
     assert all(float(jnp.abs(noise - other).max()) > 0.1 for other in others)
+
+
+def test_a_noise_that_is_next_to_none_turns_no_bipolar_pixel():
+    """One pixel in thirty of the digits is exactly ½."""
+    study = studies.Study(common(), [50])
+    patterns = study.patterns(0)
+    assert float(jnp.mean(patterns == 0.5)) > 0.03
+    queries = study.queries(0, studies.Corruption("noise", 1e-7))
+    assert bool((queries != patterns).any())
+    bipolar = heteroassociation._bipolar
+    np.testing.assert_array_equal(bipolar(queries), bipolar(patterns))
 
 
 class Verdicts:
