@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments import plotting
-from jaxlab.experiments.hopfield import classical_one_step, energy, energy_networks
+from jaxlab.experiments.hopfield import (
+    classical_one_step,
+    energy,
+    energy_networks,
+)
 from jaxlab.experiments.hopfield.comparison import compare
 from jaxlab.experiments.hopfield.figures import recall_picture
 from jaxlab.experiments.hopfield.memories import published_memories
 from jaxlab.experiments.hopfield.study import Common, Corruption, Study
 from jaxlab.experiments.interface import Reporter
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
+from jaxlab.hopfield.dynamics import DIVERGED, OK
 from jaxlab.runner.request import resolve
 from tests.helpers import verdicts_of
 
@@ -33,6 +38,10 @@ def drawn(monkeypatch):
 
 def captions(reporter):
     return {call.args[0]: call.args[2] for call in reporter.figure.call_args_list}
+
+
+def notes(reporter):
+    return [call.args[0] for call in reporter.note.call_args_list]
 
 
 def energy_frames(sets):
@@ -118,3 +127,29 @@ def test_theory_is_drawn_between_the_numbers_of_patterns_that_are_measured():
     figure = reporter.figure.call_args.args[1]
     loads = figure.axes[0].lines[0].get_xdata()
     assert loads[[0, -1]].tolist() == [2 / 50, 10 / 50]
+
+
+def diverged(power, lost):
+    """Notes on diverged networks, where those of ``lost`` have diverged."""
+    config = resolve("hopfield-energy", sets=[f"power={power}"]).config
+    fine = dict.fromkeys(("rise", "identity", "correlation", "recalled"), 0.0)
+    measured = {
+        network: fine | {"energies": [[0.0, -1.0]], "status": [DIVERGED if lost(network) else OK]}
+        for network in energy_networks.networks(config)
+    }
+    reporter = mock.Mock(spec=Reporter)
+    energy._report_table(config, measured, reporter, "data")
+    return [note for note in notes(reporter) if note.startswith("Diverged")]
+
+
+def test_only_energies_without_a_lower_bound_diverge_as_the_theory_allows():
+    assert not diverged(3.0, lambda network: False)
+    allowed, long_step = diverged(3.0, lambda network: network.visible == "quadratic")
+    assert "theory allows: dot product / rectified power 3 / quadratic. " in allowed
+    assert "theory" not in long_step
+    assert "dt" in long_step
+    assert "dot product / softmax β=10 / quadratic; " in long_step
+    assert "rectified power" not in long_step
+    (long_step,) = diverged(1.5, lambda network: network.beta is None)
+    for visible in ("quadratic", "log cosh", "layer norm"):
+        assert f"dot product / rectified power 1.5 / {visible}" in long_step

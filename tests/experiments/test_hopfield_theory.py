@@ -34,6 +34,7 @@ from jaxlab.experiments.hopfield.recall_law import (
 from jaxlab.experiments.hopfield.scale_measures import Config as ScaleConfig
 from jaxlab.experiments.hopfield.scale_measures import exactness
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
+from jaxlab.hopfield.dynamics import DIVERGED
 from jaxlab.runner.execute import run
 from jaxlab.runner.request import resolve
 from tests.helpers import finished
@@ -258,6 +259,18 @@ def test_energy_refuses_more_than_there_is(sets, message, tmp_path):
     config = resolve("hopfield-energy", sets=["data.name=digits", sets]).config
     with pytest.raises(ValueError, match=message):
         energy.run(config, tmp_path, None)
+
+
+def test_a_trajectory_whose_rates_overflow_is_judged_by_those_before():
+    """The energy of alike memories has no lower bound; the last rate is minus infinity."""
+    rng = np.random.default_rng(0)
+    images = rng.random(16) + 0.1 * rng.random((4, 16))
+    sets = ["memories=4 queries=1 sigma=0.1 power=4.0 dt=0.1 steps=50 save_every=1"]
+    config = resolve("hopfield-energy", sets=sets).config
+    network = energy_networks.Network("dot_product", None, "quadratic")
+    result = energy_networks.trajectories(config, network, images)
+    assert result["status"] == [DIVERGED]
+    assert 0 < result["identity"] < 1e-12
 
 
 def test_codes_are_never_learned_on_stored_images(monkeypatch):

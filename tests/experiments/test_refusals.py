@@ -53,6 +53,8 @@ REFUSED = [
         "\n  steps: expected a multiple of save_every = 5, got 3",
     ),
     ("hopfield-energy", "steps=100 save_every=30", "\n  steps: expected a multiple of save_every"),
+    ("hopfield-energy", "tau_h=0.003", "\n  dt: expected at most 2.5 times the shorter of tau_v"),
+    ("hopfield-energy", "tau_v=0.003", "\n  dt: expected at most 2.5 times the shorter of tau_v"),
     (
         "hopfield-feature-space",
         "batch_size=101 train_images=100",

@@ -51,8 +51,8 @@ class Config:
     Memory neurons: ``softmax`` at each of ``betas`` for every similarity, and the rectified
     ``power`` for the dot product (distances are never positive: their rectified power is 0).
     ``delta`` smooths the Manhattan distance and ``epsilon`` the layer norm; ``dt`` must resolve
-    both. ``sigma`` is the noise of the queries before centring; ``dt``, ``tau_v`` and ``tau_h`` are
-    times in one unit.
+    both, and be at most 2.5 times the shorter time constant. ``sigma`` is the noise of the queries
+    before centring; ``dt``, ``tau_v`` and ``tau_h`` are times in one unit.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -73,9 +73,13 @@ class Config:
     tau_h: Positive
 
     def __post_init__(self) -> None:
-        """The last state is saved, and is not the first."""
+        """The last state is saved, and is not the first; steps are not too long for the leak."""
         wanted = f"a multiple of save_every = {self.save_every}"
         require(self.steps % self.save_every == 0, "steps", self.steps, wanted)
+        # steps of RK4 amplify a leak, x' = -x / tau, from dt = 2.785 tau on
+        longest = 2.5 * min(self.tau_v, self.tau_h)
+        wanted = f"at most 2.5 times the shorter of tau_v and tau_h, {longest:g}"
+        require(self.dt <= longest, "dt", self.dt, wanted)
 
 
 class Network(NamedTuple):
@@ -164,8 +168,10 @@ def trajectories(config: Config, network: Network, images: np.ndarray) -> dict[s
         energies, status = np.asarray(path.energy), np.asarray(path.status)
         targets = np.asarray(memories)
 
-    moving = np.abs(form) > 1e-9 * np.abs(form).max(axis=0)
-    error = np.abs(along - form)[moving] / np.abs(form)[moving]
+    # rates of a diverging trajectory overflow before its energy does
+    rate = np.where(np.isfinite(form), np.abs(form), 0)
+    moving = rate > 1e-9 * rate.max(axis=0)
+    error = np.abs(along[moving] - form[moving]) / rate[moving]
     rise = np.diff(energies, axis=0).max(axis=0) / np.abs(energies[0])
     length = np.linalg.norm(output[-1], axis=-1, keepdims=True)
     final = output[-1] / np.where(length > 0, length, 1) @ targets.T
@@ -175,7 +181,7 @@ def trajectories(config: Config, network: Network, images: np.ndarray) -> dict[s
         "energies": [[float(f"{value:.8g}") for value in row] for row in energies.T],
         "status": status.tolist(),
         "rise": float(f"{rise.max():.4g}"),
-        "identity": float(f"{error.max():.4g}"),
+        "identity": float(f"{error.max(initial=0.0):.4g}"),
         "correlation": round(float(final[own, own].mean()), 6),
         "recalled": float((final.argmax(axis=1) == own).mean()),
         "frames": [[float(f"{value:.4g}") for value in frame] for frame in frames],
