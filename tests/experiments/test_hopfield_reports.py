@@ -11,10 +11,12 @@ from jaxlab.experiments.hopfield import (
     classical_one_step,
     energy,
     energy_networks,
+    scale,
 )
 from jaxlab.experiments.hopfield.comparison import compare
 from jaxlab.experiments.hopfield.figures import recall_picture
 from jaxlab.experiments.hopfield.memories import published_memories
+from jaxlab.experiments.hopfield.scale_measures import Call
 from jaxlab.experiments.hopfield.study import Common, Corruption, Study
 from jaxlab.experiments.interface import Reporter
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
@@ -153,3 +155,27 @@ def test_only_energies_without_a_lower_bound_diverge_as_the_theory_allows():
     (long_step,) = diverged(1.5, lambda network: network.beta is None)
     for visible in ("quadratic", "log cosh", "layer norm"):
         assert f"dot product / rectified power 1.5 / {visible}" in long_step
+
+
+@pytest.mark.parametrize(
+    ("blocked", "dense", "grows"),
+    [
+        ((1e-7, 4e-7), (1e-7, 4e-7), True),
+        ((1e-7, 4e-7), (1.1e-6, 6.2e-7), False),
+        ((3.2e-7, 3.9e-7), (3.2e-7, 3.0e-7), False),
+    ],
+)
+def test_errors_are_said_to_grow_where_they_do(blocked, dense, grows):
+    config = resolve("hopfield-scale", "smoke").config
+    exact = {
+        n: {"blocked_error": ours, "dense_error": theirs}
+        | dict.fromkeys(("exact", "approximate", "int8", "own_first"), 1.0)
+        for n, ours, theirs in zip(config.n, blocked, dense, strict=True)
+    }
+    call = Call("softmax", None)
+    seconds = {(call, n): 1.0 for n in config.n}
+    reporter = mock.Mock(spec=Reporter)
+    sizes = list(config.n)
+    memory = dict.fromkeys(seconds, 1)
+    scale._report_tables(config, [call], sizes, memory, seconds, exact, reporter, "a bank")
+    assert any("err more with more memories" in note for note in notes(reporter)) is grows

@@ -133,11 +133,13 @@ def _report_tables(
         f"largest entry), and recall of the {config.k} nearest memories by the exact, the "
         f"approximate and the eight-bit selection; block {min(config.block)}, {caption}.",
     )
-    reporter.note(
-        "Both softmax outputs err more with more memories: weights of far memories are below half "
-        "a unit in the last place of a sum that already holds the nearest one, and are rounded "
-        "away, although together they weigh something."
-    )
+    few, many = exact[sizes[0]], exact[sizes[-1]]
+    if all(many[name] > 2 * few[name] for name in ("blocked_error", "dense_error")):
+        reporter.note(
+            "Both softmax outputs err more with more memories: weights of far memories are below "
+            "half a unit in the last place of a sum that already holds the nearest one, and are "
+            "rounded away, although together they weigh something."
+        )
     if any(n % block for n in exact for block in config.block):
         reporter.note(
             "Blocks are cut to equal size, at most the given one: an N that is not a whole number "
