@@ -12,6 +12,7 @@ from jaxlab.experiments.hopfield import (
     energy,
     energy_networks,
     scale,
+    separation_capacity,
 )
 from jaxlab.experiments.hopfield.comparison import compare
 from jaxlab.experiments.hopfield.figures import recall_picture
@@ -179,3 +180,17 @@ def test_errors_are_said_to_grow_where_they_do(blocked, dense, grows):
     memory = dict.fromkeys(seconds, 1)
     scale._report_tables(config, [call], sizes, memory, seconds, exact, reporter, "a bank")
     assert any("err more with more memories" in note for note in notes(reporter)) is grows
+
+
+@pytest.mark.parametrize("separations", ["log,max", "max"])
+def test_the_logarithm_is_explained_where_it_is_measured(separations, tmp_path):
+    sets = ["seeds=1 counts=[2] negated.count=2 similarities=[manhattan]"]
+    sets += [f"separations=[{separations}]"]
+    config = resolve("hopfield-separation-capacity", "smoke", sets=sets).config
+    reporter = mock.Mock(spec=Reporter)
+    reporter.cell.side_effect = lambda key, compute: compute()
+    separation_capacity.run(config, tmp_path, reporter)
+    told = [note for note in notes(reporter) if "logarithm" in note]
+    assert bool(told) == ("log" in separations)
+    # of two memories the right one may be the less similar
+    assert all("only where the right memory is the least similar" in note for note in told)

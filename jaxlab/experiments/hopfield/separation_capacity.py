@@ -57,6 +57,12 @@ _POWERS: tuple[SeparationName, ...] = (
     "power_10",
 )
 
+_LOGARITHM = (
+    "The logarithm of scores in (0, 1) is negative, and dividing by a negative sum makes the "
+    "weights positive again: they then decrease with similarity. The largest is the least similar "
+    "memory's, and an index is recalled only where the right memory is the least similar."
+)
+
 CLAIMS = (
     Claim(
         id="sharp-separations-dominate",
@@ -168,11 +174,9 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         "In the paper's code the factor β multiplies the scores before they are divided by their "
         "sum, where it cancels; what sets the sharpness of a softmax is a second parameter, here "
         f"{beta:g} as there.",
-        "The logarithm of scores in (0, 1) is negative, and dividing by a negative sum makes the "
-        "weights positive again: they then decrease with similarity, so that its largest weight is "
-        "the least similar memory's and its index recall is 0.",
+        *([_LOGARITHM] if "log" in config.separations else []),
         "The paper presents this comparison for one similarity; its code uses Manhattan similarity "
-        "and half-masked images. Both similarities and both corruptions are reported here.",
+        "and half-masked images. Here noise is reported beside masked rows.",
         "Fraction correct also counts blurred averages of the store: identity keeps the right "
         "order, so its index recall equals that of max, while its answer is nearly the mean image.",
     )
