@@ -65,6 +65,10 @@ def moments_update(
     ``C ← C + C_batch + (N M / (N + M)) Δ Δᵀ`` with ``N`` rows before, ``M`` in the batch, and the
     difference ``Δ`` of their means.
 
+    Sums are rounded with every batch. In float32, and after thousands of batches, that may be more
+    than bounds found from moments allow for: keep a float64 state then, or join moments of fewer
+    batches each with :func:`moments_merge`, in a tree.
+
     Args:
         state: moments of the rows before.
         a: rows of the first view.
@@ -200,11 +204,12 @@ def _merge(one: Moments, other: Moments) -> Moments:
     share = other.count.astype(dtype) / total
     weight = one.count.astype(dtype) * share
     delta_a, delta_b = other.mean_a - one.mean_a, other.mean_b - one.mean_b
+    # what a batch adds is added up first: alone, the smaller part would be lost in a large sum
     return Moments(
         count,
         one.mean_a + share * delta_a,
         one.mean_b + share * delta_b,
-        one.caa + other.caa + weight * jnp.outer(delta_a, delta_a),
-        one.cbb + other.cbb + weight * jnp.outer(delta_b, delta_b),
-        one.cab + other.cab + weight * jnp.outer(delta_a, delta_b),
+        one.caa + (other.caa + weight * jnp.outer(delta_a, delta_a)),
+        one.cbb + (other.cbb + weight * jnp.outer(delta_b, delta_b)),
+        one.cab + (other.cab + weight * jnp.outer(delta_a, delta_b)),
     )

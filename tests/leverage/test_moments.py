@@ -52,6 +52,17 @@ def test_batches_in_which_little_differs():
     np.testing.assert_allclose(state.caa, [[8 * (1 - 1 / BATCH)]], rtol=1e-5)
 
 
+def test_what_is_small_beside_the_sum_is_added_up_first():
+    """2²⁴ + 1 is 2²⁴ in single precision: a batch of two such terms must not be lost twice."""
+    rows = jnp.array([[1 - 0.5**0.5], [1 + 0.5**0.5]])  # their mean is 1, their scatter too
+    batch = moments_update(moments_init(1, 1), rows, rows)
+    large = jnp.full((1, 1), 2.0**24)
+    before = moments_init(1, 1)._replace(count=jnp.int32(2), caa=large, cbb=large, cab=large)
+    for state in (moments_merge(before, batch), moments_update(before, rows, rows)):
+        for found in (state.caa, state.cbb, state.cab):
+            assert found == 2**24 + 2
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-4)])
 def test_stream_with_large_means(dtype, tolerance, x64):
     a, b = far_from_zero(1000)
