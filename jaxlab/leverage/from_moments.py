@@ -34,6 +34,7 @@ from jaxlab.leverage.greedy import greedy_on_gram
 from jaxlab.leverage.selection import target_subset
 from jaxlab.leverage.sparse_cca import Views, check_choice_of_columns, check_ranks, choose_columns
 from jaxlab.leverage.types import SVD, Gcss, Moments, SparseCca
+from jaxlab.varying import vary_like
 
 __all__ = ["gcss_from_moments", "sparse_cca_from_moments"]
 
@@ -234,6 +235,7 @@ def _gcss(
     rounds: int,
     replace: bool,
 ) -> Gcss:
+    moments = vary_like(moments)  # devices may share the target
     gram, cross = moments.caa, moments.cab
     s, vt = spectrum.s, spectrum.vt
     z = _coordinates(s, vt, cross)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Float, Int32, Shaped
 
 from jaxlab.checks import check_choice, check_scalar
 from jaxlab.leverage._inputs import check_columns
@@ -44,7 +44,7 @@ def greedy_gcss(
     *,
     c: int,
     form: str = "auto",
-    tol: float | None = None,
+    tol: int | float | Shaped[Array, ""] | None = None,
 ) -> GreedySelection:
     """Columns of A, one after the other, each of which captures most of what is left of B.
 
@@ -177,7 +177,7 @@ def greedy_on_gram(
         jnp.zeros((c, n), dtype),
         jnp.zeros((c, p), dtype),
     )
-    state = vary_like(state, gram, cross)
+    state = vary_like(state, gram, cross, tol)
     state = jax.lax.fori_loop(0, math.ceil(c / EXACT_EVERY), block, state)
     return GreedySelection(state[3], state[5], state[4])
 
@@ -216,5 +216,5 @@ def _greedy_on_residual(residual: Array, b: Array, *, c: int, tol: Array | None)
         jnp.zeros(c, dtype),
         jnp.int32(0),
     )
-    state = jax.lax.fori_loop(0, c, step, vary_like(state))
+    state = jax.lax.fori_loop(0, c, step, vary_like(state, tol))
     return GreedySelection(state[3], state[5], state[4])

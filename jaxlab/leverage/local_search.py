@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32, Shaped
 
 from jaxlab.checks import check_integer, check_scalar
 from jaxlab.leverage._inputs import check_columns
@@ -48,7 +48,7 @@ def local_search_gcss(
     columns: Int[Array, " c"],
     *,
     rounds: int = 100,
-    tol: float | None = None,
+    tol: int | float | Shaped[Array, ""] | None = None,
 ) -> LocalSearch:
     """Exchange the one column for the one other that lowers ``‖B − P_C B‖_F²`` most, and again.
 

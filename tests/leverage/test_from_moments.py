@@ -1,5 +1,6 @@
 """What moments say is what the data say."""
 
+import functools
 import itertools
 
 import jax
@@ -56,6 +57,34 @@ def test_sparse_cca(x64, method):
     a, b = targets.views(np.random.default_rng(0))
     options = {"ca": 3, "cb": 3, "k": 2, "method": method, "rtol": 1e-6}
     agree(sparse_cca_from_moments(moments_of(a, b), **options), sparse_cca(*put(a, b), **options))
+
+
+@pytest.mark.parametrize("differ", [("caa",), ("cab",), ("cbb",), ("caa", "cab")])
+def test_devices_may_share_some_of_the_moments(devices, differ):
+    """One target, for instance, with other columns on each device."""
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=(14, 2))
+    each = [moments_of(rng.normal(size=(14, 6)), target) for _ in devices]
+    own = {name: jnp.stack([getattr(moments, name) for moments in each]) for name in differ}
+
+    def select(own):
+        return gcss_from_moments(each[0]._replace(**own), c=2)
+
+    mesh = jax.sharding.Mesh(np.array(devices), ("devices",))
+    over = jax.sharding.PartitionSpec("devices")
+
+    @jax.jit
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=over, out_specs=over)
+    def sharded(own):
+        found = select(jax.tree.map(lambda part: part[0], own))
+        return found.columns[None], found.residual[None], found.lower_bound[None]
+
+    columns, residual, lower_bound = sharded(own)
+    for i in range(len(devices)):
+        expected = select({name: parts[i] for name, parts in own.items()})
+        assert columns[i].tolist() == expected.columns.tolist()
+        np.testing.assert_allclose(residual[i], expected.residual, rtol=1e-4)
+        np.testing.assert_allclose(lower_bound[i], expected.lower_bound, rtol=1e-4)
 
 
 def test_bounds_hold_in_float32():

@@ -75,6 +75,25 @@ def test_vmap_is_a_loop(x64):
         assert together.columns[i].tolist() == greedy_gcss(a, b[i], c=5).columns.tolist()
 
 
+@pytest.mark.parametrize("form", ["gram", "residual"])
+def test_devices_may_differ_in_the_tolerance_alone(devices, form):
+    rng = np.random.default_rng(6)
+    a, b = put(*(rng.normal(size=(14, n)).astype(np.float32) for n in (8, 3)))
+    mesh = jax.sharding.Mesh(np.array(devices), ("devices",))
+    over = jax.sharding.PartitionSpec("devices")
+
+    def count(tol):
+        return greedy_gcss(a, b, c=5, form=form, tol=tol).count
+
+    tol = jnp.linspace(0, 1, len(devices))
+    sharded = jax.shard_map(
+        lambda tol: count(tol[0])[None], mesh=mesh, in_specs=over, out_specs=over
+    )
+    counts = jax.jit(sharded)(tol).tolist()
+    assert counts == [int(count(each)) for each in tol]
+    assert counts[0] == 5 > counts[-1]
+
+
 def test_bad_input(bad_input):
     a = jnp.ones((3, 2))
     with pytest.raises(ValueError, match="2-D"):
