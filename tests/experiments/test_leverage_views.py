@@ -89,6 +89,16 @@ def test_sparse_cca_with_more_vectors_than_there_are(tmp_path):
     )
 
 
+def test_pixels_are_shown_with_correlations_on_the_rows_that_there_are(tmp_path):
+    for rows, where in ((60, "on other rows"), (59, "on the rows fitted to")):
+        tiny = [
+            f"data.names=[digits_halves] data.rows={rows} split_from=60 columns=[1]",
+            'methods=["leverage"] exhaustive=0',
+        ]
+        results = finished(run("leverage-scca", preset="smoke", sets=tiny, runs=tmp_path))
+        assert results["figures"]["pixels-digits-halves"].endswith(f"correlations {where}.")
+
+
 def test_the_matrix_has_the_spectrum_that_was_asked_for():
     a = decaying(20_000, 16, 0)
     s = np.linalg.svd(a, compute_uv=False)

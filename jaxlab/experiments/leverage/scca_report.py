@@ -164,11 +164,12 @@ def draw_pixels(
             reached = entry.get("test", entry["train"])
             draw_chosen(ax, deviations, marked, f"{LABELS[method]}\ncorrelation {reached:.3f}")
             ax.axhline(height - 0.5, color=plotting.INK, linewidth=0.8)
+        where = "other rows" if found["test"] else "the rows fitted to"
         reporter.figure(
             f"pixels-{name.replace('_', '-')}",
             figure,
             f"{pair.title}: the {c} pixels of each half that each method chooses, on the standard "
-            "deviation of every pixel; correlations on other rows.",
+            f"deviation of every pixel; correlations on {where}.",
         )
 
 
