@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.leverage import cur_report, gcss, gcss_report, peers
+from jaxlab.experiments.leverage import cur, cur_report, gcss, gcss_report, peers
 from jaxlab.experiments.leverage.matrices import Data, load, planted_target
 from jaxlab.runner.execute import run
 from jaxlab.runner.request import resolve
@@ -234,8 +234,19 @@ def test_a_small_run_of_cur_decompositions(tmp_path):
     tiny = ["data.rows=45 columns=[4] k=3 shown=2 draws=1"]
     results = finished(run("leverage-cur", preset="smoke", sets=tiny, runs=tmp_path))
     assert set(results["figures"]) == {"errors", "pixels", "pictures"}
+    assert "of uniform choices the first of 1 is shown" in results["figures"]["pixels"]
     best = results["tables"]["errors"]["rows"][-1]
     assert all(best[1] < row[1] for row in results["tables"]["errors"]["rows"][:-1])
+
+
+def test_of_uniform_choices_the_first_is_kept_with_the_mean_of_all():
+    found = []
+    for draws in (1, 2):
+        sets = [f"data.rows=45 columns=[4] draws={draws}"]
+        config = resolve("leverage-cur", "smoke", sets).config
+        found.append(cur.measure(config, load("digits", config.data), "uniform")["4"])
+    assert found[0]["columns"] == found[1]["columns"]
+    assert found[0]["pixels"] != found[1]["pixels"]
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,10 @@ def _greedy(a: Array, c: int) -> Float[Array, " n"]:
 
 
 def measure(config: Config, pair: Pair, method: str) -> dict[str, Any]:
-    """Errors of columns alone, of CUR, and what is left of the labels, by number of columns."""
+    """Errors of columns alone, of CUR, and of the labels, by number of columns: means of draws.
+
+    ``columns`` are those of the first draw.
+    """
     counts = counts_of(config, pair)
     host, target, _ = parts(config, pair)
     decomposition = _decomposition(config)
@@ -195,7 +198,7 @@ def measure(config: Config, pair: Pair, method: str) -> dict[str, Any]:
                 entry = found[str(c)]
                 for name, value in _errors(a, b, result).items():
                     entry[name].append(float(value))
-                entry["columns"] = np.asarray(result.columns).tolist()
+                entry.setdefault("columns", np.asarray(result.columns).tolist())
     for entry in found.values():
         entry |= {name: float(np.mean(entry[name])) for name in ("pixels", "cur", "labels")}
     return found

@@ -145,9 +145,10 @@ def draw_pixels(config: Any, pair: Any, found: Found, reporter: Reporter) -> Non
     reporter.figure(
         "pixels",
         figure,
-        f"{pair.title}: the {c} pixels with the largest scores, on the standard deviation of every "
-        "pixel, and what they leave of the pictures. A score does not know of its neighbours: the "
-        "largest lie together.",
+        f"{pair.title}: the {c} pixels that each method chooses, on the standard deviation of "
+        f"every pixel, and what they leave of the pictures; of uniform choices the first of "
+        f"{config.draws} is shown, with the mean of all. A leverage score does not know of its "
+        "neighbours: the largest may lie together.",
     )
 
 
