@@ -91,6 +91,16 @@ def test_a_small_run_on_angles(tmp_path):
     assert [row[2:4] for row in results["tables"]["bounds"]["rows"]] == [[4, 4]] * 4
 
 
+def test_columns_of_wide_matrices_are_taken_by_score_alone(tmp_path):
+    tiny = ["data.names=[wine] subsets=4 wide_subsets=4 wide=12 wide_columns=[2,6] largest=2"]
+    results = finished(run("leverage-angles", preset="smoke", sets=tiny, runs=tmp_path))
+    table = results["tables"]["bounds"]
+    assert [row[2] for row in table["rows"]] == [2] * 4
+    assert (
+        "columns by score and, of matrices with at most 12 columns, at random." in table["caption"]
+    )
+
+
 def test_kinds_without_a_subset_and_data_without_a_case_are_passed_over(tmp_path):
     few = ["data.names=[linnerud,wine] subsets=3 columns=[5,6] largest=2 exact=1"]
     results = finished(run("leverage-angles", preset="smoke", sets=few, runs=tmp_path / "few"))

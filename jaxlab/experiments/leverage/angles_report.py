@@ -151,7 +151,8 @@ def tabulate(
             "least Spearman",
         ],
         lines,
-        f"Subsets of 1 to {config.largest} singular vectors, columns by score and at random. "
+        f"Subsets of 1 to {config.largest} singular vectors, columns by score and, of matrices "
+        f"with at most {config.wide} columns, at random. "
         f"Ratios are medians: below 1 the share of an upper bound that is reached, above 1 the "
         f"multiple of the lower bound. Spearman's correlation of ε and Σ sin² θ is over the "
         f"numbers of columns by score. Float64, seed {config.seed}.",
