@@ -4,6 +4,9 @@ Prices start from the prediction, ``max v − v``. A free row bids for the colum
 to it as much as leaves it no worse off, but for ``ε``, than with its second best. All assigned rows
 are then within ``ε`` of their best. With costs multiplied by ``n + 1`` a perfect assignment at
 ``ε = 1`` is optimal, since it is off by less than one unit of the original costs.
+
+The first ``ε`` is a guess by the prediction. Where it is too small prices creep, so that it is
+raised until all rows are assigned for the first time; from there on it is lowered.
 """
 
 import jax
@@ -18,7 +21,7 @@ from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["auction"]
 
-SHRINK = 5  # of ε from one stage to the next
+SHRINK = 5  # of ε from one stage to the next, and its growth where the first one takes long
 
 
 def auction(
@@ -49,7 +52,8 @@ def auction(
         row_for_col = jnp.where(perfect, row_for_col, most.row_for_col)
     row = jnp.arange(n, dtype=jnp.int32)
     wide = (high - low) * (n + 1)
-    epsilon = jnp.clip(jnp.minimum(wide // 8, _gap(cost, start) * (n + 1)), 1)
+    widest = jnp.maximum(wide // 8, 1)
+    epsilon = jnp.clip(_gap(cost, mask, start, high - low) * (n + 1), 1, widest)
 
     def paid(prices: Array) -> Array:
         """What an edge costs its row together with the price of the column."""
@@ -62,7 +66,7 @@ def auction(
         return value, jnp.minimum(col, n - 1)
 
     def bid(carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        prices, col_for_row, row_for_col, epsilon, rounds = carry
+        prices, col_for_row, row_for_col, epsilon, first_stage, rounds = carry
         costs = paid(prices)
         first, col = least(costs)
         second = jnp.min(jnp.where(row == col[:, None], never, costs), axis=1)
@@ -74,22 +78,27 @@ def auction(
         )
         prices = jnp.where(sold, highest, prices)
         # a stage ends when all rows are assigned; the next one lets go of what is not near enough
-        done = jnp.all(col_for_row >= 0) & (epsilon > 1)
+        assigned = jnp.all(col_for_row >= 0)
+        done = assigned & (epsilon > 1)
         epsilon = jnp.where(done, jnp.maximum(epsilon // SHRINK, 1), epsilon)
+        first_stage &= ~assigned
+        rounds = rounds + 1
+        slow = first_stage & (rounds % n == 0)  # all are within a larger ε too
+        epsilon = jnp.where(slow, jnp.minimum(epsilon * SHRINK, widest), epsilon)
         costs = paid(prices)
         held = costs[row, jnp.maximum(col_for_row, 0)]
         far_off = done & (held > jnp.min(costs, axis=1) + epsilon)
         col_for_row = jnp.where(far_off, -1, col_for_row)
         row_for_col = jnp.where(done, invert(col_for_row, n), row_for_col)
-        return prices, col_for_row, row_for_col, epsilon, rounds + 1
+        return prices, col_for_row, row_for_col, epsilon, first_stage, rounds
 
     zero = jnp.zeros_like(start.col_for_row[0])
     # only their differences count, and where one column is far off they alone are small
     prices = (jnp.max(start.v) - start.v) * (n + 1)
-    offered: tuple[Array, ...] = (prices, col_for_row, row_for_col, epsilon, zero)
-    _, col_for_row, row_for_col, _, rounds = jax.lax.while_loop(
+    offered: tuple[Array, ...] = (prices, col_for_row, row_for_col, epsilon, zero == 0, zero)
+    _, col_for_row, row_for_col, _, _, rounds = jax.lax.while_loop(
         # all rows may stay assigned when a stage ends, which does not end the auction
-        lambda carry: possible & (jnp.any(carry[1] < 0) | (carry[3] > 1)) & (carry[4] < max_steps),
+        lambda carry: possible & (jnp.any(carry[1] < 0) | (carry[3] > 1)) & (carry[5] < max_steps),
         bid,
         offered,
     )
@@ -103,17 +112,20 @@ def auction(
     return state, Work(grown, zero, zero, rounds, possible & (rounds >= max_steps))
 
 
-def _gap(cost: Array, state: State) -> Array:
-    """Mean reduced cost when free rows and columns are matched in order.
+def _gap(cost: Array, mask: Array | None, state: State, spread: Array) -> Array:
+    """Mean reduced cost when free rows and columns are matched in order, rounded down.
 
     Times ``n`` it is what that assignment costs more than the duals are worth: a bound on how far
-    the prediction is off, as ``n ε`` is for the assignment an auction ends with.
+    the prediction is off, as ``n ε`` is for the assignment an auction ends with. An edge that is
+    not there counts as the range of the costs, ``spread``.
     """
     n = cost.shape[0]
     rank = jnp.cumsum(state.col_for_row < 0) - 1
     free_cols = jnp.argsort(state.row_for_col >= 0, stable=True).astype(jnp.int32)
     col = jnp.where(state.col_for_row < 0, free_cols[jnp.maximum(rank, 0)], state.col_for_row)
     reduced = reduced_costs(cost, Duals(state.u, state.v))
+    if mask is not None:
+        reduced = jnp.where(mask, reduced, spread)
     return jnp.sum(reduced[jnp.arange(n), col]) // n
 
 

@@ -253,8 +253,9 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     size = problem.cost.shape[0]
     enough = size * size + 1
     if options.method == "auction":
-        # each round raises a price by ε at least, and a stage none by more than some n times that
-        enough = 100 * size * size + 1000
+        # each round raises a price by ε at least, and a stage none by more than some n times that,
+        # but for the first: it raises ε each n rounds, until that holds there too
+        enough = 200 * size * size + 1000
     most = min(enough if options.max_steps is None else options.max_steps, COUNTABLE)
     limits: dict[str, Any] = {"packed": options.packed, "max_steps": most}
     sap = functools.partial(shortest_augmenting_paths, **limits)

@@ -194,6 +194,36 @@ def test_auctions_from_predictions_with_one_column_far_off(n, largest, far_off):
     assert (result.status, result.cost) == (OK, scipy_cost(costs))
 
 
+def between_sites(rows, columns):
+    """How many places apart rows and columns are, with so many of each at every place."""
+    places = (np.repeat(np.arange(len(counts)), counts) for counts in (rows, columns))
+    return np.abs(np.subtract.outer(*places)).astype(np.int32)
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_prices_do_not_creep_where_the_prediction_is_off_by_less_than_a_unit_a_row(n):
+    half = n // 2
+    costs = (n - 1) * between_sites([half + 1, half - 1], [half, half])
+    result = linear_sum_assignment(to_device(costs), method="auction")
+    assert (result.status, result.cost) == (OK, n - 1)
+    assert result.stats.rounds < n * n
+
+
+@pytest.mark.parametrize("distance", [1000, 10_000])
+def test_auctions_look_at_no_number_where_there_is_no_edge(distance):
+    away = between_sites([3, 2, 2], [2, 2, 3])
+    there = away <= 1
+    solve = jax.jit(functools.partial(linear_sum_assignment, method="auction"))
+    rounds = set()
+    for number in (0, 2000, 10**9, -(10**9)):
+        costs = np.where(there, distance * away, number).astype(np.int32)
+        result = solve(to_device(costs), mask=to_device(there))
+        assert (result.status, result.cost) == (OK, 2 * distance)
+        rounds.add(int(result.stats.rounds))
+    assert len(rounds) == 1
+    assert rounds.pop() < 300
+
+
 def test_auctions_tell_when_no_assignment_exists():
     cost = jnp.array([[1, 3, 3], [3, 0, 1], [2, 1, 1]])
     mask = jnp.array([[False, True, True], [False, True, True], [False, False, False]])
