@@ -71,6 +71,7 @@ def bottleneck_assignment(
     if jnp.issubdtype(cost.dtype, jnp.floating):
         valid = ~jnp.any(there & jnp.isnan(cost))
         there = there & (cost < jnp.inf)
+        cost = jnp.where(there, cost, jnp.inf)  # no edge is as cheap as NaN
     thresholds = jnp.sort(cost.ravel())
     many = thresholds.shape[0]
 

@@ -78,6 +78,10 @@ def test_floats_infinities_and_nothing():
     there = jnp.array([[False, True], [True, True]])
     masked = bottleneck_assignment(jnp.array([[jnp.nan, 1], [2, 3]]), mask=there)
     assert (masked.cost, masked.status) == (2, 0)
+    for n in (3, 8):  # wherever the bisection looks, there are more of what is no number
+        costs = jnp.where(jnp.eye(n, dtype=bool), jnp.arange(1.0, n + 1), jnp.nan)
+        masked = bottleneck_assignment(costs, mask=~jnp.isnan(costs))
+        assert (masked.cost, masked.status) == (n, 0)
     assert bottleneck_assignment(jnp.array([[7]])).cost == 7
     assert bottleneck_assignment(jnp.zeros((0, 3))).status == 0
 
