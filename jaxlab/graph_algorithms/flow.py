@@ -75,7 +75,7 @@ def min_cost_flow_01(
 
     Cost:
         "ssp": O(arcs) per round, and for each unit left unrouted at most n rounds. "reduction": an
-        assignment with up to five rows an arc.
+        assignment with up to seven rows for each arc there is room for, with ten inside ``jit``.
 
     Source:
         Chen et al. 2022, section on reductions.

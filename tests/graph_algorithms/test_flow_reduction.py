@@ -5,11 +5,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.graph_algorithms.degree_constrained import dcs_reduction
 from jaxlab.graph_algorithms.flow_reduction import difference_constraints, flow_reduction
 from jaxlab.graph_algorithms.potentials import feasible_potentials
 from jaxlab.graphs import digraph_from_arcs
 from tests.graph_algorithms import path_oracle
 from tests.helpers import to_device
+
+
+def test_rows_of_the_assignment_for_each_arc():
+    def rows(graph, supply):
+        problem = flow_reduction(graph, supply).instance
+        ends = problem.senders, problem.receivers, problem.cost
+        degrees = problem.degree_left, problem.degree_right
+        return dcs_reduction(*ends, *degrees, mask=problem.mask).instance.cost[:, 0]
+
+    apart = digraph_from_arcs([[0, 1], [2, 3], [4, 5]], 6)  # no vertex has arcs both in and out
+    full = jnp.array([1, -1, 1, -1, 1, -1])
+    assert rows(apart, full).shape == (7 * 3,)
+    assert jax.eval_shape(rows, apart, full).shape == (10 * 3,)
 
 
 def test_degrees_fit_the_edges_and_values_stay():
