@@ -291,6 +291,9 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
     numbers = concrete(values)
     if numbers is not None and jnp.issubdtype(numbers.dtype, jnp.floating):
         require(not np.isnan(numbers).any(), name, values, "numbers that are not NaN")
+    if isinstance(values, np.ndarray) and jnp.issubdtype(values.dtype, jnp.integer):
+        held = jnp.iinfo(jax.dtypes.canonicalize_dtype(values.dtype))
+        values = np.clip(values, held.min, held.max)  # jax would cut them to its own width
     values = jnp.asarray(values)
     if jnp.issubdtype(dtype, jnp.floating):
         return jnp.nan_to_num(values.astype(dtype), nan=0.0)

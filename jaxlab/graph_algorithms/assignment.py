@@ -106,7 +106,8 @@ def linear_sum_assignment(
         ValueError: the cost is not a matrix, or the shapes of duals or mask differ from it; an
             unknown choice; ``key="packed"`` with floats, or too many columns for it; outside
             ``jit`` also for costs or duals that are NaN, infinite gains, and a range too wide for
-            ``key="packed"``.
+            ``key="packed"``; costs of edges, or duals, of NumPy that do not fit the type jax gives
+            them.
 
     Cost:
         ``O(k² a)`` time with ``k = max(n, m)`` and ``a`` augmentations, after passes over the
@@ -168,7 +169,6 @@ def solve(
     return result_of(problem, state, work, free_rows, shape=shape, maximize=options.maximize)
 
 
-@functools.partial(jax.jit, static_argnames=("maximize",))
 def is_optimal_certificate(
     cost: Num[Array, "n m"],
     result: AssignmentResult,
@@ -194,7 +194,8 @@ def is_optimal_certificate(
         zero by that and its own edge's bound together.
 
     Raises:
-        ValueError: shapes that do not fit the cost.
+        ValueError: shapes that do not fit the cost; numbers of NumPy that do not fit the type jax
+            gives them.
 
     Cost:
         O(n m).
@@ -212,6 +213,12 @@ def is_optimal_certificate(
     rows, columns = cost.shape
     check_shape("result.col_for_row", result.col_for_row, (rows,))
     check_shape("result.row_for_col", result.row_for_col, (columns,))
+    return _proves(cost, result, mask, maximize=maximize)
+
+
+@functools.partial(jax.jit, static_argnames=("maximize",))
+def _proves(cost: Array, result: AssignmentResult, mask: Array | None, *, maximize: bool) -> Array:
+    rows, columns = cost.shape
     cost = cost.astype(working_dtype(cost.dtype))
     if 0 in cost.shape:
         return jnp.all(result.col_for_row < 0) & jnp.all(result.row_for_col < 0)

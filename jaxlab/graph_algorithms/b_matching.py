@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Int, Num
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
-from jaxlab.graph_algorithms.duals import largest, smallest
+from jaxlab.graph_algorithms.duals import check_uncut, largest, smallest
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
 
@@ -52,6 +52,7 @@ def b_matching_reduction(
     Raises:
         ValueError: shapes or types do not fit; supply or demand is negative, or their sums differ;
             ``size`` is too small or cannot be known. Inside ``jit`` ``feasible`` is False instead.
+            Costs of NumPy that do not fit the type jax gives them.
 
     Cost:
         O(size²) time and memory.
@@ -75,6 +76,7 @@ def b_matching_reduction(
     if mask is not None:
         check_shape("mask", mask, (n, m))
         check_dtype("mask", mask, "bool")
+    check_uncut("cost", cost, mask)
     size = _size(supply, demand, size)
     cost = jnp.asarray(cost)
     cost = cost.astype(lengths_type(cost))

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Num
 
 from jaxlab.checks import check_choice, check_dtype, check_shape, concrete, require
 from jaxlab.graph_algorithms.assignment import check_values, linear_sum_assignment
+from jaxlab.graph_algorithms.duals import check_numbers
 from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
 
@@ -64,6 +65,10 @@ def linear_sum_assignment_batch(
     check_choice("batching", batching, BATCHINGS)
     require(jnp.ndim(cost) == 3, "cost", cost, "a stack of matrices")
     count, rows, columns = cost.shape
+    if mask is not None:
+        check_shape("mask", mask, (count, rows, columns))
+        check_dtype("mask", mask, "bool")
+    check_numbers(cost, duals, mask)
     if duals is not None:
         duals = Duals(
             *(
@@ -73,9 +78,6 @@ def linear_sum_assignment_batch(
         )
         check_shape("duals.row", duals.row, (count, rows))
         check_shape("duals.col", duals.col, (count, columns))
-    if mask is not None:
-        check_shape("mask", mask, (count, rows, columns))
-        check_dtype("mask", mask, "bool")
     check_values(cost, duals, mask, bool(options.get("maximize", False)))
     chosen = tuple(sorted({**options, "method": method, "key": key}.items()))
     result = _solve(cost, duals, mask, batching=batching, options=chosen)

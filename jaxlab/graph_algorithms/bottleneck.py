@@ -31,7 +31,6 @@ class Bisection(NamedTuple):
     rounds: Array
 
 
-@jax.jit
 def bottleneck_assignment(
     cost: Num[Array, "n m"], *, mask: Bool[Array, "n m"] | None = None
 ) -> AssignmentResult:
@@ -51,7 +50,8 @@ def bottleneck_assignment(
         thresholds tried.
 
     Raises:
-        ValueError: the cost is not a matrix; the mask has another shape.
+        ValueError: the cost is not a matrix; the mask has another shape; costs of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         A sort of the ``n m`` costs, and ``log2(n m)`` maximum matchings.
@@ -62,6 +62,11 @@ def bottleneck_assignment(
         (Array(7, dtype=int32), Array([0, 1], dtype=int32))
     """
     check_problem(cost, None, mask)
+    return _solve(cost, mask)
+
+
+@jax.jit
+def _solve(cost: Array, mask: Array | None) -> AssignmentResult:
     rows, columns = cost.shape
     if 0 in cost.shape:
         return empty_result(cost)

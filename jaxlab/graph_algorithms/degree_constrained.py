@@ -11,6 +11,7 @@ from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import copies
+from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
 from jaxlab.graph_algorithms.status import INFEASIBLE
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
@@ -89,7 +90,8 @@ def dcs_reduction(
     Raises:
         ValueError: shapes or types do not fit, an end is not a vertex, a degree is negative or
             exceeds the number of edges there, the sums of degrees differ, or ``size`` is too small.
-            Inside ``jit`` ``feasible`` is False instead.
+            Inside ``jit`` ``feasible`` is False instead. Costs of NumPy that do not fit the type
+            jax gives them.
 
     Cost:
         O((edges + size)²) time and memory.
@@ -119,6 +121,7 @@ def dcs_reduction(
     if mask is not None:
         check_shape("mask", mask, (count,))
         check_dtype("mask", mask, "bool")
+    check_uncut("cost", cost, mask)
     _check_degrees(senders, receivers, degree_left, degree_right, mask)
 
     cost = jnp.asarray(cost)

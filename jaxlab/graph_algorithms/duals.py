@@ -5,12 +5,16 @@ all reduced costs ``r_ij = c_ij − u_i − v_j`` are nonnegative; their value `
 most the cost of any perfect matching, and equal for an optimal pair.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Num, Shaped
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_dtype, check_shape, concrete, require
 from jaxlab.graph_algorithms.types import Duals
+from jaxlab.graphs.containers import check_fit
 
 __all__ = ["dual_objective", "feasibility_violation", "tighten_duals"]
 
@@ -34,7 +38,6 @@ def dual_objective(duals: Duals) -> Num[Array, "*s"]:
     return jnp.sum(duals.row, axis=-1) + jnp.sum(duals.col, axis=-1)
 
 
-@jax.jit
 def feasibility_violation(
     cost: Num[Array, "n m"], duals: Duals, *, mask: Bool[Array, "n m"] | None = None
 ) -> Num[Array, ""]:
@@ -49,7 +52,8 @@ def feasibility_violation(
         0 for feasible duals, in units of the cost.
 
     Raises:
-        ValueError: the shapes of duals or mask do not fit the cost.
+        ValueError: the shapes of duals or mask do not fit the cost; numbers of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         O(n m).
@@ -60,6 +64,11 @@ def feasibility_violation(
         Array(2, dtype=int32)
     """
     check_problem(cost, duals, mask)
+    return _violation(cost, duals, mask)
+
+
+@jax.jit
+def _violation(cost: Array, duals: Duals, mask: Array | None) -> Array:
     cost, duals = widened(cost, duals)
     excess = -reduced_costs(cost, duals)
     if mask is not None:
@@ -67,7 +76,6 @@ def feasibility_violation(
     return jnp.max(excess, initial=0)
 
 
-@jax.jit
 def tighten_duals(
     cost: Num[Array, "n m"], duals: Duals, mask: Bool[Array, "n m"] | None = None
 ) -> Duals:
@@ -85,7 +93,8 @@ def tighten_duals(
         Feasible duals, of at least the value of ``duals`` where those were feasible.
 
     Raises:
-        ValueError: the shapes of duals or mask do not fit the cost.
+        ValueError: the shapes of duals or mask do not fit the cost; numbers of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         O(n m).
@@ -100,6 +109,11 @@ def tighten_duals(
         Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
     """
     check_problem(cost, duals, mask)
+    return _tighten(cost, duals, mask)
+
+
+@jax.jit
+def _tighten(cost: Array, duals: Duals, mask: Array | None) -> Duals:
     cost, duals = widened(cost, duals)
     if 0 in cost.shape:
         return duals
@@ -109,7 +123,8 @@ def tighten_duals(
 
 
 def working_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """int32 or float32 for the narrow dtypes, the dtype itself for the wide ones."""
+    """int32 or float32 for the narrow dtypes, for the wide ones what jax makes of them."""
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
     kind = jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else jnp.int32
     return jnp.promote_types(dtype, kind)
 
@@ -149,7 +164,8 @@ def check_problem(
 ) -> None:
     """Refuse what is not a matrix of numbers, and duals or a mask of other shapes.
 
-    Unsigned integers of 32 bits or more too: the solvers work in the signed type of that width.
+    Unsigned integers of 32 bits or more too: the solvers work in the signed type of that width; and
+    numbers of NumPy that do not fit the type jax gives them.
     """
     require(jnp.ndim(cost) == 2, "cost", cost, "a matrix")
     require(cost.dtype != jnp.bool_, "cost", cost, "numbers")
@@ -162,3 +178,26 @@ def check_problem(
     if mask is not None:
         check_shape("mask", mask, (rows, columns))
         check_dtype("mask", mask, "bool")
+    check_numbers(cost, duals, mask)
+
+
+def check_numbers(
+    cost: Shaped[Array, "..."], duals: Duals | None, mask: Shaped[Array, "..."] | None
+) -> None:
+    """Refuse costs of edges, and duals, that :func:`check_uncut` refuses."""
+    check_uncut("cost", cost, mask)
+    if duals is not None:
+        check_uncut("duals.row", duals.row)
+        check_uncut("duals.col", duals.col)
+
+
+def check_uncut(name: str, values: Any, mask: Any = None) -> None:
+    """Refuse an array of NumPy with numbers that do not fit the type jax gives them.
+
+    What is not there according to a ``mask`` that is known may be any number.
+    """
+    if not isinstance(values, np.ndarray):
+        return
+    if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
+        there = None if mask is None else concrete(mask)
+        check_fit(name, values if there is None else values[there])

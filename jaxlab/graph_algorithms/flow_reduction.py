@@ -9,6 +9,7 @@ from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, req
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.b_matching import copies
+from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.reduction import Lipschitz, Reduction, SubgraphProblem
 from jaxlab.graph_algorithms.types import Duals
@@ -129,7 +130,8 @@ def difference_constraints(
         the unknowns themselves.
 
     Raises:
-        ValueError: shapes or types do not fit, or an unknown is not there.
+        ValueError: shapes or types do not fit, an unknown is not there, or bounds of NumPy do not
+            fit the type jax gives them.
 
     Cost:
         O(constraints).
@@ -153,6 +155,7 @@ def difference_constraints(
     mask = jnp.ones(count, bool) if mask is None else mask
     check_shape("mask", mask, (count,))
     check_dtype("mask", mask, "bool")
+    check_uncut("bounds", bounds, mask)
     for name, value in (("senders", senders), ("receivers", receivers)):
         check_dtype(name, value, "integer")
         check_ends(name, value, n, mask, what="unknowns")
@@ -177,9 +180,10 @@ def difference_constraints(
 
 
 def check_supply(graph: Digraph, supply: Any) -> None:
-    """Refuse supplies that do not fit the graph, or concrete ones that do not sum to 0."""
+    """Refuse supplies that do not fit the graph or jax, or concrete ones that do not sum to 0."""
     check_shape("supply", supply, (graph.node_capacity,))
     check_dtype("supply", supply, "integer")
+    check_uncut("supply", supply)
     numbers, n_node = concrete(supply), concrete(graph.n_node)
     if numbers is None or numbers.ndim != 1:
         return

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
+from jaxlab.graph_algorithms.duals import check_problem
 from jaxlab.graph_algorithms.status import OK
 from jaxlab.graph_algorithms.types import Duals
 
@@ -45,6 +46,7 @@ def assignment_cost(
     """
     check_dtype("cost", cost, "floating")
     mask = options.pop("mask", None)
+    check_problem(cost, duals, mask)
     return _cost(tuple(sorted(options.items())), cost, duals, mask)
 
 

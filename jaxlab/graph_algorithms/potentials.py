@@ -15,6 +15,7 @@ from jaxlab.graph_algorithms._labels import (
     reduced_lengths,
     settle,
 )
+from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.goldberg import goldberg_potentials
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.status import OVERFLOW
@@ -39,7 +40,8 @@ def reduced_weights(graph: Digraph, potentials: Num[Array, " n"]) -> Num[Array, 
         One number an arc; 0 for arcs that are masked out.
 
     Raises:
-        ValueError: an undirected graph, or a stack; potentials are of another size.
+        ValueError: an undirected graph, or a stack; potentials are of another size, or of NumPy
+            and do not fit the type jax gives them.
 
     Cost:
         O(arcs).
@@ -52,6 +54,7 @@ def reduced_weights(graph: Digraph, potentials: Num[Array, " n"]) -> Num[Array, 
     """
     check_directed(graph)
     check_shape("potentials", potentials, (graph.node_capacity,))
+    check_uncut("potentials", potentials)
     return jnp.where(graph.mask, reduced_lengths(graph, potentials), 0)
 
 

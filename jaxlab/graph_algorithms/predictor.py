@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Num
 
 from jaxlab.checks import check_finite, check_integer, require
 from jaxlab.graph_algorithms._labels import as_prediction
-from jaxlab.graph_algorithms.duals import check_problem, tighten_duals, working_dtype
+from jaxlab.graph_algorithms.duals import check_problem, check_uncut, tighten_duals, working_dtype
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["DualPredictor", "column_features", "predict_duals"]
@@ -93,6 +93,7 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
         >>> predict_duals(jnp.array([[3, 5], [4, 1]]), jnp.array([0.2, -0.3]))
         Duals(row=Array([3, 1], dtype=int32), col=Array([0, 0], dtype=int32))
     """
+    check_uncut("cost", cost)
     cost = jnp.asarray(cost)  # its dtype may be narrower than NumPy's
     check_problem(cost, None, None)
     dtype = working_dtype(cost.dtype)

@@ -36,7 +36,6 @@ __all__ = ["ROUNDINGS", "round_duals"]
 ROUNDINGS = ("c_transform", "cover", "greedy")
 
 
-@functools.partial(jax.jit, static_argnames=("method",))
 def round_duals(
     cost: Num[Array, "n m"],
     duals: Duals,
@@ -60,7 +59,8 @@ def round_duals(
         Duals with ``u_i + v_j <= c_ij`` on every edge.
 
     Raises:
-        ValueError: an unknown method; the shapes of duals or mask do not fit the cost.
+        ValueError: an unknown method; the shapes of duals or mask do not fit the cost; numbers of
+            NumPy that do not fit the type jax gives them.
 
     Cost:
         ``O(n m)`` for the first method; for ``"cover"`` that times the rounds of a parallel
@@ -77,6 +77,11 @@ def round_duals(
     """
     check_choice("method", method, ROUNDINGS)
     check_problem(cost, duals, mask)
+    return _round(cost, duals, mask, method=method)
+
+
+@functools.partial(jax.jit, static_argnames=("method",))
+def _round(cost: Array, duals: Duals, mask: Array | None, *, method: str) -> Duals:
     cost, duals = widened(cost, duals)
     if 0 in cost.shape:
         return duals

@@ -427,6 +427,7 @@ def test_refusals():
         ((cost * 1.0,), {"key": "packed"}, "key: expected 'auto' or 'two_pass' for costs that are"),
         ((cost * 1.0,), {"method": "auction"}, "method: expected another for costs of floats"),
         ((cost.at[0, 0].set(2**29),), {"key": "packed"}, "for costs that range over 536870911"),
+        ((np.array([[0, 2**30]] * 2),), {"key": "packed"}, "for costs that range over 1073741824"),
         ((cost * jnp.nan,), {}, "cost: expected no NaN"),
         ((cost * -jnp.inf,), {}, "cost: expected no NaN, and no infinity but"),
         ((cost * jnp.inf,), {"maximize": True}, "cost: expected no NaN, and no infinity but"),

@@ -1,9 +1,11 @@
 """Duals: value, violation and tightening, against the definitions in numpy."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab import graph_algorithms as ga
 from jaxlab.graph_algorithms import duals as du
 from jaxlab.graph_algorithms.predictor import predict_duals
 from jaxlab.graph_algorithms.rounding import round_duals
@@ -84,3 +86,52 @@ def test_narrow_integers_do_not_wrap():
         assert du.feasibility_violation(cost, duals) == 0
     duals = predict_duals(cost, jnp.array([1e12, -1e12]))
     assert du.feasibility_violation(cost, duals) == 0
+
+
+ONES = np.array([1, 1])
+WIDE = np.array([[2**40, 5], [4, 3]])  # NumPy's integers have 64 bits, those of jax 32
+ZEROS = Duals(0 * ONES, 0 * ONES)
+
+
+@pytest.mark.usefixtures("bad_input")
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("cost", lambda: ga.linear_sum_assignment(WIDE)),
+        ("cost", lambda: ga.linear_sum_assignment(WIDE * 1e200)),
+        ("cost", lambda: jax.jit(lambda: ga.linear_sum_assignment(WIDE))()),
+        ("cost", lambda: ga.linear_sum_assignment_batch(WIDE[None])),
+        ("cost", lambda: ga.primal_dual_matching(WIDE)),
+        ("cost", lambda: ga.bottleneck_assignment(WIDE)),
+        ("cost", lambda: ga.assignment_cost(WIDE * 1e200)),
+        ("cost", lambda: ga.is_optimal_certificate(WIDE, ga.linear_sum_assignment(jnp.eye(2)))),
+        ("cost", lambda: ga.tighten_duals(WIDE, ZEROS)),
+        ("cost", lambda: ga.round_duals(WIDE, ZEROS, method="cover")),
+        ("cost", lambda: ga.feasibility_violation(WIDE, ZEROS)),
+        ("cost", lambda: ga.predict_duals(WIDE, ONES)),
+        ("cost", lambda: ga.predict_or_fallback(WIDE, ZEROS)),
+        ("cost", lambda: ga.b_matching_reduction(WIDE, ONES, ONES)),
+        ("cost", lambda: ga.dcs_reduction(0 * ONES, 0 * ONES, WIDE[0], ONES[:1], ONES[:1])),
+        ("bounds", lambda: ga.difference_constraints(0 * ONES, ONES, WIDE[0], 2)),
+        ("duals.row", lambda: ga.linear_sum_assignment(np.eye(2), Duals(WIDE[0], ONES))),
+        ("duals.col", lambda: ga.feasibility_violation(np.eye(2), Duals(ONES, WIDE[0]))),
+        (
+            "duals.col",
+            lambda: ga.linear_sum_assignment_batch(np.eye(2)[None], Duals(ONES, WIDE[0])),
+        ),
+    ],
+)
+def test_numbers_that_jax_would_cut_are_refused(argument, call):
+    with pytest.raises(ValueError, match=f"{argument}: expected numbers that fit (int|float)32"):
+        call()
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_numbers_that_jax_would_cut_may_stand_where_there_is_no_edge():
+    there = WIDE < 2**31
+    result = ga.linear_sum_assignment(WIDE, mask=there)
+    assert (result.status, result.cost) == (0, 9)
+    assert ga.bottleneck_assignment(WIDE, mask=there).cost == 5
+    assert ga.is_optimal_certificate(WIDE, result, mask=there)
+    instance = ga.b_matching_reduction(WIDE, ONES, ONES, mask=there).instance
+    assert ga.linear_sum_assignment(*instance[:1], mask=instance.mask).cost == 9

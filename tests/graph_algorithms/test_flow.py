@@ -185,6 +185,8 @@ def test_bad_input(bad_input):
     assert int(min_cost_flow_01(graph, jnp.array([2, -2]), method="ssp").status) == 1
     with pytest.raises(ValueError, match=r"supply: expected shape \[2\]"):
         min_cost_flow_01(graph, jnp.array([0]))
+    with pytest.raises(ValueError, match=r"supply: expected numbers that fit int32"):
+        min_cost_flow_01(graph, np.array([2**32, -(2**32)]))
     with pytest.raises(ValueError, match=r"supply: expected dtype integer"):
         min_cost_flow_01(graph, jnp.zeros(2))
     with pytest.raises(ValueError, match=r"method: expected one of 'ssp', 'reduction'"):

@@ -113,6 +113,14 @@ def test_reduced_weights_by_potentials_of_numpy(dtype, bad_input):
     assert reduced_weights(graph, np.array([0, 100], dtype)).tolist() == [-97, 104]
 
 
+@pytest.mark.parametrize("large", [np.array([2**40 + 1, 0]), np.array([2**63, 0], np.uint64)])
+def test_predictions_of_numpy_are_clipped_not_cut(large, bad_input):
+    graph = digraph_from_arcs([[0, 1]], 2, weights=[3])
+    found = feasible_potentials(graph, large).potentials
+    assert found[0] >= 2**27
+    assert found[1] - found[0] <= 3
+
+
 def test_bad_predictions(bad_input):
     graph = digraph_from_arcs([[0, 1]], 2, weights=[-3])
     with pytest.raises(ValueError, match=r"potentials: expected numbers that are not NaN"):
@@ -123,6 +131,8 @@ def test_bad_predictions(bad_input):
         feasible_potentials(graph, jnp.zeros(3))
     with pytest.raises(ValueError, match=r"potentials: expected shape \[2\]"):
         reduced_weights(graph, jnp.zeros(3, jnp.int32))
+    with pytest.raises(ValueError, match=r"potentials: expected numbers that fit int32"):
+        reduced_weights(graph, np.array([0, 2**32]))
     with pytest.raises(ValueError, match=r"method: expected one of 'bellman_ford', 'goldberg'"):
         feasible_potentials(graph, method="dijkstra")
     narrow = jnp.array([jnp.inf, -jnp.inf], jnp.float16)
