@@ -53,7 +53,7 @@ def auction(
     row = jnp.arange(n, dtype=jnp.int32)
     wide = (high - low) * (n + 1)
     widest = jnp.maximum(wide // 8, 1)
-    epsilon = jnp.clip(_gap(cost, mask, start, high - low) * (n + 1), 1, widest)
+    epsilon = jnp.clip(_gap(cost, mask, start) * (n + 1), 1, widest)
 
     def paid(prices: Array) -> Array:
         """What an edge costs its row together with the price of the column."""
@@ -112,12 +112,12 @@ def auction(
     return state, Work(grown, zero, zero, rounds, possible & (rounds >= max_steps))
 
 
-def _gap(cost: Array, mask: Array | None, state: State, spread: Array) -> Array:
+def _gap(cost: Array, mask: Array | None, state: State) -> Array:
     """Mean reduced cost when free rows and columns are matched in order, rounded down.
 
     Times ``n`` it is what that assignment costs more than the duals are worth: a bound on how far
-    the prediction is off, as ``n ε`` is for the assignment an auction ends with. An edge that is
-    not there counts as the range of the costs, ``spread``.
+    the prediction is off, as ``n ε`` is for the assignment an auction ends with; but a pair without
+    an edge counts as 0.
     """
     n = cost.shape[0]
     rank = jnp.cumsum(state.col_for_row < 0) - 1
@@ -125,7 +125,7 @@ def _gap(cost: Array, mask: Array | None, state: State, spread: Array) -> Array:
     col = jnp.where(state.col_for_row < 0, free_cols[jnp.maximum(rank, 0)], state.col_for_row)
     reduced = reduced_costs(cost, Duals(state.u, state.v))
     if mask is not None:
-        reduced = jnp.where(mask, reduced, spread)
+        reduced = jnp.where(mask, reduced, 0)
     return jnp.sum(reduced[jnp.arange(n), col]) // n
 
 
