@@ -69,8 +69,9 @@ def min_cost_flow_01(
         The flow, its cost, potentials that prove it optimal, status and work.
 
     Raises:
-        ValueError: unknown method, supplies that do not sum to 0 or are of another size, for
-            "reduction" a supply that exceeds the arcs at its vertex, or lengths as for
+        ValueError: unknown method, supplies that do not sum to 0, do not fit int32 or are of
+            another size, for "reduction" a supply that exceeds the arcs at its vertex, or lengths
+            as for
             :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
 
     Cost:

@@ -49,8 +49,9 @@ def flow_reduction(
         ``c + π_u − π_v``: at an optimum nonnegative where the arc is empty, nonpositive where full.
 
     Raises:
-        ValueError: shapes or types do not fit, supplies do not sum to 0, or one exceeds the arcs
-            at its vertex, or ``slack_capacity`` is too small. Inside ``jit`` ``feasible`` is False.
+        ValueError: shapes or types do not fit, supplies do not sum to 0 or do not fit int32, or one
+            exceeds the arcs at its vertex, or ``slack_capacity`` is too small. Inside ``jit``
+            ``feasible`` is False.
 
     Cost:
         O(arcs + slack_capacity) time and memory.

@@ -228,7 +228,8 @@ def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
         Feasible duals: those of the prediction's columns unless ``v = 0`` does better.
 
     Raises:
-        ValueError: the shapes of the duals do not fit the cost.
+        ValueError: the shapes of the duals do not fit the cost; numbers of NumPy that do not fit
+            the type jax gives them.
 
     Cost:
         O(n m), one pass more than the prediction alone.

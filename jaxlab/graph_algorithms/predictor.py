@@ -84,7 +84,7 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
 
     Raises:
         ValueError: the cost is not a matrix; ``col`` has another length than it has columns, or is
-            NaN.
+            NaN; costs of NumPy do not fit the type jax gives them.
 
     Cost:
         O(n m).
