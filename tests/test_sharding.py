@@ -1,9 +1,9 @@
 """Every public function of a method runs on each device's own data inside of ``jax.shard_map``.
 
-All of its arguments may differ between the devices, or one of them while they share the others,
-such as seeds or thresholds on one problem. Traced only: a loop is refused there unless it declares
-that what it carries differs as soon as anything does that it meets (``jaxlab/varying.py``), and
-nothing else would notice.
+All of its arguments may differ between the devices, or one of them, or one of its arrays, while
+they share the others, such as seeds or thresholds on one problem. Traced only: a loop is refused
+there unless it declares that what it carries differs as soon as anything does that it meets
+(``jaxlab/varying.py``), and nothing else would notice.
 """
 
 import jax
@@ -44,10 +44,9 @@ def holds_arrays(argument):
     return any(map(is_array, jax.tree.leaves(argument)))
 
 
-def trace(function, args, differ, devices):
-    """Trace a function where the arguments at the positions ``differ`` do so between devices."""
+def trace(function, args, sharded, devices):
+    """Trace a function of whose leaves those that are ``sharded`` differ between devices."""
     leaves, structure = jax.tree.flatten(args)
-    sharded = [at in differ for at, arg in enumerate(args) for _ in jax.tree.leaves(arg)]
     arrays, specs = [], []
     for leaf, apart in zip(leaves, sharded, strict=True):
         if is_array(leaf):
@@ -75,8 +74,9 @@ def trace(function, args, differ, devices):
     )
 
 
+@pytest.mark.parametrize("alone", ["argument", pytest.param("array", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("function", "example"), list(cases()))
-def test_traces_on_sharded_data(function, example, devices):
+def test_traces_on_sharded_data(function, example, alone, devices):
     named = [name for name, value in example.kwargs.items() if holds_arrays(value)]
     static = {name: value for name, value in example.kwargs.items() if name not in named}
     args = (*example.args, *(example.kwargs[name] for name in named))
@@ -86,7 +86,12 @@ def test_traces_on_sharded_data(function, example, devices):
         given = dict(zip(named, args[split:], strict=True))
         return (example.made or function)(*args[:split], **given, **static)
 
-    holding = [at for at, arg in enumerate(args) if holds_arrays(arg)]
-    trace(call, args, holding, devices)
+    leaves = jax.tree.leaves(args)
+    if alone == "array":
+        parts = list(range(len(leaves)))
+    else:
+        parts = [at for at, arg in enumerate(args) for _ in jax.tree.leaves(arg)]
+    holding = sorted({part for part, leaf in zip(parts, leaves, strict=True) if is_array(leaf)})
+    trace(call, args, [True] * len(leaves), devices)
     for one in holding if len(holding) > 1 else ():
-        trace(call, args, [one], devices)
+        trace(call, args, [part == one for part in parts], devices)

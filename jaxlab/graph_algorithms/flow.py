@@ -71,8 +71,7 @@ def min_cost_flow_01(
     Raises:
         ValueError: unknown method, supplies that do not sum to 0, do not fit int32 or are of
             another size, for "reduction" a supply that exceeds the arcs at its vertex, or lengths
-            as for
-            :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
+            as for :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`.
 
     Cost:
         "ssp": O(arcs) per round, and for each unit left unrouted at most n rounds. "reduction": an

@@ -25,6 +25,7 @@ from jaxlab.spherical._azimuths import EXACT
 from jaxlab.spherical.spectra import S2Spectrum, check_spectrum
 from jaxlab.spherical.tables import check_precision, check_table_dtype
 from jaxlab.spherical.wigner import degrees
+from jaxlab.varying import vary_like
 
 __all__ = [
     "HealpixTables",
@@ -211,7 +212,7 @@ def healpix_analysis(
     def correct(_: Any, parts: Array) -> Array:
         return parts + _adjoint(f - _synthesis(parts, tables), tables)
 
-    parts = jax.lax.fori_loop(0, iters, correct, _adjoint(f, tables))
+    parts = jax.lax.fori_loop(0, iters, correct, vary_like(_adjoint(f, tables), tables))
     return S2Spectrum(jax.lax.complex(parts[..., 0], parts[..., 1]))
 
 
