@@ -34,12 +34,17 @@ def constructed(sequential=1.06, refined=0.8, other=0.85, data="gender_diabetes"
     return cells
 
 
-def verdicts(cells, fair=(3, 9000)):
-    """What is judged of constructed cells."""
+def told(cells, fair=(3, 9000), quota=(6, 6)):
+    """A reporter that was told what is judged of constructed cells."""
     reporter = mock.Mock(spec=Reporter)
     names = list(dict.fromkeys(place.data for place in cells))
-    privacy_sweep_claims.judge(names, cells, {(names[0], 0): fair}, reporter)
-    return verdicts_of(reporter)
+    privacy_sweep_claims.judge(names, cells, {(names[0], 0): fair}, quota, reporter)
+    return reporter
+
+
+def verdicts(cells, **options):
+    """What is judged of constructed cells."""
+    return verdicts_of(told(cells, **options))
 
 
 def test_verdicts():
@@ -52,6 +57,7 @@ def test_verdicts():
     assert verdicts(constructed(scale=1.001))["published"] is False
     assert verdicts(constructed(refined=1.0, other=1.0))["refinement"] is False
     assert verdicts(constructed(refined=0.86))["refined-joint"] is False
+    assert verdicts(constructed(refined=0.85))["refined-joint"] is False  # no lead
     broken = constructed()
     broken[next(iter(broken))]["violations"] = ["slot 0 has 1 point"]
     assert verdicts(broken)["feasible"] is False
@@ -62,6 +68,11 @@ def test_what_cannot_be_judged():
     assert elsewhere["joint-wins"] is elsewhere["published"] is None
     made = verdicts(constructed(data="blobs"))
     assert made["fair-alone"] is made["refinement"] is made["refined-joint"] is None
+    assert verdicts(constructed(scale=1.001), quota=(40, 40))["published"] is None
+    first = {place: found for place, found in constructed().items() if place.min_size == 1}
+    first = {call.args[0]: call.kwargs for call in told(first).verdict.call_args_list}
+    assert first["joint-wins"]["holds"] is None
+    assert "no bound from 1414 on" in first["joint-wins"]["ours"]
     plain = {place: found for place, found in constructed().items() if not place.refined}
     assert verdicts(plain)["refinement"] is verdicts(plain)["refined-joint"] is None
 

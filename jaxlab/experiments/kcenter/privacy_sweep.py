@@ -122,7 +122,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     draw_radii(config, cells, names, reporter)
     draw_sizes(cells, fair, names, reporter)
     draw_seconds(cells, names, reporter)
-    judge(names, cells, fair, reporter)
+    judge(names, cells, fair, config.problems.gender_diabetes.quota, reporter)
 
 
 class Solvers:

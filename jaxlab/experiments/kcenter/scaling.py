@@ -1,7 +1,7 @@
 """How the time of a fair and private summary grows with points and centers.
 
 Farthest-first order, private assignment of all its prefixes, and the whole method, on blobs; and
-one cloud of millions of points, the order of which is checked on the host.
+one large cloud, the order of which is checked on the host.
 """
 
 import functools
