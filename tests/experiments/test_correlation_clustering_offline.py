@@ -64,6 +64,10 @@ def test_local_moves_go_on_until_none_gains(monkeypatch):
     moved, rounds = offline_measures.settle(graph_from_edges(CLIQUES, 6), key, 20)
     assert rounds == 20
     assert not moved.converged
+    asked[:] = [0, 0, 0]
+    _, rounds = offline_measures.settle(graph_from_edges(CLIQUES, 6), key, 15)
+    assert asked[3:] == [10, 5]
+    assert rounds == 15
 
 
 @pytest.mark.skipif(not leiden.installed(), reason="needs igraph")
@@ -130,14 +134,30 @@ def test_verdicts():
     assert verdicts(graph="planted")["as-leiden"] is None
 
 
+def test_no_optimum_above_zero_decides_nothing_of_pivot():
+    small, *others = constructed(pivot=0.0, packing=0, program=0.0)
+    small[8]["optimum"] = [0, 0]
+    for cost, holds in ((0.0, None), (1.0, False)):
+        small[8]["cost"]["pivot"] = [cost, 0.0]
+        reporter = mock.Mock(spec=Reporter)
+        offline_claims.judge(types.SimpleNamespace(draws=2), small, *others, reporter)
+        assert verdicts_of(reporter)["pivot-three"] is holds
+
+
 def test_a_report_says_that_the_peer_is_missing():
     reporter = mock.Mock(spec=Reporter)
     config = types.SimpleNamespace(
         beta=0.2, lam=0.2, small_orders=3, draws=2, orders=3, leiden_runs=1, grid_values=(0.2,)
     )
     grids = {"x": [[0.5]], "5x100": {"cost": [[2.0]], "rand": [[1.0]]}}
-    offline_report.tabulate(config, *constructed(peers=()), grids, reporter)
+    numbers = constructed(peers=())
+    planted = numbers[1]
+    planted[(5, 100), 0.0] = planted[(5, 100), 0.0] | {"planted": [10, 0]}
+    planted[(5, 100), 0.01] = planted[(5, 100), 0.01] | {"planted": [0, 0]}
+    offline_report.tabulate(config, *numbers, grids, reporter)
     rows = {call.args[0]: call.args[2] for call in reporter.table.call_args_list}
+    # of two draws, one has nothing flipped, then both
+    assert [row[4] for row in rows["planted"]] == ["2.000", "–", "1.500", "1.500"]
     assert "not installed" in rows["real"][0]
     assert [row[2:] for row in rows["grid"]] == [[0.5, 0.2, 0.2, 0.5], [2.0, 0.2, 0.2, 2.0]]
 

@@ -104,6 +104,8 @@ def test_verdicts():
     still = {"off": (95, 0), "pivot": (80, 0)}
     assert verdicts(on=(90, 0), **still)["less-recourse"] is None
     assert verdicts(on=(90, 1), **still)["less-recourse"] is False
+    assert verdicts(on=(90, 0), off=(95, 0))["less-recourse"] is None  # nothing less than none
+    assert verdicts(on=(90, 0))["less-recourse"] is True
     assert not verdicts(most=5)["few-changes-of-a-vertex"]
     numbers = {"off": (12133, 415), "published": (11834, 49), "on": (11700, 28)}
     assert verdicts(graph="musae_facebook", **numbers)["published-numbers"] is True

@@ -12,6 +12,7 @@ from jaxlab.experiments.correlation_clustering import (
     throughput,
     throughput_claims,
     throughput_measures,
+    throughput_report,
 )
 from jaxlab.experiments.interface import Reporter
 from jaxlab.graphs import graph_from_edges
@@ -87,10 +88,10 @@ def rows(off=0.3, equal=True, same=True, longer=2.2, moments=0.4, pivot=0.04, ro
     return online, offline, repeated, of_pivot
 
 
-def verdicts(graph="musae_facebook", parts=None, **options):
+def verdicts(graph="musae_facebook", parts=None, beta=0.2, lam=0.2, **options):
     """What is judged of constructed numbers."""
     reporter = mock.Mock(spec=Reporter)
-    config = types.SimpleNamespace(graph=graph)
+    config = types.SimpleNamespace(graph=graph, beta=beta, lam=lam)
     throughput_claims.judge(config, *(parts or rows(**options)), reporter)
     return verdicts_of(reporter)
 
@@ -109,10 +110,21 @@ def test_verdicts():
     elsewhere = verdicts(graph="ego_facebook")
     assert elsewhere["as-published-program"] is None
     assert elsewhere["offline-seconds"] is None
+    assert verdicts(beta=0.4)["as-published-program"] is None
+    assert verdicts(lam=0.4, off=0.4)["as-published-program"] is None
     online, offline, repeated, of_pivot = rows()
     few = verdicts(parts=(online[:1], offline, repeated[:1], of_pivot))
     assert few["as-published-program"] is None
     assert few["linear"] is None
+
+
+def test_times_of_the_authors_program_are_of_its_graph_and_thresholds():
+    config = types.SimpleNamespace(graph="musae_facebook", beta=0.2, lam=0.2)
+    assert throughput_report.official(config, 4000) == pytest.approx((0.36, 1.26))
+    for other in ({"graph": "ego_facebook"}, {"beta": 0.4}, {"lam": 0.4}):
+        elsewhere = types.SimpleNamespace(**vars(config) | other)
+        assert throughput_report.official(elsewhere, 4000) == (None, None)
+    assert throughput_report.official(config, 1000) == (None, None)
 
 
 def test_a_run_reports_and_repeats(tmp_path, monkeypatch):

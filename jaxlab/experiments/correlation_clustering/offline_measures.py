@@ -177,15 +177,14 @@ def measure_real(
 def settle(graph: Graph, key: Array, most: int) -> tuple[cc.LocalMoves, int]:
     """Local moves from singletons until none gains, and how many rounds they took.
 
-    Rounds are done a few at a time, at least ``most`` of them if vertices go on moving.
+    Rounds are done a few at a time, and no more than ``most`` in all.
     """
     moved = cc.LocalMoves(cc.singletons(graph), jnp.zeros(0), jnp.zeros(0), jnp.array(False))
     rounds = 0
     while rounds < most and not moved.converged:
-        moved = cc.local_moves(
-            jax.random.fold_in(key, rounds), graph, moved.labels, rounds=min(BLOCK, most)
-        )
-        rounds += min(BLOCK, most)
+        block = min(BLOCK, most - rounds)
+        moved = cc.local_moves(jax.random.fold_in(key, rounds), graph, moved.labels, rounds=block)
+        rounds += block
     return moved, rounds
 
 

@@ -45,8 +45,8 @@ def tabulate(
             ]
             for vertices, cell in small.items()
         ],
-        f"Cost over the optimum, mean and in brackets the largest; of Pivot the mean of "
-        f"{config.small_orders} orders on each graph. {thresholds}.",
+        "Cost over the optimum where that is not 0, mean and in brackets the largest; of Pivot the "
+        f"mean of {config.small_orders} orders on each graph. {thresholds}.",
     )
     reporter.table(
         "planted",
@@ -59,7 +59,7 @@ def tabulate(
         [
             [
                 f"{clusters} × {size}",
-                f"{noise:.2%}",
+                f"{100 * noise:g} %",
                 f"{recovered(cell, 'agreement')} of {config.draws}",
             ]
             + [
@@ -67,13 +67,13 @@ def tabulate(
                 for method in METHODS
                 for text in (
                     f"{np.mean(cell['rand'][method]):.3f}",
-                    f"{np.mean(over(cell, method)):.3f}" if noise else "–",
+                    mean_of(over(cell, method)),
                 )
             ]
             for ((clusters, size), noise), cell in planted.items()
         ],
         "How many draws are recovered exactly; adjusted Rand index with the planted clusters, and "
-        f"cost over theirs, means of the draws. {thresholds}.",
+        f"cost over theirs where that is not 0, means of the draws. {thresholds}.",
     )
     reporter.table(
         "real",
@@ -99,9 +99,8 @@ def tabulate(
         f"{thresholds}.",
     )
     reporter.note(
-        "On sparse graphs Agreement costs nearly what singletons do: its constant factor is "
-        "certified, not small. Leiden on the constant Potts model at resolution ½ minimises the "
-        "same cost, as do local moves."
+        "Leiden on the constant Potts model at resolution ½ and local moves have the same "
+        "objective: the number of disagreements."
     )
     reporter.table(
         "grid",
@@ -150,6 +149,19 @@ def over(cell: Mapping[str, Any], method: str) -> np.ndarray:
     )
 
 
+def mean_of(values: Any) -> str:
+    """Mean of those that are not NaN, if there are any."""
+    mean = known(values).mean()
+    return "–" if np.isnan(mean) else f"{mean:.3f}"
+
+
+def known(values: Any) -> np.ndarray:
+    """Those that are not NaN, or one NaN if there are none."""
+    found = np.asarray(values, float)
+    found = found[~np.isnan(found)]
+    return found if len(found) else np.array([np.nan])
+
+
 def draw_small(config: Any, small: Small, reporter: Reporter) -> None:
     """Share of the graphs within each ratio, one panel for each number of vertices."""
     figure, axes = plotting.new_figure(1, len(small), panel=(4.2, 3.4), sharex=True, sharey=True)
@@ -172,8 +184,8 @@ def draw_small(config: Any, small: Small, reporter: Reporter) -> None:
     reporter.figure(
         "small",
         figure,
-        "Share of the random graphs on which the cost is within so many times the optimum; of "
-        f"Pivot the mean of {config.small_orders} orders on each graph.",
+        "Share of those random graphs whose optimum is not 0 on which the cost is within so many "
+        f"times the optimum; of Pivot the mean of {config.small_orders} orders on each graph.",
     )
 
 
@@ -194,8 +206,8 @@ def draw_planted(config: Any, planted: Planted, reporter: Reporter) -> None:
                 [over(cell, method) for cell in cells],
             )
             for ax, values in zip(column, series, strict=True):
-                mean = [np.mean(value) for value in values]
-                sd = [np.std(value) for value in values] if len(values[0]) > 1 else None
+                mean = [known(value).mean() for value in values]
+                sd = [known(value).std() for value in values] if len(values[0]) > 1 else None
                 plotting.curves(ax, 100 * noise, mean, sd, label, style=LOOKS[label])
         column[0].set_title(f"{shape[0]} cliques of {shape[1]} vertices")
         column[0].set_ylim(-0.05, 1.05)
@@ -212,7 +224,7 @@ def draw_planted(config: Any, planted: Planted, reporter: Reporter) -> None:
         figure,
         f"Planted cliques with a share of all pairs flipped: share of {config.draws} draws that "
         "are recovered exactly (by Pivot: in every order), adjusted Rand index, and cost over that "
-        "of the planted clusters; mean and standard deviation of the draws.",
+        "of the planted clusters where that is not 0; mean and standard deviation of the draws.",
     )
 
 
@@ -264,8 +276,8 @@ def draw_grid(config: Any, grids: Mapping[str, Any], reporter: Reporter) -> None
         "grid",
         figure,
         "Agreement's cost for every β and λ: over that of the planted clusters, "
-        f"{config.grid_noise:.1%} of the pairs flipped, mean of the draws; on real graphs over "
-        "that of singletons. Lower is lighter.",
+        f"{100 * config.grid_noise:g} % of the pairs flipped, mean of the draws; or over that of "
+        "singletons. Lower is lighter.",
     )
 
 

@@ -60,11 +60,6 @@ def tabulate(config: Any, cells: Cells, prefixes: Prefixes, reporter: Reporter) 
         "after these, which have no edges, are.",
         timed=True,
     )
-    reporter.note(
-        "Singletons never change and take no time. Agreement's clusters are few on sparse graphs "
-        "and its cost is close to theirs: what Agree-On adds to a certified constant factor is ids "
-        "that seldom change, not a low cost. Local moves reach much lower costs."
-    )
     rows = compare(config, cells)
     if rows:
         reporter.table(

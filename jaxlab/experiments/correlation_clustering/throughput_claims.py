@@ -7,14 +7,14 @@ from typing import Any
 
 from jaxlab.experiments.interface import Claim, Reporter
 
-__all__ = ["CLAIMS", "OFFICIAL", "judge"]
+__all__ = ["CLAIMS", "judge", "official"]
 
 Rows = Sequence[Mapping[str, Any]]
 
 # Seconds of the authors' program, compiled with -O2, on one core of another machine, for so many
-# arrivals of Facebook pages: its agreement clusters, and its ids on top of them.
+# arrivals of Facebook pages, at these β and λ: its agreement clusters, and its ids on top of them.
 OFFICIAL = {4000: (0.36, 0.9), 10_000: (3.3, 9.8)}
-GRAPH = "musae_facebook"
+GRAPH, THRESHOLDS = "musae_facebook", (0.2, 0.2)
 DOUBLED = 2.3  # times as long for twice the edges
 OFFLINE, PIVOT = ("musae_facebook", 22_470, 0.5), ("email_enron", 0.05)  # seconds allowed
 
@@ -23,9 +23,10 @@ CLAIMS = (
         id="as-published-program",
         statement="All arrivals in one program take no longer than the authors' program.",
         source="the authors' program, compiled with -O2 and run on one core of another machine",
-        paper="agreement clusters of Facebook pages: 0.36 s for 4,000, 3.3 s for 10,000 arrivals",
+        paper="agreement clusters of Facebook pages at β = λ = 0.2: 0.36 s for 4,000, 3.3 s for "
+        "10,000 arrivals",
         criterion="no more seconds for the agreement clusters, once compiled, plan and triangles "
-        "not included, of 4,000 and of 10,000 arrivals",
+        "not included, of 4,000 and of 10,000 arrivals of the same graph at the same thresholds",
     ),
     Claim(
         id="one-by-one",
@@ -48,7 +49,7 @@ CLAIMS = (
         source="Cohen-Addad et al. 2021: linear work but for the counting",
         paper="–",
         criterion=f"at most {DOUBLED} times as long for twice as many copies of a graph, "
-        "triangles listed, at every doubling",
+        "triangles listed, wherever the next number of copies is twice as large",
     ),
     Claim(
         id="offline-seconds",
@@ -68,18 +69,27 @@ CLAIMS = (
 )
 
 
+def official(config: Any, arrivals: int) -> tuple[float | None, float | None]:
+    """Seconds of the authors' program, without and with ids, where they are known."""
+    run = config.graph, (config.beta, config.lam)
+    if run != (GRAPH, THRESHOLDS) or arrivals not in OFFICIAL:
+        return None, None
+    agreement, ids = OFFICIAL[arrivals]
+    return agreement, agreement + ids
+
+
 def judge(
     config: Any, online: Rows, offline: Rows, repeated: Rows, pivot: Rows, reporter: Reporter
 ) -> None:
     """Hold the numbers against the claims; of times only the outcome is told, which repeats."""
     fast = {
-        row["arrivals"]: row["seconds"]["off"] <= OFFICIAL[row["arrivals"]][0]
+        row["arrivals"]: row["seconds"]["off"] <= seconds
         for row in online
-        if config.graph == GRAPH and row["arrivals"] in OFFICIAL
+        if (seconds := official(config, row["arrivals"])[0])
     }
     reporter.verdict(
         "as-published-program",
-        ours=told(fast, "arrivals") or "no such number of arrivals was run",
+        ours=told(fast, "arrivals") or "nothing was run that the program's time is known of",
         holds=decided(fast, len(OFFICIAL)),
     )
 
