@@ -275,7 +275,7 @@ def draw_grid(config: Any, grids: Mapping[str, Any], reporter: Reporter) -> None
     reporter.figure(
         "grid",
         figure,
-        "Agreement's cost for every β and λ: over that of the planted clusters, "
+        "Agreement's cost for every β and λ: over that of the planted clusters, at least 1, "
         f"{100 * config.grid_noise:g} % of the pairs flipped, mean of the draws; or over that of "
         "singletons. Lower is lighter.",
     )

@@ -20,8 +20,8 @@ CLAIMS = (
         statement="A few local moves of each vertex after Agree-On lower its cost much.",
         source="not in the paper",
         paper="–",
-        criterion="cost after the first 10,000 arrivals of Facebook pages at most 0.9 of "
-        f"Agree-On's, with at most {BUDGET} moves of a vertex after the last and at most {MOST} "
+        criterion=f"cost after the first {ARRIVALS:,} arrivals of {TITLES[GRAPH]} at most {LOWER} "
+        f"of Agree-On's, with at most {BUDGET} moves of a vertex after the last and at most {MOST} "
         "changes of any vertex in all",
     ),
     Claim(
@@ -29,7 +29,7 @@ CLAIMS = (
         statement="So do they at every checkpoint, with the same budget for all of them.",
         source="not in the paper",
         paper="–",
-        criterion="cost at most 0.9 of Agree-On's, mean of the checkpoints, with at most "
+        criterion=f"cost at most {LOWER} of Agree-On's, mean of the checkpoints, with at most "
         f"{BUDGET} moves and at most {MOST} changes of any vertex in all, on every graph",
     ),
     Claim(
@@ -150,9 +150,9 @@ def draw_frontier(config: Any, cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "frontier",
         figure,
-        "Cost after the last arrival against the changes of all vertices up to there; below the "
-        "same where costs are low. Numbers are the moves that each vertex is allowed, for the "
-        f"first of the budgets {', '.join(map(str, config.budgets))}.",
+        "Cost after the last arrival against the changes of all vertices up to there; below, moves "
+        "and clusters from scratch alone. Lines join the moves that each vertex is allowed, "
+        f"{', '.join(map(str, config.budgets))}, in this order.",
     )
 
 
@@ -177,8 +177,8 @@ def draw_cost(config: Any, cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "cost",
         figure,
-        f"Cost at the checkpoints over that of singletons; at most {budget} moves of a vertex at "
-        "all checkpoints together.",
+        f"Cost at the checkpoints over that of singletons; of {ALONG} each vertex has {budget} at "
+        "most, all checkpoints together.",
     )
 
 

@@ -40,7 +40,7 @@ CLAIMS = (
     ),
     Claim(
         id="closer",
-        statement="Refined, it is closer.",
+        statement="Refined, it is close to the optimum, too.",
         source="not in the paper",
         paper="–",
         criterion=f"mean ratio at most {REFINED} where groups are independent of the points",
@@ -170,8 +170,7 @@ def draw_certificates(cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "certificates",
         figure,
-        "The certificate against the ratio that it bounds; none is below the line. Farthest-first "
-        "picks make the joint radius twice its lower bound on most problems.",
+        "The certificate, radius over lower bound, against the ratio that it bounds.",
     )
 
 

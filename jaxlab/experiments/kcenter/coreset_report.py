@@ -29,10 +29,11 @@ CLAIMS = (
     ),
     Claim(
         id="enough",
-        statement="Fifty points for each center and group are enough.",
+        statement=f"{ENOUGH} points for each center and group are enough.",
         source="not in the paper",
         paper="–",
-        criterion="radius at most 1.15 times that of the method on all points",
+        criterion=f"radius from a coreset of {ENOUGH} k points of each group at most {RATIO} times "
+        "that of the method on all points, on every data set",
     ),
     Claim(
         id="feasible",
@@ -40,7 +41,7 @@ CLAIMS = (
         source="problem definition",
         paper="all",
         criterion="number of centers of each group and size of every cluster as asked for, for "
-        "every size and order",
+        "every size and order, and of the method on all points",
     ),
 )
 
@@ -111,7 +112,7 @@ def draw_radii(config: Any, cells: Cells, reporter: Reporter) -> None:
             plotting.curves(ax, sizes, series, label=label, style=looks[label])
         for (order, text), apart in zip(ORDERS.items(), (0.87, 1.0, 1.15), strict=True):
             place = (name, order, config.stream_multiple)
-            if place in cells:  # side by side, as they differ little
+            if place in cells:  # side by side, so that none hides another
                 look = looks[order] | {"linestyle": "", "markersize": 8, "label": f"stream {text}"}
                 ax.plot([apart * place[2]], [cells[place].get("radius", np.nan)], **look)
         ax.axhline(
@@ -129,8 +130,7 @@ def draw_radii(config: Any, cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "radii",
         figure,
-        "Radius against the size of the coreset, and of the representatives that streams in three "
-        "orders leave behind.",
+        "Radius against the number of points that a coreset or a stream may keep of each group.",
     )
 
 

@@ -1,4 +1,4 @@
-"""A picture of a summary: twenty images that stand for sixty thousand.
+"""A picture of a summary: a few images that stand for all.
 
 Plain farthest-first centers, fair ones with as many of every class, fair and private ones whose
 clusters are also large, and those moved to the middle of their clusters.

@@ -43,7 +43,7 @@ CLAIMS = (
     ),
     Claim(
         id="sizes",
-        statement="Every image of a private summary stands for many.",
+        statement="Every image of a private summary stands for at least as many as were asked for.",
         source="problem definition",
         paper="all",
         criterion="no cluster smaller than the privacy bound, of both private summaries",

@@ -88,7 +88,7 @@ CLAIMS = (
         source="motivation of the paper",
         paper="–",
         criterion="on every published data set some cluster of a fair solution, each point at its "
-        "nearest center, is smaller than half of the largest privacy bound",
+        "nearest center, is smaller than half of the largest privacy bound that was run",
     ),
     Claim(
         id="published",

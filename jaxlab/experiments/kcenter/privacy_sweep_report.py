@@ -181,8 +181,8 @@ def draw_radii(config: Any, cells: Cells, names: Sequence[str], reporter: Report
         "radii",
         figure,
         "Radius against the least number of points of a cluster. Sequential: fair centers first, "
-        f"then the private assignment; mean and standard deviation of {config.seeds} first "
-        "centers. No solution is below the dotted line.",
+        "then the private assignment; with those by Jones et al. mean and standard deviation of "
+        f"{config.seeds} first centers.",
     )
 
 
