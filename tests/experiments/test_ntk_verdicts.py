@@ -1,6 +1,7 @@
 """Kernels of networks: verdicts on made-up measurements, both ways."""
 
 import itertools
+import math
 from unittest import mock
 
 import numpy as np
@@ -20,6 +21,7 @@ from jaxlab.experiments.ntk import (
 )
 from jaxlab.experiments.ntk.architectures import ARCHITECTURES
 from jaxlab.experiments.ntk.methods import METHODS
+from jaxlab.ntk.status import NOT_CONVERGED, OK
 from jaxlab.runner.request import resolve
 from tests.helpers import verdicts_of
 
@@ -218,9 +220,15 @@ def product_results(growth=1.1, passes=5.0, time=2.1, apart=1e-5, counts=(1024, 
         },
         passes=dict.fromkeys(cases, passes),
         seconds={case: time ** doublings[case[1]] for case in cases},
-        spectra={},
-        fits={case: {} for case in cases},
-        dense={1: {"prediction": apart, "eigenvalue": apart}, 10: {"prediction": apart}},
+        spectra={n: {"shares": [0.5, 0.1], "bound": 1e-6} for n in counts},
+        fits={
+            case: {"steps": 7, "status": NOT_CONVERGED, "residual": 0.3, "accuracy": 0.8}
+            for case in cases
+        },
+        dense={
+            outputs: {"steps": 7, "status": OK, "prediction": apart, "eigenvalue": apart}
+            for outputs in (1, 10)
+        },
     )
 
 
@@ -236,6 +244,30 @@ def test_vector_products():
     assert of_products(counts=(512, 2048)) == held(vector_products_report, True, time_linear=None)
 
 
+def test_products_without_a_number_do_not_hold():
+    results = product_results()
+    results.dense[10]["prediction"] = math.nan
+    assert judged(vector_products_report.judge, results)["equals-dense"] is False
+    results = product_results()
+    results.memory[1, 1024]["one product"] = 0  # as where nothing is accounted for
+    assert judged(vector_products_report.judge, results)["memory-does-not-grow"] is None
+
+
+def test_what_is_said_of_conjugate_gradients_is_true_where_the_steps_ran_out():
+    sets = ["ridge=1e-4 dense.ridge=1.0 max_steps=7"]  # as other presets do not have it
+    config = resolve("ntk-vector-products", sets=sets).config
+    reporter = mock.Mock(spec=Reporter)
+    vector_products_report.report(config, product_results(), "data", reporter)
+    vector_products_report.draw_results(config, product_results(), "data", reporter)
+    notes = " ".join(call.args[0] for call in reporter.note.call_args_list)
+    assert "larger ridge" not in notes
+    assert "at most 2e+07 with ridge 0.0001" in notes  # half of 4096 mean diagonals
+    captions = {call.args[0]: call.args[-1] for call in reporter.table.call_args_list}
+    assert "ridge 0.0001 × mean diagonal, tolerance 0.01" in captions["results"]
+    drawn = reporter.figure.call_args.args[-1]
+    assert "at tolerance 0.01, at most 7" in drawn
+
+
 def texts(function, *arguments):
     reporter = mock.Mock(spec=Reporter)
     function(*arguments, reporter)
@@ -245,7 +277,7 @@ def texts(function, *arguments):
 def test_what_a_verdict_on_time_lacks_is_said():
     for counts, words in (
         ((1024, 2048), "from n = 1024 to 2048 is less than fourfold"),
-        ((128, 256), "the products of this run take too short to tell"),
+        ((128, 2048), "n = 128 is less than 1024"),
     ):
         results = product_results(counts=counts)
         assert judged(vector_products_report.judge, results)["time-linear"] is None

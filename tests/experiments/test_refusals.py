@@ -148,7 +148,7 @@ REFUSED = [
     ("ntk-kernel-regression", "train=[20,20]", "\n  train: expected each entry once, got"),
     ("spherical-multi-item", "items=[1,1]", "\n  items: expected each entry once, got (1, 1)"),
     ("ntk-vector-products", "n=[128,128]", "\n  n: expected each entry once"),
-    ("ntk-vector-products", "n=[16,16,32]", "\n  n: expected each entry once"),
+    ("ntk-vector-products", "n=[16,16,32] micro_batch=16", "\n  n: expected each entry once"),
     (
         "ntk-vector-products",
         "outputs=[1] n=[128,256] eigenvalues=129",
@@ -158,6 +158,11 @@ REFUSED = [
         "ntk-vector-products",
         "outputs=[1,10] dense.n=2",
         "\n  eigenvalues: expected at most the 2 rows of the smallest kernel, got 3",
+    ),
+    (
+        "ntk-vector-products",
+        "micro_batch=200",
+        "\n  micro_batch: expected at most the smallest n, 128, got 200",
     ),
     (
         "spherical-panorama",

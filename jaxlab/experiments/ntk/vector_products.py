@@ -82,10 +82,12 @@ class Config:
     dense: Dense
 
     def __post_init__(self) -> None:
-        """Every kernel has the eigenvalues."""
+        """Every kernel has the eigenvalues, and micro-batches are of one size."""
         rows = min(self.outputs) * min(*self.n, self.dense.n)
         expected = f"at most the {rows} rows of the smallest kernel"
         require(self.eigenvalues <= rows, "eigenvalues", self.eigenvalues, expected)
+        expected = f"at most the smallest n, {min(self.n)}"
+        require(self.micro_batch <= min(self.n), "micro_batch", self.micro_batch, expected)
 
 
 class _Problem(NamedTuple):
