@@ -5,7 +5,9 @@ from unittest import mock
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.ntk.condition_number_claims import CLAIMS, Results, judge
+from jaxlab.experiments.ntk.condition_number_claims import CLAIMS, CLOSED, Results, judge
+from jaxlab.experiments.ntk.condition_number_report import report
+from jaxlab.runner.request import resolve
 from tests.helpers import verdicts_of
 
 ORDERED, CHAOTIC, FINITE, WIDTH = (claim.id for claim in CLAIMS)
@@ -76,6 +78,26 @@ def test_what_was_not_measured_is_not_judged():
     assert of_condition(deepest=31)[CHAOTIC] is None
     assert of_condition(width=511)[FINITE] is None
     assert set(of_condition(closed=()).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("activations", "said"),
+    [(("erf", "relu", "tanh"), True), (("erf", "relu"), False), (("relu", "tanh"), False)],
+)
+def test_tanh_is_set_beside_the_error_function_where_both_are(activations, said):
+    closed = tuple(name for name in activations if name in CLOSED)
+    results = condition_results(closed=closed)
+    finite = {
+        (name, depth): {"kappa": [[1.0]] * 2, "reliable": [[True]] * 2}
+        for name in activations
+        for depth in results.depths
+    }
+    slopes = dict.fromkeys(activations, (0.5, 1.5))
+    reporter = mock.Mock(spec=Reporter)
+    config = resolve("ntk-condition-number").config
+    report(config, results._replace(finite=finite, slopes=slopes), "data", reporter)
+    notes = [call.args[0] for call in reporter.note.call_args_list]
+    assert any("tanh" in note for note in notes) is said
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,15 @@ def test_mean_field_slope_is_the_derivative_of_the_correlation_map():
     assert condition_number.mean_field_slope("tanh", 0.8, 0.0) == pytest.approx(0.8, rel=1e-4)
 
 
+def test_the_critical_variance_is_where_the_slope_is_one():
+    grid = np.geomspace(0.5, 2.0, 65).tolist()
+    critical = condition_number._critical("erf", grid, 0.05)
+    assert condition_number.mean_field_slope("erf", critical, 0.05) == pytest.approx(1, abs=1e-3)
+    assert condition_number._critical("relu", [1.0, 1.5, 3.0], 0.05) == 2
+    assert condition_number._critical("relu", [0.5, 1.9], 0.05) is None
+    assert condition_number._critical("relu", [2.1, 3.0], 0.05) is None
+
+
 @pytest.mark.slow
 def test_finite_kernels_are_the_products_of_their_jacobians():
     x = condition_number.normalised(load_images("digits", 4).x)

@@ -119,7 +119,10 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     report(config, results, data, reporter)
     draw_depth(config, results, data, reporter)
     if closed:
-        draw_phase(config, results, data, reporter)
+        critical = {
+            name: _critical(name, infinite[name]["grid"], config.sigma_b2) for name in closed
+        }
+        draw_phase(results, critical, data, reporter)
         draw_convergence(config, results, data, reporter)
     judge(config, results, reporter)
 
@@ -160,6 +163,12 @@ def _slope(sigma_w2: Array, sigma_b2: Array, *, activation: str) -> Array:
 
     rest = jax.lax.fori_loop(0, 2000, layer, sigma_w2 + sigma_b2)
     return sigma_w2 * moments(rest)[1]
+
+
+def _critical(activation: str, grid: list[float], sigma_b2: float) -> float | None:
+    """σ_w² at which χ₁ passes through 1, interpolated in a rising ``grid``; None outside it."""
+    slopes = [mean_field_slope(activation, variance, sigma_b2) for variance in grid]
+    return float(np.interp(1.0, slopes, grid)) if slopes[0] < 1 < slopes[-1] else None
 
 
 def finite_kernels(

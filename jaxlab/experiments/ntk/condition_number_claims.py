@@ -32,7 +32,7 @@ CLAIMS = (
         source=_XIAO,
         paper="κ → 1",
         criterion="closed form of the error function, every σ_w² with χ₁ >= 1.1: κ falls from each "
-        "depth to the next and is below 2 at the greatest, 32 or more",
+        "depth to the next, down to 1, and is below 2 at the greatest, 32 or more",
     ),
     Claim(
         id="finite-networks-agree",
@@ -147,7 +147,7 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
                 last.append(path[-1])
     reporter.verdict(
         "chaotic-falls-to-one",
-        ours=f"{sum(falls)} of {len(falls)} fall throughout; at most {max(last):.3f} at depth "
+        ours=f"{sum(falls)} of {len(falls)} fall throughout; at most {np.max(last):.3f} at depth "
         f"{depths[-1]}"
         if last
         else "no closed form of the error function in the config"

@@ -1,7 +1,7 @@
 """Tables and figures of :mod:`.condition_number`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
         ["activation", "σ_w²", "χ₁", *[f"κ, depth {depth}" for depth in results.depths]],
         rows,
         f"Condition number of networks of {config.width} units, geometric mean and deviation over "
-        f"{config.seeds} seeds, and in brackets of infinite width; {data}.",
+        f"{config.seeds} seeds, and in brackets of infinite width, where it has a closed form; "
+        f"{data}.",
     )
     rows = []
     for activation in results.infinite:
@@ -51,22 +52,23 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
         "Where two inputs of an ordered network differ by δ ∝ χ₁^l, a smooth activation's kernel "
         "differs by l χ₁^l, hence κ ∝ χ₁^(−l)/l. The slope of ReLU has a jump, its kernel a kink "
         "√δ, and κ grows at half the rate, as χ₁^(−l/2). ReLU has no chaotic phase: for σ_w² > 2 "
-        "all kernels are multiples of nearly the same one, and κ falls slowly towards n/3 + 1 = "
+        "all kernels are multiples of nearly the same one, and κ slowly tends to n/3 + 1 = "
         f"{config.examples / 3 + 1:.1f}. On the critical line of a smooth activation the limit is "
         f"n/2 + 1 = {config.examples / 2 + 1:.0f}."
     )
     reporter.note(
         "Infinite width describes networks much wider than deep. Deep in chaos the kernel's "
         "off-diagonal entries vanish at infinite width, while those of W units fluctuate by "
-        "W^(−1/2), more with every layer: κ stops falling above 1. Deep in order the kink of ReLU "
+        "W^(−1/2), more with every layer: κ stays above 1. Deep in order the kink of ReLU "
         "comes from units that are on for one input and off for the other, a share √δ of all; "
         "where that is less than one unit in W, a finite network is linear on the data and κ grows "
         "at twice the rate, as χ₁^(−l), which can put it orders of magnitude above the closed form."
     )
-    reporter.note(
-        "tanh has no closed form; the error function, which is close to it, stands in. Its slope "
-        "at 0 is 1.13, so that its critical σ_w² is smaller."
-    )
+    if {"erf", "tanh"} <= set(results.slopes):
+        reporter.note(
+            "tanh has no closed form; the error function is close to it, but its slope at 0 is "
+            "1.13, so that its critical σ_w² is smaller."
+        )
 
 
 def draw_depth(config: Any, results: Results, data: str, reporter: Reporter) -> None:
@@ -102,30 +104,32 @@ def draw_depth(config: Any, results: Results, data: str, reporter: Reporter) -> 
         "depth",
         figure,
         f"Condition number against depth: networks of {config.width} units (markers; bars: "
-        f"geometric deviation over {config.seeds} seeds) and infinite width (lines; tanh has no "
-        f"closed form); {data}. Points beyond float64 are left out.",
+        f"geometric deviation over {config.seeds} seeds) and infinite width (solid lines, where it "
+        f"has a closed form); {data}. Points beyond float64 are left out.",
     )
 
 
-def draw_phase(config: Any, results: Results, data: str, reporter: Reporter) -> None:
-    """Closed-form κ against σ_w², one curve for each depth."""
+def draw_phase(
+    results: Results, critical: Mapping[str, float | None], data: str, reporter: Reporter
+) -> None:
+    """Closed-form κ against σ_w², one curve for each depth; ``critical`` σ_w² by activation."""
     names = list(results.infinite)
     figure, axes = plotting.new_figure(1, len(names), panel=(4.6, 3.8), sharey=True)
     for ax, activation in zip(np.ravel(axes), names, strict=True):
         grid = results.infinite[activation]["grid"]
         depths = results.infinite_depths(activation)
-        for place, depth in enumerate(depths):
+        for order, depth in enumerate(depths):
             # the grid comes behind the variances of the finite networks
             values = [
                 results.closed(activation, depth, len(results.variances) + index)
                 for index in range(len(grid))
             ]
-            shade = 0.15 + 0.75 * place / max(len(depths) - 1, 1)
+            shade = 0.15 + 0.75 * order / max(len(depths) - 1, 1)
             colour = (0.0, 0.2 + 0.5 * (1 - shade), 0.35 + 0.6 * (1 - shade))
             ax.plot(grid, values, color=colour, linewidth=1.6, label=f"{depth}")
-        critical = _critical(results.variances, results.slopes[activation])
-        if critical is not None:
-            ax.axvline(critical, color="#D55E00", linewidth=1, linestyle=":", label="$\\chi_1 = 1$")
+        place = critical[activation]
+        if place is not None:
+            ax.axvline(place, color="#D55E00", linewidth=1, linestyle=":", label="$\\chi_1 = 1$")
         ax.set(yscale="log", xlabel="$\\sigma_w^2$", title=TITLES[activation])
     np.ravel(axes)[0].set_ylabel("condition number κ, infinite width")
     plotting.legend(figure, "hidden layers")
@@ -133,16 +137,9 @@ def draw_phase(config: Any, results: Results, data: str, reporter: Reporter) -> 
         "phase",
         figure,
         f"Condition number at infinite width against the variance of the weights; {data}. Dotted, "
-        "where χ₁ passes through 1: order to the left; to the right chaos, which ReLU does not "
-        "have. Curves end where the precision of the closed form does.",
+        "if in range, where χ₁ passes through 1: order to the left; to the right chaos, which ReLU "
+        "does not have. Points beyond the precision of the closed form are left out.",
     )
-
-
-def _critical(variances: Sequence[float], slopes: Sequence[float]) -> float | None:
-    """σ_w² at which χ₁ passes through 1, by interpolation."""
-    if not min(slopes) < 1 < max(slopes):
-        return None
-    return float(np.interp(1.0, slopes, variances))
 
 
 def draw_convergence(config: Any, results: Results, data: str, reporter: Reporter) -> None:

@@ -256,7 +256,7 @@ def judge(results: Results, reporter: Reporter) -> None:
     """Verdicts."""
     counts = results.counts
     doublings = math.log2(counts[-1] / counts[0])
-    used = {case: memory["one product"] for case, memory in results.memory.items()}
+    used = {case: memory["one product"] or 0 for case, memory in results.memory.items()}
     growths = [
         (used[outputs, later] / used[outputs, earlier]) ** (1 / math.log2(later / earlier))
         for outputs in results.outputs
