@@ -100,6 +100,8 @@ def test_cost_of_fully_connected_networks():
     assert of_fcn_time(products=0.6)["wall-clock"] is False
     narrow = of_fcn_time(at=(32, 256))
     assert narrow == dict.fromkeys(claims, None) | {"methods-agree": True}
+    unknown = of_fcn_time(used=0)  # as where nothing is accounted for
+    assert unknown == dict.fromkeys(claims, True) | {"memory": None, "eight-times-wider": None}
 
 
 def of_conv(gain=2.0, one=2.0, four=0.4, settings=((4, 10), (1, 128)), channels=(16, 64)):
@@ -117,7 +119,10 @@ def of_conv(gain=2.0, one=2.0, four=0.4, settings=((4, 10), (1, 128)), channels=
 
 
 def of_conv_time(ratio=1.5, difference=1e-6, channels=16):
-    seconds = {c: {"jacobian": ratio, "structured": 1.0} for c in (channels, 64)}
+    ratios = ratio if isinstance(ratio, tuple) else (ratio, ratio)
+    seconds = {
+        c: {"jacobian": r, "structured": 1.0} for c, r in zip((channels, 64), ratios, strict=True)
+    }
     compared = {channels: {"differences": {"structured": difference}}}
     return judged(conv_cost._judge_cost, seconds, compared)
 
@@ -133,6 +138,19 @@ def test_cost_of_convolutional_networks():
         assert of_conv(settings=settings)["structured-gains-with-channels"] is None
         assert of_conv(gain=0.9, settings=settings)["structured-gains-with-channels"] is False
     assert of_conv_time(channels=4)["wall-clock"] is None
+    assert of_conv_time(ratio=(1.5, math.nan))["wall-clock"] is False
+    assert of_conv_time(ratio=(1.5, 0.9))["wall-clock"] is False
+
+
+def test_what_is_said_of_times_of_convolutional_networks_is_no_outcome():
+    # NTK-vector products and structured derivatives that are faster than all else
+    seconds = {64: {"jacobian": 3.6, "structured": 1.0, "vector_products": 0.1}}
+    compared = {64: {"differences": {"structured": 1e-6}}}
+    reporter = mock.Mock(spec=Reporter)
+    conv_cost._judge_cost(seconds, compared, reporter)
+    for call in reporter.note.call_args_list:
+        assert "near 1" not in call.args[0]
+        assert "slower" not in call.args[0]
 
 
 def of_models(structured=4, swapped=False, extra=0, difference=1e-6, sets=()):
@@ -179,7 +197,8 @@ def of_training(train=(0.5, 0.09), test=(0.6, 0.3), gap=1e-4, quadratic=0.05, wi
         sides = dict(zip(("train", "test"), ([1.0, error] for error in errors), strict=True))
         less = {side: [1.0, quadratic] for side in sides}
         predictions = {"flow": sides, "tangent": sides, "quadratic": less}
-        cells[width] = [{"errors": predictions, "tangent_gap": gap}] * 2
+        gaps = gap if isinstance(gap, tuple) else (gap, gap)
+        cells[width] = [{"errors": predictions, "tangent_gap": of_draw} for of_draw in gaps]
     reporter = mock.Mock(spec=Reporter)
     linearized_training_report.judge(cells, reporter)
     for claim in ("quadratic-follows-closer", "quadratic-follows-smooth-networks"):
@@ -193,6 +212,7 @@ def test_linearized_training():
     assert bad == held(linearized_training, False)
     other = of_training(widths=(64, 512))
     assert other == held(linearized_training, True, kernel_predicts_training=None)
+    assert of_training(gap=(1e-4, math.nan))["kernel-is-tangent"] is False
     for claim in ("quadratic-follows-closer", "quadratic-follows-smooth-networks"):
         assert judged(linearized_training_report.judge_quadratic, claim, {}) == {claim: None}
 
@@ -208,6 +228,9 @@ def test_kernel_regression():
     bad = of_regression(linear=0.75, ntk_infinite=0.83, mlp=0.83, ntk_cnn=0.79)
     assert bad == held(kernel_regression, False)
     assert of_regression(sizes=(32, 64)) == held(kernel_regression, None)
+    guesses = of_regression(**dict.fromkeys(("linear", "ntk_mlp", "ntk_infinite", "mlp"), 0.1))
+    assert guesses["finite-as-good-as-infinite"] is False
+    assert guesses["kernel-as-good-as-training"] is False
 
 
 def product_results(growth=1.1, passes=5.0, time=2.1, apart=1e-5, counts=(1024, 4096)):
@@ -261,7 +284,7 @@ def test_what_is_said_of_conjugate_gradients_is_true_where_the_steps_ran_out():
     vector_products_report.draw_results(config, product_results(), "data", reporter)
     notes = " ".join(call.args[0] for call in reporter.note.call_args_list)
     assert "larger ridge" not in notes
-    assert "at most 2e+07 with ridge 0.0001" in notes  # half of 4096 mean diagonals
+    assert "at most about 2e+07 with ridge 0.0001" in notes  # half of 4096 mean diagonals
     captions = {call.args[0]: call.args[-1] for call in reporter.table.call_args_list}
     assert "ridge 0.0001 × mean diagonal, tolerance 0.01" in captions["results"]
     drawn = reporter.figure.call_args.args[-1]

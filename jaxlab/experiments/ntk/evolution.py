@@ -74,8 +74,8 @@ class Config:
     the largest rate that is stable at the start. The kernel, traced over outputs, of ``probes``
     held-out images is looked at ``looks`` times on a logarithmic scale. Each of ``seeds`` draws its
     own images and parameters. ``centred`` subtracts the network's initial outputs from it, so that
-    training goes from 0 to the targets; otherwise it first has to undo random outputs, which are
-    larger than the targets.
+    training goes from 0 to the targets; otherwise it first has to undo random outputs, which may
+    be larger than the targets.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -139,16 +139,9 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     draw_widths(cells, reporter, text)
     draw_kernels(cells, reporter, text)
     reporter.note(
-        "These networks are close to the kernel regime by construction: NTK parametrisation, few "
-        "images, squared error. The papers that see the kernel turn towards the targets train "
-        "networks of standard parametrisation on whole data sets, with cross-entropy and large "
-        "steps."
-        + (
-            ""
-            if config.centred
-            else " The outputs at initialisation are larger than the targets, and most of what "
-            "training does is to undo them: the kernel learns them rather than the targets."
-        )
+        "The papers that see the kernel turn towards the targets train networks of standard "
+        "parametrisation on whole data sets, with cross-entropy and large steps. Here the "
+        "parametrisation is that of the NTK, and the error is squared."
     )
     judge(cells, reporter)
 

@@ -141,8 +141,8 @@ def draw_widths(cells: Cells, reporter: Reporter, text: str) -> None:
     reporter.figure(
         "widths",
         figure,
-        "Change of the kernel of held-out images over training, with fitted powers of the width, "
-        f"and gain of its alignment with their targets; dots are draws, lines their means; {text}.",
+        "Change of the kernel of held-out images over training, and gain of its alignment with "
+        f"their targets; dots are draws, lines their means, dotted lines fitted powers; {text}.",
     )
 
 

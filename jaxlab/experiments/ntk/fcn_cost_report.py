@@ -96,7 +96,7 @@ def draw_operations(
         "operations",
         figure,
         "Floating-point operations per entry of the NO × NO kernel against the width, counted in "
-        f"the trace: {network}. At N = 1 NTK-vector products and the Jacobians cost the same.",
+        f"the trace: {network}.",
     )
 
 

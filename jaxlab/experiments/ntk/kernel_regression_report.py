@@ -58,9 +58,8 @@ def report(
         f"rounding errors; first draw; {text}.",
     )
     reporter.note(
-        "Nothing was tuned on test images, and nothing at all was tuned: a ridge chosen by "
-        "validation would lift the linear kernel most, whose accuracy suffers when the number of "
-        "images nears that of its effective dimensions."
+        "Nothing is tuned: ridges and training are those of the config, and the bandwidth of the "
+        "RBF kernel is the median squared distance of training images."
     )
 
 
@@ -82,8 +81,8 @@ def draw_accuracy(
     reporter.figure(
         "accuracy",
         figure,
-        "Accuracy against the number of training images, bands of one deviation over draws; "
-        f"{text}.",
+        "Accuracy against the number of training images, bands of one deviation over draws where "
+        f"there are several; {text}.",
     )
 
 
@@ -130,16 +129,17 @@ def judge(sizes: Sequence[int], accuracies: Accuracies, reporter: Reporter) -> N
     )
     apart = np.abs(means["ntk_mlp"] - means["ntk_infinite"])
     decided = max(sizes) >= 128
+    learnt = means["ntk_mlp"][-1] > 0.2  # models that guess are as good as each other
     reporter.verdict(
         "finite-as-good-as-infinite",
         ours=f"{_listed(means['ntk_mlp'])} against {_listed(means['ntk_infinite'])} {at}",
-        holds=bool(apart.max() <= 0.02) if decided else None,
+        holds=bool(apart.max() <= 0.02 and learnt) if decided else None,
     )
     lack = means["mlp"] - means["ntk_mlp"]
     reporter.verdict(
         "kernel-as-good-as-training",
         ours=f"{_listed(means['ntk_mlp'])} against {_listed(means['mlp'])} {at}",
-        holds=bool(lack.max() <= 0.02) if decided else None,
+        holds=bool(lack.max() <= 0.02 and learnt) if decided else None,
     )
     if "ntk_cnn" in means:
         same = accuracies["ntk_mlp"][: len(accuracies["ntk_cnn"])].mean(0)

@@ -155,9 +155,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     reporter.note(
         "The second derivative of a ReLU is zero wherever it exists: the polynomial of degree 2 "
         "knows products of two layers' changes but no unit that switches, and need not be closer "
-        "than the tangent. On training images every model goes to the targets, so that the error "
-        "left there tells how far each has come in its slowest directions; how well a model "
-        "follows the network shows on test images."
+        "than the tangent. On training images models that come to the targets come to each "
+        "other, however they went; how well a model follows the network shows on test images."
     )
     judge(cells, reporter)
     judge_quadratic("quadratic-follows-closer", cells, reporter)
@@ -273,7 +272,7 @@ def _cell(config: Config, activation: Activation, width: int, seed: int) -> dict
             moved = np.linalg.norm(network[place][-1] - network[place][0])
             apart = outputs["tangent"][place][-1] - outputs["steps"][place][-1]
             gaps.append(float(np.linalg.norm(apart) / moved))
-        result["tangent_gap"] = max(gaps)
+        result["tangent_gap"] = float(np.max(gaps))  # NaN would drop out of Python's max
     return result
 
 

@@ -172,8 +172,8 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
     top = max(n * spectrum["shares"][0] for n, spectrum in results.spectra.items())
     reporter.note(
         "Rounding may leave conjugate gradients a residual of ε κ of the targets (ε = 1.2e-7 in "
-        f"float32). The largest eigenvalue is up to {top:.3g} mean diagonals here, so that κ is at "
-        f"most {top / config.ridge + 1:.0e} with ridge {config.ridge:g}."
+        f"float32). The largest eigenvalue is up to {top:.3g} mean diagonals (O = {few}), so that "
+        f"κ is at most about {top / config.ridge + 1:.0e} with ridge {config.ridge:g}."
     )
     reporter.note(
         "The solvers add vectors of nO numbers to the memory of a product: four for conjugate "
