@@ -4,6 +4,8 @@ import itertools
 import math
 from unittest import mock
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.experiments.interface import Reporter
@@ -20,7 +22,8 @@ from jaxlab.experiments.ntk import (
     vector_products_report,
 )
 from jaxlab.experiments.ntk.architectures import ARCHITECTURES
-from jaxlab.experiments.ntk.methods import METHODS
+from jaxlab.experiments.ntk.methods import METHODS, compare, compile_methods, judge_agreement
+from jaxlab.experiments.ntk.networks import mlp, parameter_shapes
 from jaxlab.ntk.status import NOT_CONVERGED, OK
 from jaxlab.runner.request import resolve
 from tests.helpers import verdicts_of
@@ -84,6 +87,7 @@ def of_fcn_time(structured=0.02, products=0.4, used=1, wide=0, difference=1e-6, 
     compared = {
         w: {
             "bytes": {"jacobian": 2**20 * j, "structured": 2**20 * s},
+            "largest": 1.0,
             "differences": {"structured": difference},
         }
         for w, (j, s) in megabytes.items()
@@ -123,7 +127,7 @@ def of_conv_time(ratio=1.5, difference=1e-6, channels=16):
     seconds = {
         c: {"jacobian": r, "structured": 1.0} for c, r in zip((channels, 64), ratios, strict=True)
     }
-    compared = {channels: {"differences": {"structured": difference}}}
+    compared = {channels: {"largest": 1.0, "differences": {"structured": difference}}}
     return judged(conv_cost._judge_cost, seconds, compared)
 
 
@@ -145,12 +149,19 @@ def test_cost_of_convolutional_networks():
 def test_what_is_said_of_times_of_convolutional_networks_is_no_outcome():
     # NTK-vector products and structured derivatives that are faster than all else
     seconds = {64: {"jacobian": 3.6, "structured": 1.0, "vector_products": 0.1}}
-    compared = {64: {"differences": {"structured": 1e-6}}}
+    compared = {64: {"largest": 1.0, "differences": {"structured": 1e-6}}}
     reporter = mock.Mock(spec=Reporter)
     conv_cost._judge_cost(seconds, compared, reporter)
     for call in reporter.note.call_args_list:
         assert "near 1" not in call.args[0]
         assert "slower" not in call.args[0]
+
+
+def test_kernels_of_zeros_do_not_agree():
+    network, x = mlp((4, 8, 2)), jnp.ones((3, 4))
+    params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), parameter_shapes(network))
+    compared = compare(compile_methods(network, params, x, x), params, x, x)
+    assert judged(judge_agreement, [compared]) == {"methods-agree": None}
 
 
 def of_models(structured=4, swapped=False, extra=0, difference=1e-6, sets=()):
@@ -162,8 +173,8 @@ def of_models(structured=4, swapped=False, extra=0, difference=1e-6, sets=()):
         counts = (ours, vector, structured)
         flops["resnet18", setting] = dict(zip(METHODS, counts, strict=True))
     parameters = {"resnet18": ARCHITECTURES["resnet18"].parameters + extra}
-    differences = {"structured": difference}
-    return judged(imagenet_models._judge, config, flops, parameters, differences)
+    compared = {"largest": 1.0, "differences": {"structured": difference}}
+    return judged(imagenet_models._judge, config, flops, parameters, compared)
 
 
 def test_cost_of_imagenet_models():

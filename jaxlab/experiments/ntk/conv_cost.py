@@ -24,6 +24,7 @@ from jaxlab.experiments.ntk.methods import (
     Method,
     compare,
     compile_methods,
+    judge_agreement,
     kernel_flops,
     looks,
     report_cost,
@@ -295,7 +296,4 @@ def _judge_cost(
             "products pushes its own tangents of the filters through every convolution, which XLA "
             "does on a CPU by grouped convolutions."
         )
-    worst = max(max(case["differences"].values()) for case in compared.values())
-    reporter.verdict(
-        "methods-agree", ours=f"largest relative difference {worst:.1e}", holds=worst < 1e-4
-    )
+    judge_agreement(compared.values(), reporter)

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxlab.experiments.interface import Claim, Reporter
 from jaxlab.experiments.measure import at_least
-from jaxlab.experiments.ntk.methods import Method
+from jaxlab.experiments.ntk.methods import Method, judge_agreement
 
 __all__ = ["CLAIMS", "Setting", "judge_cost", "judge_operations"]
 
@@ -180,10 +180,7 @@ def judge_cost(
         holds=structured >= 30 and products >= 2 if at == 512 else None,
     )
     _judge_memory(at, compared, parameters, reporter)
-    worst = max(max(case["differences"].values()) for case in compared.values())
-    reporter.verdict(
-        "methods-agree", ours=f"largest relative difference {worst:.1e}", holds=worst < 1e-4
-    )
+    judge_agreement(compared.values(), reporter)
 
 
 def _judge_memory(

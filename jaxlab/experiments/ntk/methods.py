@@ -1,6 +1,6 @@
 """The three ways to compute one kernel: operations counted, calls compared and timed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "compile_methods",
     "jacobian_flops",
+    "judge_agreement",
     "kernel_call",
     "kernel_flops",
     "looks",
@@ -76,15 +77,28 @@ def compare(calls: Mapping[Method, Compiled], *arguments: Any) -> dict[str, Any]
     """What is reproducible about compiled kernels.
 
     Returns:
-        ``"bytes"``: temporary memory of each method; ``"differences"``: largest difference of each
-        from the kernel by Jacobian contraction, over that kernel's largest entry.
+        ``"bytes"``: temporary memory of each method; ``"largest"``: largest entry of the kernel by
+        Jacobian contraction; ``"differences"``: largest difference of each from it, over that.
     """
     kernels = {method: call.call(*arguments) for method, call in calls.items()}
     differences = max_relative_difference(kernels, "jacobian")
     return {
         "bytes": {method: call.temporary_bytes for method, call in calls.items()},
+        "largest": float(f"{float(jnp.abs(kernels['jacobian']).max()):.3g}"),
         "differences": {method: float(f"{value:.1e}") for method, value in differences.items()},
     }
+
+
+def judge_agreement(compared: Iterable[Mapping[str, Any]], reporter: Reporter) -> None:
+    """The verdict on the claim ``methods-agree``, from results of :func:`compare`."""
+    cases = list(compared)
+    worst = max(max(case["differences"].values()) for case in cases)
+    zero = any(case["largest"] == 0 for case in cases)  # as of units that are never on
+    reporter.verdict(
+        "methods-agree",
+        ours="a kernel is zero" if zero else f"largest relative difference {worst:.1e}",
+        holds=None if zero else worst < 1e-4,
+    )
 
 
 def time_methods(
