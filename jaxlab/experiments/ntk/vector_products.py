@@ -63,7 +63,8 @@ class Config:
     ReLU network of ``hidden`` layers of ``width`` units, NTK parametrisation with σ_w² = 2 and
     σ_b = 0.1. One output is trained on the sign of "class below 5"; ten on the classes. ``ridge``
     is in units of the mean diagonal, ``tol`` relative to the targets. ``eigenvalues`` are asked for
-    by Lanczos, for the fewest of ``outputs``.
+    by Lanczos, for the fewest of ``outputs``. ``micro_batch`` is at most the smallest ``n``: memory
+    grows with what a micro-batch holds.
     """
 
     seed: Annotated[int, Field(ge=0)]
