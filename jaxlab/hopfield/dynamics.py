@@ -2,7 +2,8 @@
 
 The equations are in :mod:`jaxlab.hopfield.energy`. Exact trajectories never raise the energy; a
 numerical one that does has too long a step (or a similarity with corners), and one that leaves the
-finite numbers has an energy without a lower bound. Both are reported in the status.
+finite numbers has an energy without a lower bound, or a step far too long. Both are reported in the
+status.
 """
 
 import functools
