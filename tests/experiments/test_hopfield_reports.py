@@ -1,27 +1,34 @@
 """Hopfield: figures and captions of made-up measurements, where a config leaves something out."""
 
+import math
 import types
 from unittest import mock
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlab.experiments import plotting
 from jaxlab.experiments.hopfield import (
+    capacity_law,
     classical_one_step,
     energy,
     energy_networks,
+    mask_robustness,
+    natural_images,
     scale,
     separation_capacity,
 )
 from jaxlab.experiments.hopfield.comparison import compare
 from jaxlab.experiments.hopfield.figures import recall_picture
 from jaxlab.experiments.hopfield.memories import published_memories
+from jaxlab.experiments.hopfield.recall_law import Law, Rule
 from jaxlab.experiments.hopfield.scale_measures import Call
 from jaxlab.experiments.hopfield.study import Common, Corruption, Study
 from jaxlab.experiments.interface import Reporter
 from jaxlab.hopfield.capacity_theory import one_step_error_rate
 from jaxlab.hopfield.dynamics import DIVERGED, OK
+from jaxlab.hopfield.energy import energy as network_energy
 from jaxlab.runner.request import resolve
 from tests.helpers import verdicts_of
 
@@ -153,9 +160,25 @@ def test_only_energies_without_a_lower_bound_diverge_as_the_theory_allows():
     assert "dt" in long_step
     assert "dot product / softmax β=10 / quadratic; " in long_step
     assert "rectified power" not in long_step
-    (long_step,) = diverged(1.5, lambda network: network.beta is None)
-    for visible in ("quadratic", "log cosh", "layer norm"):
+    allowed, long_step = diverged(1.5, lambda network: network.beta is None)
+    assert "theory allows: dot product / rectified power 1.5 / quadratic. " in allowed
+    for visible in ("log cosh", "layer norm"):
         assert f"dot product / rectified power 1.5 / {visible}" in long_step
+
+
+@pytest.mark.parametrize("visible", ["quadratic", "log_cosh", "layer_norm"])
+def test_a_rectified_power_outweighs_quadratic_neurons_alone(visible):
+    """The energy of a large state along a memory, with memory neurons at its scores."""
+    config = resolve("hopfield-energy", sets=["power=1.2"]).config
+    network = energy_networks.Network("dot_product", None, visible)
+    similarity, hidden, neurons = energy_networks._parts(config, network)
+    memories = jnp.array([[0.6, -0.6, 0.4, -0.4]])
+
+    state = 1e6 * memories[0]
+    scores = similarity(neurons.output(state), memories)
+    parts = {"similarity": similarity, "hidden": hidden, "visible": neurons}
+    deep = network_energy(state, scores, memories, **parts) < -1e9
+    assert bool(deep) is energy._unbounded(network)
 
 
 @pytest.mark.parametrize(
@@ -193,4 +216,59 @@ def test_the_logarithm_is_explained_where_it_is_measured(separations, tmp_path):
     told = [note for note in notes(reporter) if "logarithm" in note]
     assert bool(told) == ("log" in separations)
     # of two memories the right one may be the less similar
-    assert all("only where the right memory is the least similar" in note for note in told)
+    assert all("only where the right memory scores least" in note for note in told)
+
+
+def small_run(experiment, name, tmp_path, sets):
+    """Reporter that saw a smoke run of ``name``."""
+    config = resolve(name, "smoke", sets=["seeds=1", *sets]).config
+    reporter = mock.Mock(spec=Reporter)
+    reporter.cell.side_effect = lambda key, compute: compute()
+    experiment.run(config, tmp_path, reporter)
+    return reporter
+
+
+def test_the_papers_sharpness_is_not_that_of_the_config(tmp_path):
+    sets = ["counts=[2] negated.count=2 similarities=[manhattan] separations=[softmax]"]
+    sets += ["separation_parameter=10"]
+    reporter = small_run(separation_capacity, "hopfield-separation-capacity", tmp_path, sets)
+    assert any("second parameter, here 10 (there 1000)" in note for note in notes(reporter))
+
+
+def test_the_papers_threshold_is_not_that_of_the_config(tmp_path):
+    """Patches of 3072 numbers: 60·784/3072 is 15.3, and 120·784/3072 is 30.6."""
+    sets = ["counts=[2] similarities=[manhattan] separations=[max] published_threshold=120"]
+    reporter = small_run(natural_images, "hopfield-natural-images", tmp_path, sets)
+    text = captions(reporter)["similarity-noise"]
+    assert "thresholds 30.6 (120·784/d), 50 and 196" in text
+    assert "paper" not in text
+    (told,) = [note for note in notes(reporter) if "The paper's code divides" in note]
+    assert "its threshold, 60, by" in told
+    assert "15.3 here" in told
+
+
+def test_a_query_that_is_masked_altogether_scores_alike_by_the_dot_product(tmp_path):
+    """It then picks the first memory; distances still tell the memories apart."""
+    data = {"name": "digits"}
+    common = Common(seed=0, seeds=1, data=data, threshold=50.0, threshold_mode="scaled")
+    study, all_rows = Study(common, [8]), Corruption("rows", 1.0)
+    patterns, query = study.patterns(0), study.queries(0, all_rows)[:1]
+    memories = published_memories(["dot_product", "manhattan"])
+    of_dot, of_manhattan = (one.similarity(query, patterns)[0] for one in memories.values())
+    assert len(set(of_dot.tolist())) == 1
+    assert of_manhattan.argmax() == patterns.sum(axis=1).argmin() != 0
+    sets = ["counts=[2] kinds=[rows] fractions=[1.0] similarities=[manhattan]"]
+    reporter = small_run(mask_robustness, "hopfield-mask-robustness", tmp_path, sets)
+    (told,) = [note for note in notes(reporter) if "Equal scores" in note]
+    assert "Equal scores, such as the dot product's for a query that is masked altogether" in told
+
+
+def test_notes_on_laws_leave_it_to_the_table_what_holds_more():
+    """The unsigned square may hold less than the signed one; without flips none may be full."""
+    config = resolve("hopfield-capacity-law", sets=["flip=0"]).config
+    laws = {Rule("signed", 2): Law({32: [math.inf], 64: [math.inf]}, None)}
+    laws[Rule("unsigned", 2)] = Law({32: [40.0], 64: [math.inf]}, None)
+    reporter = mock.Mock(spec=Reporter)
+    capacity_law._report_laws(config, capacity_law._Results(config, {}, laws), reporter, "data")
+    for outcome in ("holds no less", "stay below", "flipped bit is kept"):
+        assert not any(outcome in note for note in notes(reporter))

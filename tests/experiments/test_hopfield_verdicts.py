@@ -1,5 +1,6 @@
 """Hopfield: verdicts on made-up measurements, both ways."""
 
+import math
 import types
 from unittest import mock
 
@@ -132,6 +133,8 @@ def test_what_was_not_measured_is_named_with_the_similarities():
         ([], 0.7, 0.9, True),
         ([], 0.81, 0.9, (False, True)),
         ([], 0.7, 0.1, (True, False)),
+        ([], 0.8, 0.8, (False, True)),  # Manhattan and the dot product alike
+        ([], 0.3, 0.3, False),  # no curve rises
         (["similarities=[manhattan]"], 0.7, 0.9, (None, True)),
     ],
 )
@@ -140,13 +143,14 @@ def test_error_threshold(sets, dot, last, holds):
     corruptions = [Corruption("noise", 0.3), Corruption("rows", 0.5)]
     correct = shares(config, {"manhattan": 0.8, "dot_product": dot}, 2, 2, 3)
     correct[..., -1] = last
+    correct = np.minimum(correct, last) if last == dot else correct
     reporter = mock.Mock(spec=Reporter)
     limits = [1.0, 10.0, 25.0]
     error_threshold._verdicts(reporter, study_of(config), config, corruptions, limits, correct)
     assert verdicts_of(reporter) == held(error_threshold, holds)
 
 
-def of_law(exponents, powers=(1, 5), rate=0.3, five=(0.99, 0.2), sets=()):
+def of_law(exponents, powers=(1, 5), rate=0.3, five=(0.99, 0.2), sets=(), growing=True):
     """Recall at d = 64 by power, and N½ of the exponential, ``exp(rate · d)`` or ``d ** -rate``."""
     listed = f"powers=[{','.join(map(str, powers))}]"
     sets = ["dims=[32,64]", listed, *sets]
@@ -159,6 +163,8 @@ def of_law(exponents, powers=(1, 5), rate=0.3, five=(0.99, 0.2), sets=()):
     }
     dims = (10, 20, 30)
     growth = {d: float(np.exp(rate * d) if rate > 0 else d**-rate) for d in dims}
+    if not growing:
+        growth = {d: 1e6 / value for d, value in growth.items()}
     laws = {
         Rule("signed", power): Law({}, [exponent, exponent])
         for power, exponent in zip(powers, exponents, strict=True)
@@ -176,6 +182,9 @@ def test_capacity_law():
     assert of_law([0.9, 2.5]) == held(capacity_law, True)
     bad = of_law([0.9, 0.8], five=(0.9, 0.2), rate=-3.0)
     assert bad == held(capacity_law, False)
+    assert of_law([-0.9, 0.5])["exponents-rise"] is False
+    assert of_law([0.9, 2.5], rate=1e-300)["exponential-law"] is False  # all alike
+    assert of_law([0.9, 2.5], growing=False)["exponential-law"] is False
     assert of_law([0.9, 2.5], five=(0.99, 0.6))["order-at-64"] is False
     assert of_law([0.9, 2.5], sets=["max_count=4096"])["order-at-64"] is None
     shorter = ["exponential_dims=[10,20,64]", "exponential_max_count=4096"]
@@ -190,10 +199,11 @@ def of_scale(used=100, blocked=1e-7, exact=1.0, output=1e-6, same=1.0, sizes=(10
     small, large = sizes
     temporary = {(call, small): 100 for call in calls}
     temporary |= {(call, large): 9999 if call.block is None else used for call in calls}
-    found = {"blocked_error": blocked, "dense_error": 1e-8, "exact": exact, "int8": 0.9}
+    found = {"dense_error": 1e-8, "exact": exact, "int8": 0.9}
+    errors = blocked if isinstance(blocked, dict) else dict.fromkeys(sizes, blocked)
     sharded = {"devices": 8, "output_error": output, "same_indices": same}
     reporter = mock.Mock(spec=Reporter)
-    every = dict.fromkeys(sizes, found)
+    every = {n: found | {"blocked_error": errors[n]} for n in sizes}
     scale._judge(None, calls, list(sizes), temporary, every, sharded, reporter)
     return verdicts_of(reporter)
 
@@ -202,6 +212,7 @@ def test_scale():
     assert of_scale() == held(scale, True)
     assert of_scale(used=120, blocked=2e-6, output=1e-4) == held(scale, False)
     assert of_scale(used=80, exact=0.99, same=0.99) == held(scale, False)
+    assert of_scale(blocked={100: 1e-7, 1000: math.nan})["blocked-is-exact"] is False
     assert of_scale(sizes=(100, 900)) == held(scale, (None, True, True))
     assert of_scale(used=None) == held(scale, (None, True, True))
 
@@ -223,14 +234,31 @@ def test_feature_space(corruption, code, holds):
 
 
 @pytest.mark.parametrize(
-    ("rise", "identity", "holds"),
-    [(1e-6, 1e-5, True), (2e-5, 2e-4, False), (1e-6, 2e-4, (True, False))],
+    ("rise", "identity", "end", "holds"),
+    [
+        (1e-6, 1e-5, -1.0, True),
+        (2e-5, 2e-4, -1.0, False),
+        (1e-6, 2e-4, -1.0, (True, False)),
+        (0.0, 0.0, 0.0, None),  # frozen, or at rest from the start
+        (2.0, 1e-5, 1.0, (False, None)),
+        (math.nan, math.nan, -1.0, False),
+    ],
 )
-def test_energy(rise, identity, holds):
+def test_energy(rise, identity, end, holds):
+    """One network decides, and one of its two trajectories."""
     config = resolve("hopfield-energy").config
+    curve = [0.0, -1.0]
     measured = {
-        Network("dot_product", 10.0, "quadratic"): {"rise": 0.0, "identity": 0.0},
-        Network("dot_product", None, "quadratic"): {"rise": rise, "identity": identity},
+        Network("dot_product", 10.0, "quadratic"): {
+            "rise": 0.0,
+            "identity": 0.0,
+            "energies": [curve, curve],
+        },
+        Network("dot_product", None, "quadratic"): {
+            "rise": rise,
+            "identity": identity,
+            "energies": [curve, [0.0, end]],
+        },
     }
     reporter = mock.Mock(spec=Reporter)
     energy._judge(config, measured, reporter)
@@ -266,15 +294,19 @@ def test_natural_images(sets, leads, rows, holds):
         ([], 0.5, 0.0, (0.9, 0.05), True),
         ([], 0.3, 0.01, (0.9, 0.2), False),
         ([], 0.5, 0.0, (0.7, 0.05), (True, True, False)),
+        ([], 0.0, 0.0, (0.9, 0.05), (False, True, True)),
         (["sigma=[0.1]", "classical.counts=[2]"], 0.5, 0.0, (0.9, 0.05), (None, True, None)),
     ],
 )
 def test_heteroassociation(sets, hetero, gap, classical, holds):
-    """Auto-association recalls 0.4 of the images; the network is asked with 2 and 50 of them."""
+    """Auto-association recalls 0.4 of the images, or none where the other recalls none.
+
+    The network is asked with 2 and 50 of them.
+    """
     config = resolve("hopfield-heteroassociation", sets=sets).config
     counts, few = list(config.counts), list(config.classical.counts)
     recalled = shares(config, {}, len(config.sigma), 2, len(counts))
-    auto = Measured(np.full((*recalled.shape, 1), 0.4), recalled)
+    auto = Measured(np.full((*recalled.shape, 1), 0.4 if hetero else 0.0), recalled)
     other = recalled.copy()
     other[-1, -1, -1, -1] += gap
     paired = Measured(np.full((*recalled.shape, 2), hetero), other)
@@ -286,12 +318,23 @@ def test_heteroassociation(sets, hetero, gap, classical, holds):
     assert verdicts_of(reporter) == held(heteroassociation, holds)
 
 
+RISING = {
+    "square_root": 0.2,
+    "identity": 0.3,
+    "square": 0.4,
+    "cube": 0.5,
+    "quartic": 0.6,
+    "power_10": 0.8,
+}
+
+
 @pytest.mark.parametrize(
     ("sets", "changes", "holds"),
     [
         ([], {}, True),
         ([], {"softmax": 0.6, "cube": 0.3}, False),
         ([], {"power_10": 0.5}, False),
+        ([], dict.fromkeys(RISING, 0.5), False),  # no power holds more than another
         (["separation_parameter=10.0"], {}, (None, True)),
         (["separations=[max,softmax,power_10,identity]"], {}, (True, None)),
         (["sigma=0.3"], {}, None),
@@ -299,8 +342,7 @@ def test_heteroassociation(sets, hetero, gap, classical, holds):
 )
 def test_separation_capacity(sets, changes, holds):
     config = resolve("hopfield-separation-capacity", sets=sets).config
-    rising = {"square_root": 0.2, "identity": 0.3, "square": 0.4, "cube": 0.5, "quartic": 0.6}
-    score = rising | {"power_10": 0.8, "softmax": 0.9, "max": 0.9, "log": 0.0} | changes
+    score = RISING | {"softmax": 0.9, "max": 0.9, "log": 0.0} | changes
     column = np.array([score[name] for name in config.separations])
     counts = study_of(config).counts
     correct = np.ones((len(column), 2, 2, len(counts), 1)) * column.reshape(-1, 1, 1, 1, 1)
@@ -321,6 +363,12 @@ def test_closed_forms(mean, holds):
     for claim in claims:
         judge(reporter, claim, points)
     assert verdicts_of(reporter) == dict.fromkeys(claims, holds)
+
+
+def test_rates_that_are_all_zero_say_nothing_of_a_closed_form():
+    reporter = mock.Mock(spec=Reporter)
+    judge(reporter, "sdm-overlap", [Comparison("none", 1.0, 0.0, 1e-3, 1e-70)] * 2)
+    assert verdicts_of(reporter) == {"sdm-overlap": None}
 
 
 @pytest.mark.parametrize(

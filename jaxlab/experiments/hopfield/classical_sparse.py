@@ -182,7 +182,7 @@ def report(
     reporter.note(
         "The theory of the reading error holds for values independent of the addresses. In "
         "auto-association the value is the address: addresses near the query, whose values are "
-        "added most often, resemble it, which helps a correct query and holds a wrong bit in place."
+        "added most often, resemble it, and speak for its bits whether they are right or wrong."
     )
     judge(reporter, "sdm-overlap", overlaps)
     judge(reporter, "sdm-error-rate", reads)

@@ -83,7 +83,10 @@ def comparison_table(
 
 
 def judge(reporter: Reporter, claim: str, points: Sequence[Comparison]) -> None:
-    """The verdict: every point within three standard errors of its theory."""
+    """The verdict: every point within three standard errors of its theory, and one above 0."""
+    if not any(point.mean > 0 for point in points):
+        reporter.verdict(claim, ours=f"0 at all of {len(points)} points", holds=None)
+        return
     worst = max(points, key=lambda point: point.deviations)
     reporter.scalar(f"{claim}, largest deviation", round(worst.deviations, 3))
     reporter.verdict(

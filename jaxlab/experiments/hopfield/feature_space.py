@@ -22,6 +22,7 @@ from jaxlab.experiments.hopfield.autoencoder import (
     pca_encoder,
     train_autoencoder,
 )
+from jaxlab.experiments.hopfield.figures import pair
 from jaxlab.experiments.hopfield.study import Common, Corruption, Fraction, Sigma, Study
 from jaxlab.experiments.interface import Claim, Count, Positive, Reporter, config
 from jaxlab.hopfield import metrics
@@ -131,7 +132,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
                 correct[place, level, repetition] = values["correct"]
     caption = (
         f"{study.caption(threshold=False)[:-1]} of {config.count}; codes of {config.code} numbers "
-        f"learned on {config.train_images} other images ({config.steps} updates of "
+        f"learned on {config.train_images} other images (autoencoders: {config.steps} updates of "
         f"{config.batch_size}); max separation, seed {config.seed}"
     )
     _report(corruptions, recalled, correct, losses, study, reporter, caption)
@@ -225,7 +226,7 @@ def _report(
         ("correct", correct, f"Fraction correct (squared error ≤ {study.threshold:.3g})"),
     ):
         rows = [
-            [label, *[f"{np.mean(v):.3f} ± {np.std(v):.3f}" for v in of_memory]]
+            [label, *[pair(v) for v in of_memory]]
             for label, of_memory in zip(_LABELS.values(), values, strict=True)
         ]
         columns = ["compared", *[corruption.label for corruption in corruptions]]
@@ -237,9 +238,8 @@ def _report(
     reporter.note(
         "The denoising autoencoder has seen noise, masked rows and masked pixels on other images, "
         "so it knows the kinds of corruption it is tested with; the pixels, PCA and the plain "
-        "autoencoder do not. A code learned for reconstruction keeps what images share and drops "
-        "what tells two of them apart, and a mask moves it about as far as it moves the pixels; "
-        "the networks of Salvatori et al. 2023 are larger and learned from far more images."
+        "autoencoder do not. The networks of Salvatori et al. 2023 are larger and learned from far "
+        "more images."
     )
 
 

@@ -102,9 +102,9 @@ def recall_picture(
 
     With one corruption, the columns are the first images of the first block; with several, the
     columns are the corruptions of its second image (the first, shown where no other is stored, is
-    what equal scores pick, such as those of a query that is masked altogether). A red frame marks
-    an answer whose squared error exceeds the study's threshold; a dotted orange one an answer
-    within it although another memory weighs most.
+    what equal scores pick, such as the dot product's for a query that is masked altogether). A red
+    frame marks an answer whose squared error exceeds the study's threshold; a dotted orange one an
+    answer within it although another memory weighs most.
 
     Args:
         study: images and queries.

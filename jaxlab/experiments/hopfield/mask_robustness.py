@@ -91,7 +91,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         "Masked pixels are 0. Rows: the lower rows are lost. Pixels: each is lost independently. "
         "Border: a frame is lost and the centre kept, which the paper's code calls inpainting; "
         "its fraction is the share of the height. Centre: a hole of that share of both sides. "
-        "Equal scores, such as those of a query that is masked altogether, pick the first memory.",
+        "Equal scores, such as the dot product's for a query that is masked altogether, pick the "
+        "first memory.",
     )
     _report_ranks(reporter, study, config, measured)
     _verdict(reporter, study, config, measured)
@@ -116,7 +117,7 @@ def _means(
 
 
 def _report_ranks(reporter: Reporter, study: Study, config: Config, measured: Measured) -> None:
-    """Which similarity does best where half is masked: it is not always one of the paper's."""
+    """Which similarity does best where half is masked."""
     lines = []
     for kind in config.kinds:
         means = _means(study, config, measured, kind, 0.5)
@@ -125,9 +126,7 @@ def _report_ranks(reporter: Reporter, study: Study, config: Config, measured: Me
             lines.append(f"{kind}: " + ", ".join(f"{LABELS[n]} {means[n]:.2f}" for n in order))
     if lines:
         reporter.note(
-            f"With masks of 0.5, N={_STORED}, fraction correct, best first. {'; '.join(lines)}. "
-            "A mask shortens the query: distances see that, while the cosine and the divergences, "
-            "which disregard length, do not."
+            f"With masks of 0.5, N={_STORED}, fraction correct, best first. {'; '.join(lines)}."
         )
 
 

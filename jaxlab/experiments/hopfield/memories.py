@@ -83,8 +83,8 @@ NOTES: Mapping[str, str] = {
     "divides by the norm of all memories together, which is the plain dot product up to a factor.",
     "published_jensen_shannon": "The published code's Jensen–Shannon score averages two scores "
     "that are already reciprocals of divergences and takes the reciprocal again, so it prefers "
-    "the least similar memory. It is drawn beside the true Jensen–Shannon divergence; neither "
-    "stands for the other.",
+    "the least similar memory. Neither it nor the true Jensen–Shannon divergence stands for the "
+    "other.",
 }
 
 _NEGATED_DISTANCES: Mapping[str, Similarity] = {

@@ -1,4 +1,4 @@
-"""Similarity and separation curves on colour images of CIFAR-10's shape."""
+"""Similarity and separation curves on natural images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +61,7 @@ CLAIMS = (
 
 @config
 class Config(Common):
-    """``published_threshold``: at 784 pixels; the paper's code divides it by the relative size."""
+    """``published_threshold``: at 784 pixels; divided by the relative size, as the paper's is."""
 
     similarities: Similarities
     separations: Separations
@@ -94,9 +94,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     headings = [f"error ≤ {limit:.3g}" for limit in limits]
     columns = [f"N={count}" for count in study.counts]
     caption = (
-        f"{study.title}; mean ± 1 standard deviation over {study.repetitions} blocks of images; "
-        f"thresholds {published:.3g} (the paper's code: {config.published_threshold:g}·784/d), "
-        f"{config.threshold:g} and {study.threshold:.3g}."
+        f"{study.caption(threshold=False)[:-1]}; thresholds {published:.3g} "
+        f"({config.published_threshold:g}·784/d), {config.threshold:g} and {study.threshold:.3g}."
     )
     for kind, measured, names in (
         ("similarity", compared, config.similarities),
@@ -132,14 +131,16 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         picture = recall_picture(study, [how], similarities)
         reporter.figure(f"recalls-{how.kind}", picture, recall_caption(study))
     as_on_784 = scaled_threshold(config.threshold, dim=study.dim)
+    papers = scaled_threshold(_PUBLISHED, study.dim, dim=784)
     report_notes(
         reporter,
         study,
         *(NOTES[name] for name in config.similarities if name in NOTES),
-        f"The paper's code divides its threshold by the relative size of the image and so asks "
-        f"more of larger images: {published:.3g} here. The same error per pixel as on 28×28 images "
-        f"would be {as_on_784:.3g}. With the max separation the answers are stored images, and "
-        "only those close to the right one are judged differently.",
+        f"The paper's code divides its threshold, {_PUBLISHED:g}, by the relative size of the "
+        f"image and so asks more of larger images: {papers:.3g} here. The error per pixel of "
+        f"{config.threshold:g} on 28×28 images would be {as_on_784:.3g}. With the max separation "
+        "the answers are stored images, and only those whose error lies between two thresholds are "
+        "judged differently.",
     )
     gaps = _gaps(study, config, compared, limits)
     if gaps is not None:
@@ -148,7 +149,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
 
 
 def _gaps(study: Study, config: Config, compared: Measured, limits: list[float]) -> str | None:
-    """Who wins under noise hangs on the threshold: say by how much at each."""
+    """By how much Manhattan leads the dot product under noise, at each threshold."""
     names = config.similarities
     if not {"manhattan", "dot_product"} <= set(names):
         return None

@@ -42,7 +42,7 @@ CLAIMS = (
         statement="Under strong noise, the dot product is the most robust.",
         source="experiments on noise levels",
         paper="the dot product declines most slowly, in a figure",
-        criterion="fraction correct of N = 100 at σ = 0.8: dot ≥ Euclidean and Manhattan + 0.2",
+        criterion="fraction correct of N = 100 at σ = 0.8: dot ≥ Euclidean, Manhattan each + 0.2",
     ),
 )
 

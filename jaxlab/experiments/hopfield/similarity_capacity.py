@@ -144,10 +144,11 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
         reporter,
         study,
         *(NOTES[name] for name in names if name in NOTES),
-        "All similarities met the same draws of noise. Scores are reciprocal distances, divided by "
-        "their sum, as in the paper's code; with the max separation only their order matters, so "
-        "negated distances give the same curves. σ is a standard deviation (the paper's axis says "
-        "variance), and the absolute value brightens black pixels.",
+        "All similarities met the same draws of noise. Distances are scored by their reciprocals, "
+        "and scores divided by their sum, as in the paper's code; with the max separation only "
+        "their order matters, so negated distances would give the same curves. σ is a standard "
+        "deviation (the paper's axis says variance), and the absolute value brightens black "
+        "pixels.",
     )
     confusable = study.confusable()
     reporter.scalar("confusable", round(confusable, 6))
@@ -180,7 +181,7 @@ def _baseline_table(
         ["corruption", "answer", *(f"N={count}" for count in study.counts)],
         rows,
         f"Fraction correct of answers that pick no memory: {study.caption()} What they reach, a "
-        "similarity gets from the threshold and not from its memory.",
+        "similarity may owe to the threshold and not to its memory.",
     )
 
 
@@ -200,9 +201,8 @@ def _negated_table(
         "negated",
         ["similarity", *columns],
         rows,
-        f"The other score convention: negated distances (dot product, cosine and the published "
-        f"Jensen–Shannon score as they are) under softmax(β) without normalisation, N={count}, "
-        f"noise σ={config.negated.sigma:g}; {study.caption()}",
+        "The other score convention: softmax(β) of negated distances and of other scores as they "
+        f"are, nothing normalised, N={count}, noise σ={config.negated.sigma:g}; {study.caption()}",
     )
 
 
@@ -217,8 +217,7 @@ def _exception(reporter: Reporter, study: Study, config: Config, measured: Measu
         if dot > manhattan:
             reporter.note(
                 f"Exception to the headline: at σ={sigma:g} and N={study.counts[-1]} the dot "
-                f"product recalls {dot:.2f} and Manhattan {manhattan:.2f}. Under strong noise the "
-                "dot product, which averages over all pixels, is the more robust of the two."
+                f"product recalls {dot:.2f} and Manhattan {manhattan:.2f}."
             )
 
 

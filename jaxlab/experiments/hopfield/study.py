@@ -200,7 +200,8 @@ class Study:
             self.notes.append(
                 f"{config.seeds} disjoint blocks of {size} images do not fit in the {len(images)} "
                 "of the data set: each repetition draws its own block without replacement, and "
-                "blocks share images, so the bands understate the spread between disjoint blocks."
+                "blocks share images, so the bands may understate the spread between disjoint "
+                "blocks."
             )
         if wanted > len(images):
             left_out = [count for count in counts if count > len(images)]
@@ -242,8 +243,11 @@ class Study:
 
     def caption(self, *, threshold: bool = True) -> str:
         """Data, repetitions and threshold: the end of every caption."""
-        text = f"{self.title}; mean ± 1 standard deviation over {self.repetitions} "
-        text += "block of images" if self.repetitions == 1 else "blocks of images"
+        text = f"{self.title}; "
+        if self.repetitions == 1:
+            text += "one block of images"
+        else:
+            text += f"mean ± 1 standard deviation over {self.repetitions} blocks of images"
         return (
             f"{text}; correct: squared error ≤ {self.threshold:.3g}." if threshold else f"{text}."
         )
