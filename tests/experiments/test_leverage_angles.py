@@ -43,7 +43,7 @@ def case(angles=0.5, lower=0.1, linear=0.9, tan2_bound=2.0, selection="scores", 
         "data": "d",
         "kind": "leading",
         "k": 2,
-        "first": 0,
+        "vectors": [0, 1],
         "selection": selection,
         "full_rank": True,
         "deficit": deficit,
@@ -72,9 +72,44 @@ def test_verdicts_of_angles():
     assert bad == dict.fromkeys(claims, False)
 
 
+def test_a_bound_that_is_never_finite_decides_nothing():
+    reporter = mock.Mock(spec=Reporter)
+    row = case(tan2_bound=None) | {"tan_max": None, "tan2": None}
+    angles_report.judge([row], {"d": {"error": 0.0, "cases": 3}}, reporter)
+    held = verdicts_of(reporter)
+    assert held["tangent-bound"] is None
+    assert held["small-deficit-small-angles"] is True
+
+
+def two_of_one_size():
+    """Subsets of one kind and size with the same least vector: in each, angles follow deficits."""
+    rows = [
+        case(deficit=deficit, angles=angles) | {"kind": "random", "vectors": [0, other]}
+        for other, angles_of_subset in ((3, (0.1, 0.2)), (5, (1.1, 1.2)))
+        for deficit, angles in zip((0.1, 0.2), angles_of_subset, strict=True)
+    ]
+    rows[2]["deficit"], rows[3]["deficit"] = 0.01, 0.02
+    return rows
+
+
+def test_correlations_are_of_one_subset_at_a_time():
+    found = angles_report.correlations(two_of_one_size())
+    assert list(found.values()) == pytest.approx([1, 1])
+
+
+def test_a_panel_shows_one_subset():
+    reporter = mock.Mock(spec=Reporter)
+    draw_envelopes(None, {"d": "data"}, two_of_one_size(), reporter, k=2)
+    _, figure, _ = reporter.figure.call_args.args
+    panel = next(ax for ax in figure.axes if ax.get_visible())
+    measured = next(line for line in panel.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(measured.get_ydata(), [0.1, 0.2])
+
+
 def test_every_panel_shows_the_subset_nearest_the_size_that_is_asked_for():
     row = case(deficit=0.2)
-    small, five = row | {"k": 1}, row | {"k": 5, "first": 3}
+    small = row | {"k": 1, "vectors": [0]}
+    five = row | {"k": 5, "vectors": [3, 4, 5, 6, 7]}
     rows = [of_kind | {"kind": kind} for kind in angles_report.KINDS for of_kind in (small, five)]
     del rows[1]  # of the first kind there is none of five vectors
     reporter = mock.Mock(spec=Reporter)

@@ -175,7 +175,7 @@ def measure(config: Config, name: str, kind: str) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "kind": kind,
             "k": len(subset.vectors),
-            "first": subset.vectors[0],
+            "vectors": list(subset.vectors),
             "c": len(columns),
             "selection": selection,
             "full_rank": rank == n,

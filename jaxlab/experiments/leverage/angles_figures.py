@@ -28,11 +28,8 @@ def _shown(rows: Rows, kind: str, k: int) -> Rows:
     here = [row for row in rows if row["kind"] == kind and row["selection"] == "scores"]
     if not here:
         return []
-    size, first = min(
-        ((row["k"], row["first"]) for row in here), key=lambda key: (abs(key[0] - k), key[1])
-    )
-    here = [row for row in here if (row["k"], row["first"]) == (size, first)]
-    here = [row for row in here if row["deficit"] > _LOWEST]
+    vectors = min((row["vectors"] for row in here), key=lambda found: (abs(len(found) - k), found))
+    here = [row for row in here if row["vectors"] == vectors and row["deficit"] > _LOWEST]
     return sorted(here, key=lambda row: row["deficit"])
 
 
@@ -67,7 +64,7 @@ def draw_envelopes(
                 label="measured Σ sin² θ, columns by score",
                 markersize=5,
             )
-            first, size = cases[0]["first"], cases[0]["k"]
+            first, size = cases[0]["vectors"][0], cases[0]["k"]
             if kind == "random":
                 place = "1 vector" if size == 1 else f"{size} vectors"
             else:
@@ -88,7 +85,7 @@ def draw_envelopes(
 
 
 def draw_bounds(config: Any, titles: Mapping[str, str], rows: Rows, reporter: Reporter) -> None:
-    """Every case: angles against the deficit, and against the bounds."""
+    """All cases: angles against the deficit, and against the bounds."""
     figure, axes = plotting.new_figure(1, 3, panel=(4.2, 3.9))
     for index, (kind, label) in enumerate(KINDS.items()):
         here = [row for row in rows if row["kind"] == kind and row["angles"] > 1e-9]
@@ -122,6 +119,6 @@ def draw_bounds(config: Any, titles: Mapping[str, str], rows: Rows, reporter: Re
     reporter.figure(
         "bounds",
         figure,
-        f"All {len(rows)} cases of {', '.join(title.split(' →')[0] for title in titles.values())}: "
-        "measured angles against the deficit and against the bounds.",
+        f"Cases of {', '.join(title.split(' →')[0] for title in titles.values())}: measured angles "
+        "against the deficit and against the bounds.",
     )
