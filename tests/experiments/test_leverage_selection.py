@@ -140,10 +140,13 @@ def test_verdicts_of_column_subset_selection():
     assert of_gcss(shape=[177, 13])["wine"] is None
 
 
-def of_cur(left=0.39, cur=0.2, labels=0.3, columns=(1, 2), best=0.2):
-    leading = {"pixels": 0.3, "cur": cur, "labels": labels, "columns": [0, 1]}
+def of_cur(
+    left=0.39, cur=0.2, labels=0.3, columns=(1, 2), rows=(3, 4), best=0.2, generalized=(0.3, 0.2)
+):
+    leading = {"pixels": 0.3, "cur": cur, "labels": labels, "columns": [0, 1], "rows": [3, 4]}
     bounds = [{"k": 1, "c": 4, "deficit": 0.5, "left": left, "best": best}]
-    other = {"pixels": 0.4, "cur": 0.3, "labels": 0.2, "columns": list(columns)}
+    other = {"pixels": 0.4, "columns": list(columns), "rows": list(rows)}
+    other |= dict(zip(("cur", "labels"), generalized, strict=True))
     reporter = mock.Mock(spec=Reporter)
     found = {"leading": {"2": leading}, "generalized": {"2": other}}
     cur_report.judge(found, bounds, reporter)
@@ -155,6 +158,12 @@ def test_verdicts_of_cur_decompositions():
     assert of_cur() == dict.fromkeys(claims, True)
     assert of_cur(left=0.41, cur=0.31, labels=0.19) == dict.fromkeys(claims, False)
     assert list(of_cur(columns=(1, 0)).values()) == [True, None, None]
+    # the same columns may be of other vectors, which choose other rows
+    assert list(of_cur(columns=(1, 0), rows=(3, 5)).values()) == [True, True, None]
+    assert list(of_cur(cur=0.4, columns=(1, 0), rows=(3, 5)).values()) == [True, False, None]
+    # less by rounding is not less
+    nothing = of_cur(cur=1e-16, labels=2e-16, generalized=(2e-16, 1e-16))
+    assert list(nothing.values()) == [True, False, False]
     # of all singular vectors nothing may be left but rounding
     assert of_cur(left=1e-16, best=0.0)["classical-bound"] is True
     assert of_cur(left=1e-3, best=0.0)["classical-bound"] is False

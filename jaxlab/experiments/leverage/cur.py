@@ -1,7 +1,7 @@
 """Pictures from a few of their own pixels and of their own rows, by the scores that choose them.
 
-Classical scores are made for the matrix itself, generalized ones here for the labels of the
-pictures, ridge scores for a soft rank. Each chooses pixels and pictures for a CUR decomposition;
+Classical scores are made for the matrix itself, generalized ones here for the target (labels of the
+pictures), ridge scores for a soft rank. Each chooses pixels and pictures for a CUR decomposition;
 new pictures are drawn from the chosen pixels alone.
 """
 
@@ -42,7 +42,7 @@ class Config:
     """Numbers of ``columns``, with ``rows_per_column`` times as many rows, of one matrix.
 
     Scores are of ``k`` singular vectors, or as many as there are: leading ones, or those that carry
-    the labels; ridge scores have ``ridge`` times the largest squared singular value. Errors of
+    the target; ridge scores have ``ridge`` times the largest squared singular value. Errors of
     random choices are means of ``draws``. The last ``shown`` rows are left out, and drawn from the
     chosen columns.
     """
@@ -174,9 +174,9 @@ def _greedy(a: Array, c: int) -> Float[Array, " n"]:
 
 
 def measure(config: Config, pair: Pair, method: str) -> dict[str, Any]:
-    """Errors of columns alone, of CUR, and of the labels, by number of columns: means of draws.
+    """Errors of columns alone, of CUR, and of the target, by number of columns: means of draws.
 
-    ``columns`` are those of the first draw.
+    ``columns`` and ``rows`` are those of the first draw.
     """
     counts = counts_of(config, pair)
     host, target, _ = parts(config, pair)
@@ -199,6 +199,7 @@ def measure(config: Config, pair: Pair, method: str) -> dict[str, Any]:
                 for name, value in _errors(a, b, result).items():
                     entry[name].append(float(value))
                 entry.setdefault("columns", np.asarray(result.columns).tolist())
+                entry.setdefault("rows", np.asarray(result.rows).tolist())
     for entry in found.values():
         entry |= {name: float(np.mean(entry[name])) for name in ("pixels", "cur", "labels")}
     return found
@@ -220,13 +221,13 @@ def _errors(a: Array, b: Array, result: leverage.Cur) -> dict[str, Array]:
 def drawn_from_pixels(
     config: Config, pair: Pair, found: dict[str, Any]
 ) -> dict[str, Float[np.ndarray, "shown height width"]]:
-    """The rows left out, drawn from the chosen columns by the coefficients of the others."""
+    """The rows left out, and drawn from leading vectors and from chosen columns of the others."""
     assert pair.picture is not None
     a, _, shown = parts(config, pair)
     c = counts_of(config, pair)[-1]
     _, _, vt, _ = _decomposition(config)
     leading = np.asarray(vt)[:c]
-    guesses = {"picture": shown, f"best of rank {c}": shown @ leading.T @ leading}
+    guesses = {"picture": shown, f"{c} leading vectors": shown @ leading.T @ leading}
     with jax.enable_x64(True):
         for method in METHODS:
             columns = jnp.asarray(found[method][str(c)]["columns"])
