@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.leverage import cur, cur_report, gcss, gcss_report, peers
+from jaxlab.experiments.leverage import cur, cur_report, gcss, gcss_figures, gcss_report, peers
 from jaxlab.experiments.leverage.matrices import Data, load, planted_target
 from jaxlab.runner.execute import run
 from jaxlab.runner.request import resolve
@@ -118,10 +118,12 @@ def residuals(scores, leading, hybrid=0.5, counts=(2,)):
     }
 
 
-def of_gcss(scores=0.3, leading=0.7, hybrid=0.5, aligned=0.7, **more):
+def of_gcss(
+    scores=0.3, leading=0.7, hybrid=0.5, aligned=0.7, cancer_columns=30, digits_columns=61, **more
+):
     wine = residuals(scores, leading, hybrid) | more
-    cancer = residuals(scores, leading, hybrid) | {"shape": [569, 30]}
-    plant = {"data": "digits", "seed": 0, "k": 5}
+    cancer = residuals(scores, leading, hybrid) | {"shape": [569, cancer_columns]}
+    plant = {"data": "digits", "seed": 0, "k": 5, "shape": [1797, digits_columns]}
     later = residuals(scores, leading, hybrid, [20]) | plant | {"start": 10}
     first = residuals(aligned, 0.7, hybrid, [20]) | plant | {"start": 0}
     reporter = mock.Mock(spec=Reporter)
@@ -138,6 +140,10 @@ def test_verdicts_of_column_subset_selection():
     assert bad == dict.fromkeys(claims, False)
     assert of_gcss(difference=1e-7)["certificate"] is False
     assert of_gcss(shape=[177, 13])["wine"] is None
+    assert of_gcss(shape=[178, 12])["wine"] is None
+    assert of_gcss(cancer_columns=18)["breast-cancer"] is None
+    assert of_gcss(digits_columns=60)["planted"] is None
+    assert of_gcss(scores=0.0, leading=0.0)["planted"] is False  # nothing is left by either
 
 
 def of_cur(
@@ -195,7 +201,6 @@ def test_planted_vectors_are_those_there_are(tmp_path):
     ]
     results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
     places = list(dict.fromkeys(tuple(row[:2]) for row in results["tables"]["planted"]["rows"]))
-    assert "In the leading vectors" in results["figures"]["planted"]
     assert places == [
         ("wine", "R = 0–1"),
         ("wine", "R = 11–12"),
@@ -220,13 +225,16 @@ def test_column_subset_selection_of_a_matrix_of_low_rank(tmp_path):
     assert {row[1] for row in results["tables"]["planted"]["rows"]} == {"R = 0–2"}
 
 
-def test_of_leading_vectors_a_figure_speaks_only_where_it_shows_them(tmp_path):
-    tiny = [
-        "data.names=[linnerud] planted.names=[wine] planted.k=[2] planted.starts=[3]",
-        'planted.seeds=1 columns=[2] draws=1 repeats=0 methods=["leverage"]',
-    ]
-    results = finished(run("leverage-gcss", preset="smoke", sets=tiny, runs=tmp_path))
-    assert "leading" not in results["figures"]["planted"]
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_figure_of_planted_targets_says_what_its_bands_are(seeds):
+    plant = residuals(0.3, 0.7) | {"data": "wine", "start": 0}
+    config, reporter = mock.Mock(), mock.Mock(spec=Reporter)
+    config.planted.seeds = seeds
+    gcss_figures.draw_planted(config, [plant | {"seed": seed} for seed in range(seeds)], reporter)
+    caption = reporter.figure.call_args.args[2]
+    assert ("over 2 seeds" in caption) is (seeds == 2)
+    assert ("deviation of uniform choices" in caption) is (seeds == 1)
+    assert "the same" not in caption
 
 
 def test_times_are_of_the_numbers_of_columns_that_are_compared(monkeypatch):

@@ -184,7 +184,7 @@ def judge(found: Found, bounds: Sequence[Mapping[str, Any]], reporter: Reporter)
     ):
         pairs = [(found[first][str(c)][error], found[second][str(c)][error]) for c in counts]
         ours = ", ".join(
-            f"{one:.3f} against {other:.3f} at c = {c}"
+            f"{one:.3g} against {other:.3g} at c = {c}"
             for c, (one, other) in zip(counts, pairs, strict=True)
         )
         holds: bool | None = all(other - one > _FLOOR for one, other in pairs)

@@ -160,7 +160,8 @@ def of_planted(config: Config, name: str, k: int, start: int, seed: int) -> dict
     u = _left_vectors(name, config.data)[:, start : start + k]
     b = planted_target(u, seed, width=plan.width, noise=plan.noise)
     found = compare(config, pair.a, b, decomposition, k)
-    return {"title": pair.title.split(" →")[0], "start": start, **found}
+    title = pair.title.split(" →")[0]
+    return {"title": title, "shape": pair.a.shape, "start": start, **found}
 
 
 def compare(

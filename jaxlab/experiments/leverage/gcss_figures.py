@@ -49,7 +49,8 @@ def draw_real(config: Any, real: Mapping[str, Found], reporter: Reporter) -> Non
     reporter.figure(
         "residual",
         figure,
-        "What c columns leave of the target, ‖B − P_C B‖² / ‖B‖²; lower is better.",
+        "What c columns leave of the target, ‖B − P_C B‖² / ‖B‖²; lower is better. Of uniform "
+        "choices mean and standard deviation.",
     )
 
 
@@ -71,15 +72,11 @@ def draw_planted(config: Any, planted: Sequence[Found], reporter: Reporter) -> N
             ax.set_ylim(0, 1)
         line[0].set_ylabel("residual fraction")
     plotting.legend(figure)
-    caption = (
-        f"Targets planted in singular vectors, mean and standard deviation of "
-        f"{config.planted.seeds} seeds."
-    )
-    if any(found["start"] == 0 for found in planted):
-        caption += (
-            " In the leading vectors, on the left, generalized and leading scores are the same."
-        )
-    reporter.figure("planted", figure, caption)
+    seeds = config.planted.seeds
+    bands = "one seed, with the standard deviation of uniform choices"
+    if seeds > 1:
+        bands = f"means and standard deviations over {seeds} seeds"
+    reporter.figure("planted", figure, f"Targets planted in singular vectors: {bands}.")
 
 
 def _curves(ax: Any, runs: Sequence[Found]) -> None:
@@ -121,6 +118,6 @@ def draw_pixels(
             f"pixels-{name.replace('_', '-')}",
             figure,
             f"{pair.title}: the {max(found['counts'])} pixels chosen by each method, on the "
-            "standard deviation of every pixel. Pixels with the largest scores lie together: each "
-            "is scored alone, what its neighbour already says is not taken off.",
+            "standard deviation of the columns. Pixels with the largest scores may lie together: "
+            "each is scored alone, what its neighbour already says is not taken off.",
         )
