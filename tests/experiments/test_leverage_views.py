@@ -38,12 +38,14 @@ def test_chosen_pixels_are_marked_where_they_are():
     assert places == [[[0, 0], [2, 1]], [[1, 1]]]
 
 
-def of_scca(wine=0.8646, test=0.95, pmd=0.8, kept=True, rows=178):
+def of_scca(
+    wine=0.8646, test=0.95, pmd=0.8, pmd_raw=0.7, kept=True, bound=1.0, rows=178, right=7, bounds=8
+):
     views = {
-        "shapes": [[rows, 6], [rows, 7]],
+        "shapes": [[rows, 6], [rows, right]],
         "test": 0,
         "methods": {
-            "leverage": {"1": {"train": wine, "kept": kept, "bound": 1.0}},
+            "leverage": {"1": {"train": wine, "kept": kept, "bound": bound}},
             "leading": {"1": {"train": 0.4}},
         },
         "best": {"1": 0.8646},
@@ -53,12 +55,13 @@ def of_scca(wine=0.8646, test=0.95, pmd=0.8, kept=True, rows=178):
         "test": 2000,
         "methods": {
             name: {str(c): {"test": value} for c in (5, 10, 20)}
-            for name, value in (("subspace", test), ("pmd", pmd), ("pmd_raw", 0.7))
+            for name, value in (("subspace", test), ("pmd", pmd), ("pmd_raw", pmd_raw))
         },
         "best": {},
     }
     reporter, config = mock.Mock(spec=Reporter), mock.Mock()
     config.data.center, config.data.scale = True, False
+    config.bounds = (0.5,) * bounds
     scca_report.judge(config, {"wine_halves": views, "fashion_halves": halves}, reporter)
     return verdicts_of(reporter)
 
@@ -68,13 +71,18 @@ def test_verdicts_of_sparse_cca():
     assert of_scca() == dict.fromkeys(claims, True)
     assert of_scca(wine=0.85, test=0.91, pmd=0.84, kept=False) == dict.fromkeys(claims, False)
     assert of_scca(rows=100)["wine"] is None
+    assert of_scca(right=6)["wine"] is None
+    assert of_scca(bounds=7)["against-pmd"] is None
+    assert of_scca(pmd_raw=np.nan)["against-pmd"] is False
+    assert of_scca(bound=np.pi / 2)["bound"] is None  # says nothing
 
 
 def test_a_small_run_of_sparse_cca(tmp_path):
     tiny = ['columns=[1] methods=["leverage","leading","pmd_raw"] bounds=[0.5]']
     results = finished(run("leverage-scca", preset="smoke", sets=tiny, runs=tmp_path))
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}
-    assert held == {"wine": True, "held-out": None, "against-pmd": None, "bound": True}
+    # the bound is π/2 there
+    assert held == {"wine": True, "held-out": None, "against-pmd": None, "bound": None}
     rows = results["tables"]["correlations-wine-halves"]["rows"]
     assert [row[-1] for row in rows] == [0.8646, 0.3934, 0.3934, 0.8646]
 
@@ -106,12 +114,21 @@ def test_the_matrix_has_the_spectrum_that_was_asked_for():
     assert a.dtype == np.float32
 
 
-def of_scaling(double=2.0, faster=4.0, error=1e-12, shard=1e-6, columns=True, m=100_000):
+def of_scaling(
+    double=2.0,
+    faster=4.0,
+    error=1e-12,
+    shard=1e-6,
+    residual=0.0,
+    columns=True,
+    devices=4,
+    m=100_000,
+):
     reporter = mock.Mock(spec=Reporter)
     scaling_report.judge(
         mock.Mock(reference=(m, 256)),
         {"gram": error},
-        {"gram": shard, "qr": shard, "residual": shard, "columns": columns, "devices": 4},
+        {"gram": shard, "qr": shard, "residual": residual, "columns": columns, "devices": devices},
         {100: 1.0, 200: double, 300: 9.0},
         {"gram": 1.0, "numpy": faster},
         reporter,
@@ -125,6 +142,8 @@ def test_verdicts_of_scaling():
     assert of_scaling(double=2.3, faster=2.9, shard=1e-3) == dict.fromkeys(claims, False)
     assert of_scaling(error=1e-7)["faster-than-svd"] is False
     assert of_scaling(columns=False)["sharded"] is False
+    assert of_scaling(residual=np.nan)["sharded"] is False
+    assert of_scaling(devices=1)["sharded"] is None  # spread over nothing
     assert of_scaling(m=1000)["faster-than-svd"] is None
 
 
@@ -136,7 +155,11 @@ def test_a_small_run_on_scaling(tmp_path, monkeypatch):
         "rows=[64] columns=[8] k=2 repeats=1 doubled=[64,128] doubled_columns=8",
         'reference=[64,8] sharded=[65,8] devices=2 batch=32 routes=["gram","moments"]',
     ]
-    results = finished(run("leverage-scaling", preset="smoke", sets=tiny, runs=tmp_path))
+    outcome = run("leverage-scaling", preset="smoke", sets=tiny, runs=tmp_path)
+    results = finished(outcome)
     held = {claim["id"]: claim["holds"] for claim in results["claims"]}
     assert held["sharded"] is True
     assert held["faster-than-svd"] is None
+    caption = outcome.results.tables["times"]["caption"]
+    assert "device, but for moments, whose batches of 32 rows come from the host" in caption
+    assert "decompose, or select" in caption

@@ -49,7 +49,7 @@ CLAIMS = (
         source="not in the abstract: an identity",
         paper="–",
         criterion="mean of the sampled matrices within three standard errors of the identity, in "
-        "Frobenius norm, for every c",
+        "Frobenius norm, for every c, by scores and uniformly",
     ),
 )
 
@@ -203,8 +203,8 @@ def draw_failures(config: Any, rows: Rows, reporter: Reporter) -> None:
     reporter.figure(
         "failures",
         figure,
-        f"Share of {config.keys} keys that fail, against the matrix Chernoff bound; shares of 0 "
-        "are not drawn.",
+        f"Share of {config.keys} keys that fail, and the matrix Chernoff bound for "
+        "probabilities in proportion to scores; shares of 0 are not drawn.",
     )
 
 

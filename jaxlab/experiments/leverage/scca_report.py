@@ -41,8 +41,8 @@ CLAIMS = (
         statement="Columns chosen by scores of subspaces keep their correlation on new rows.",
         source="abstract; data and numbers are ours",
         paper="generalized scores select for sparse CCA",
-        criterion="halves of Fashion-MNIST, 4,000 training rows: correlation on 2,000 others ≥ "
-        "0.92 with five pixels of each half",
+        criterion="raw halves of Fashion-MNIST, 4,000 training rows: correlation on 2,000 others "
+        "≥ 0.92 with five pixels of each half",
     ),
     Claim(
         id="against-pmd",
@@ -58,7 +58,8 @@ CLAIMS = (
         statement="Canonical angles are bounded by those of the singular vectors and by scores.",
         source="abstract, in our form of the bound",
         paper="guarantees for sparse CCA",
-        criterion="canonical angles at most the bound that is returned, in every run with scores",
+        criterion="canonical angles at most the bound that is returned, to 1e-6, in every run with "
+        "scores",
     ),
 )
 
@@ -169,7 +170,7 @@ def draw_pixels(
             f"pixels-{name.replace('_', '-')}",
             figure,
             f"{pair.title}: the {c} pixels of each half that each method chooses, on the standard "
-            f"deviation of every pixel; correlations on {where}.",
+            f"deviation of the columns; correlations on {where}.",
         )
 
 
@@ -184,7 +185,7 @@ def judge(config: Any, data: Mapping[str, Found], reporter: Reporter) -> None:
     wine = data.get("wine_halves", nothing)
     ours, leading = (_value(wine, method, 1, "train") for method in ("leverage", "leading"))
     best = wine["best"].get("1")
-    if raw and wine["shapes"][0] == [178, 6] and None not in (ours, leading, best):
+    if raw and wine["shapes"] == [[178, 6], [178, 7]] and None not in (ours, leading, best):
         close = abs(ours - best) <= 1e-3 and abs(best - 0.8646) <= 1e-3
         text = f"{ours:.4f}, best {best:.4f}, leading {leading:.4f}"
         verdict("wine", text, close and leading <= 0.45)
@@ -198,10 +199,15 @@ def judge(config: Any, data: Mapping[str, Found], reporter: Reporter) -> None:
     else:
         verdict("held-out", None)
     peers = {c: [_value(halves, peer, c, "test") for peer in ("pmd", "pmd_raw")] for c in _COUNTS}
-    if sized and None not in [*reached.values(), *(v for pair in peers.values() for v in pair)]:
-        ahead = {c: reached[c] - max(peers[c]) for c in _COUNTS}
+    tried = len(config.bounds) == 8
+    if (
+        sized
+        and tried
+        and None not in [*reached.values(), *(v for pair in peers.values() for v in pair)]
+    ):
+        ahead = {c: reached[c] - float(np.max(peers[c])) for c in _COUNTS}
         text = ", ".join(f"{value:+.3f} at c = {c}" for c, value in ahead.items())
-        verdict("against-pmd", text, min(ahead.values()) >= 0.08)
+        verdict("against-pmd", text, all(value >= 0.08 for value in ahead.values()))
     else:
         verdict("against-pmd", None)
     kept = [
@@ -214,6 +220,6 @@ def judge(config: Any, data: Mapping[str, Found], reporter: Reporter) -> None:
     if kept:
         count, telling = (sum(part) for part in zip(*kept, strict=True))
         text = f"kept in {count} of {len(kept)} runs, in {telling} of which it is below π/2"
-        verdict("bound", text, count == len(kept))
+        verdict("bound", text, count == len(kept) if telling else None)
     else:
         verdict("bound", None)
