@@ -43,6 +43,7 @@ def case(angles=0.5, lower=0.1, linear=0.9, tan2_bound=2.0, selection="scores", 
         "data": "d",
         "kind": "leading",
         "k": 2,
+        "number": 0,
         "vectors": [0, 1],
         "selection": selection,
         "full_rank": True,
@@ -84,8 +85,9 @@ def test_a_bound_that_is_never_finite_decides_nothing():
 def two_of_one_size():
     """Subsets of one kind and size with the same least vector: in each, angles follow deficits."""
     rows = [
-        case(deficit=deficit, angles=angles) | {"kind": "random", "vectors": [0, other]}
-        for other, angles_of_subset in ((3, (0.1, 0.2)), (5, (1.1, 1.2)))
+        case(deficit=deficit, angles=angles)
+        | {"kind": "random", "number": number, "vectors": [0, other]}
+        for number, other, angles_of_subset in ((0, 3, (0.1, 0.2)), (1, 5, (1.1, 1.2)))
         for deficit, angles in zip((0.1, 0.2), angles_of_subset, strict=True)
     ]
     rows[2]["deficit"], rows[3]["deficit"] = 0.01, 0.02
@@ -95,6 +97,9 @@ def two_of_one_size():
 def test_correlations_are_of_one_subset_at_a_time():
     found = angles_report.correlations(two_of_one_size())
     assert list(found.values()) == pytest.approx([1, 1])
+    # a subset that is met again has random columns of its own
+    again = [row | {"selection": "random", "vectors": [0, 3]} for row in two_of_one_size()]
+    assert list(angles_report.correlations(again, "random").values()) == pytest.approx([1, 1])
 
 
 def test_a_panel_shows_one_subset():

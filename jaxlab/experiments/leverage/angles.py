@@ -149,33 +149,35 @@ def measure(config: Config, name: str, kind: str) -> list[dict[str, Any]]:
             if subset.kind == kind
         ]
         rng = np.random.default_rng([config.seed, list(KINDS).index(kind)])
-        cases: list[tuple[Subset, str, np.ndarray]] = []
-        for subset in chosen:
+        cases: list[tuple[int, str, np.ndarray]] = []
+        for number, subset in enumerate(chosen):
             mask = np.isin(np.arange(len(decomposition.s)), subset.vectors)
             scores = leverage.generalized_leverage_scores(decomposition, jnp.asarray(mask))
             order = np.asarray(leverage.select_columns(scores, c=n).indices)
             mixed = rng.permutation(n)
             for c in counts:
-                cases.append((subset, "scores", order[:c]))
+                cases.append((number, "scores", order[:c]))
                 if not wide:
-                    cases.append((subset, "random", mixed[:c]))
+                    cases.append((number, "random", mixed[:c]))
         if not cases:  # no subset of this kind, or no number of columns that leaves one out
             return []
         masks = np.array(
-            [np.isin(np.arange(len(decomposition.s)), case[0].vectors) for case in cases]
+            [np.isin(np.arange(len(decomposition.s)), chosen[case[0]].vectors) for case in cases]
         )
         selected = np.array([np.isin(np.arange(n), case[2]) for case in cases])
         bounds = _bounds(decomposition, jnp.asarray(masks), jnp.asarray(selected))
         deficits = np.asarray(_deficits(decomposition, jnp.asarray(masks), jnp.asarray(selected)))
         bounds = jax.tree.map(np.asarray, bounds)
     rows = []
-    for index, (subset, selection, columns) in enumerate(cases):
-        angles = angles_of(s, vt, subset.vectors, columns)
+    for index, (number, selection, columns) in enumerate(cases):
+        vectors = chosen[number].vectors
+        angles = angles_of(s, vt, vectors, columns)
         tangents = np.tan(angles)
         row: dict[str, Any] = {
             "kind": kind,
-            "k": len(subset.vectors),
-            "vectors": list(subset.vectors),
+            "k": len(vectors),
+            "number": number,
+            "vectors": list(vectors),
             "c": len(columns),
             "selection": selection,
             "full_rank": rank == n,

@@ -99,7 +99,8 @@ def correlations(rows: Rows, selection: str = "scores") -> dict[tuple[Any, ...],
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["selection"] == selection:
-            groups.setdefault((row["data"], row["kind"], *row["vectors"]), []).append(row)
+            # not by its vectors: a subset that is met again has random columns of its own
+            groups.setdefault((row["data"], row["kind"], row["number"]), []).append(row)
     found = {}
     for key, group in groups.items():
         deficits, angles = (

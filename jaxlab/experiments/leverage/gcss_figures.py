@@ -117,7 +117,7 @@ def draw_pixels(
         reporter.figure(
             f"pixels-{name.replace('_', '-')}",
             figure,
-            f"{pair.title}: the {max(found['counts'])} pixels chosen by each method, on the "
-            "standard deviation of the columns. Pixels with the largest scores may lie together: "
-            "each is scored alone, what its neighbour already says is not taken off.",
+            f"{pair.title}: the {max(found['counts'])} pixels that some of the methods choose, on "
+            "the standard deviation of the columns. Pixels with the largest scores may lie "
+            "together: each is scored alone, what its neighbour already says is not taken off.",
         )

@@ -161,7 +161,8 @@ def draw_eigenvalues(config: Any, rows: Rows, reporter: Reporter) -> None:
         "eigenvalues",
         figure,
         f"Least eigenvalue of V_Rᵀ S D² Sᵀ V_R over {config.keys} keys, each histogram as high as "
-        "its peak; 0 means that a direction is lost. Dotted: where a draw is said to fail.",
+        "its peak; 0 means that a direction is lost, 1 stands for all above. Dotted: where a draw "
+        "is said to fail.",
     )
 
 
