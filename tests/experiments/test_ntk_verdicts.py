@@ -164,6 +164,11 @@ def test_kernels_of_zeros_do_not_agree():
     assert judged(judge_agreement, [compared]) == {"methods-agree": None}
 
 
+def test_a_method_that_gives_no_number_does_not_agree():
+    compared = {"largest": 1.0, "differences": {"structured": 1e-6, "vector_products": math.nan}}
+    assert judged(judge_agreement, [compared]) == {"methods-agree": False}
+
+
 def of_models(structured=4, swapped=False, extra=0, difference=1e-6, sets=()):
     config = resolve("ntk-imagenet-models", sets=["models=[resnet18]", *sets]).config
     jacobian = {(8, 8): (10, 14), (1, 128): (20, 10), (1, 1000): (90, 50)}
