@@ -34,3 +34,9 @@ def test_globe_of_classes_has_no_others():
     colours = paint_classes(seen)
     assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 3  # two classes, and white
     np.testing.assert_array_equal(paint(seen)[0, 0], 1)
+
+
+def test_ten_classes_can_be_told_apart():
+    colours = paint_classes([*range(11), np.nan])  # background, classes, and where there is none
+    apart = np.linalg.norm(colours[:, None] - colours, axis=-1)
+    assert apart[~np.eye(12, dtype=bool)].min() > 0.2

@@ -19,6 +19,7 @@ SOUTH = (np.pi, np.pi)
 """Where images projected from a plane stand upright in the middle of the picture."""
 
 BACKGROUND = "#D9D9D9"
+CLASSES = (*COLOURS, "#FFFF99", "#6600CC")  # ten, as all sets of images have
 
 
 def globe(
@@ -117,7 +118,7 @@ def paint(
 def paint_classes(picture: Any) -> Float[np.ndarray, "... 3"]:
     """Colours of classes: grey for the background 0, white where there is none (NaN)."""
     picture = np.asarray(picture, float)
-    table = np.array([to_rgb(colour) for colour in (BACKGROUND, *COLOURS)])
+    table = np.array([to_rgb(colour) for colour in (BACKGROUND, *CLASSES)])
     number = np.nan_to_num(picture).astype(int)
-    rgb = table[np.where(number > 0, (number - 1) % len(COLOURS) + 1, 0)]
+    rgb = table[np.where(number > 0, (number - 1) % len(CLASSES) + 1, 0)]
     return np.where(np.isnan(picture)[..., None], 1.0, rgb)
