@@ -149,7 +149,9 @@ def test_criteria_hold_for_the_errors_they_ask_for():
         ("relu-error-falls", {"errors": GOOD | {"relu": {1.0: [0.1], 2.0: [1e-6]}}}),
         ("grid-turns-are-exact", {"turned": [1e-7, 1e-3]}),
         ("grids-must-agree", {"grids": {b: {"one": [1e-6], "two": [0.1]} for b in (8, 9)}}),
+        ("grids-must-agree", {"grids": GRIDS | {16: {"one": [float("nan")], "two": [0.1]}}}),
         ("new-degrees-must-be-zero", {"risen": {"zero_pad": [1e-6], "aliased": [5e-5]}}),
+        ("new-degrees-must-be-zero", {"risen": {"zero_pad": [0.0], "aliased": [0.0]}}),
         ("bfloat16-inputs", {"low": LOW | {"input": [1e-2]}}),
         ("bfloat16-inputs", {"low": LOW | {"input": [1e-6]}}),
         ("bfloat16-inputs", {"low": LOW | {"signals": [1e-6]}}),
@@ -168,6 +170,15 @@ def test_what_was_not_measured_is_not_judged():
     assert verdicts(grids={10: GRIDS[10]})["grids-must-agree"] is None
     rising = [{"oversample": [1.0, 2.0], "after": [0.1, 0.2]}]
     assert found(judge_trained, rising) == {"trained-networks-profit": False}
+
+
+def test_more_test_images_than_there_are_are_refused(tmp_path):
+    reporter = mock.Mock(spec=Reporter)
+    for sets in ("trained.images=10000", "trained.images=9 trained.data.test=8"):
+        config = resolve("spherical-equivariance-error", "smoke", [sets]).config
+        with pytest.raises(ValueError, match=r"trained.images: expected at most \d+ test images"):
+            equivariance_error.run(config, tmp_path, reporter)
+    reporter.cell.assert_not_called()
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [((), 11), ((0, 1), 5)])

@@ -48,7 +48,7 @@ from jaxlab.experiments.spherical.equivariance_error_report import (
     report_variants,
 )
 from jaxlab.experiments.spherical.equivariance_error_trained import Trainings, measure_trained
-from jaxlab.experiments.spherical.inputs import title_of
+from jaxlab.experiments.spherical.inputs import load_splits, title_of
 from jaxlab.spherical.s2cnn_config import ACTIVATIONS
 
 __all__ = ["CLAIMS", "Config", "run"]
@@ -96,6 +96,10 @@ class Config:
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     """Measure and report."""
     chains, trainings = config.chains, config.trained
+    # before the first chain: a training comes last
+    tested = len(load_splits(trainings.data, trainings.classes, seed=config.seed).test.labels)
+    expected = f"at most {tested} test images"
+    require(trainings.images <= tested, "trained.images", trainings.images, expected)
     bandwidths = [chains.bandwidth, *(b for b in config.bandwidths if b != chains.bandwidth)]
     of_draws = len(ACTIVATIONS) * len(bandwidths) + len(VARIANTS) + len(config.grids) + 3
     trained = len(trainings.activations) * trainings.seeds
@@ -172,8 +176,7 @@ def _report(
     table = errors[chains.bandwidth]
     reporter.note(
         "The error of a function f is ‖f(Qx) − Q f(x)‖ / ‖f(x) − mean f(x)‖ for a random rotation "
-        "Q: 1 is as much as the output varies, 1e-6 is rounding in float32. A network with ReLU is "
-        "nowhere exactly equivariant."
+        "Q: 1 is as much as the output varies, about 1e-6 is rounding in float32."
     )
     report_activations(table, reporter, at)
     draw_activations(table, reporter, at)
@@ -183,7 +186,7 @@ def _report(
     report_linear(grids, upsampling, rounded, reporter, draws)
     draw_grids(grids, reporter, draws)
     text = (
-        f"{trainings.network} trained for {trainings.steps} steps on "
+        f"{trainings.network} trained for at most {trainings.steps} steps on "
         f"{title_of(trainings.data.name)} as they are, at b = {trainings.data.bandwidth}; "
         f"{trainings.images} test images, each under a rotation of its own; "
         + ("1 training" if trainings.seeds == 1 else f"{trainings.seeds} trainings")

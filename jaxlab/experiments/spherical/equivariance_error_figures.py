@@ -41,7 +41,7 @@ def draw_activations(errors: Errors, reporter: Reporter, text: str) -> None:
         band = {"color": looks[name]["color"], "alpha": 0.12, "linewidth": 0}
         ax.fill_between(grids, values.min(axis=1), values.max(axis=1), **band)
     ax.set(yscale="log", xlabel="oversampling of the activation's grid", ylabel=LABEL)
-    ax.set_title("Aliasing of the activation is what costs equivariance")
+    ax.set_title("Equivariance error of a chain of layers, by activation")
     plotting.legend(figure, "activation")
     reporter.figure(
         "activations",
@@ -158,7 +158,7 @@ def draw_trained(
         "trained",
         figure,
         "Equivariance error of the logits against the oversampling with which the network is "
-        f"asked, having been trained without; {text}.",
+        f"asked, having been trained with ×1; {text}.",
     )
 
 

@@ -48,7 +48,7 @@ Function = Callable[[Array], Array]
 UPSAMPLING = (12, 6, 12, 16)  # bandwidths of a chain whose bandlimit rises above its input's
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "as above": {},
-    "input as strong in all degrees": {"slope": 1.0},
+    "input whose degrees fade as (1 + l)^−1": {"slope": 1.0},
     "variance 1 in every channel": {"scaling": "channel"},
 }
 VARIED: tuple[tuple[Activation, float], ...] = (("relu", 2.0), ("silu", 3.0), ("softplus", 2.0))
@@ -68,7 +68,7 @@ class Chains:
     Attributes:
         signals: in each draw, each under a rotation of its own.
         channels: of all signals but the input.
-        slope: how fast the degrees of the input fade; 2 is about what photographs do.
+        slope: how fast the degrees of the input fade, as ``(1 + l)^(−slope)``.
         bandwidth: of the sphere, at both ends.
         bandlimits: of the signals on the rotation group between.
     """

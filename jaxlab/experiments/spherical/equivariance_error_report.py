@@ -46,8 +46,8 @@ def report_variants(
         "variants",
         ["chain", *titles],
         rows,
-        "Equivariance errors of three activations, each at one oversampling, of chains that differ "
-        f"in one thing: the more of the signals lies in high degrees, the larger; {text}.",
+        "Equivariance errors of some activations, each at one oversampling, of chains that differ "
+        f"in one thing; {text}.",
     )
 
 
@@ -108,8 +108,8 @@ def report_trained(
         "trained",
         ["activation", "oversampling", "mIoU %", "error before", "error after", "moved %"],
         rows,
-        "Equivariance error of the logits before and after training, with the activation "
-        "evaluated on finer grids than in training; moved: pixels off the background whose class "
+        "Equivariance error of the logits before and after training, by the oversampling of the "
+        "activation's grid, which is ×1 in training; moved: pixels off the background whose class "
         "depends on the orientation in which the network sees the image, after training; mIoU, "
         f"without background, on validation images as they are; {text}.",
     )

@@ -40,10 +40,11 @@ class Trainings:
         seeds: trainings of each.
         oversample: grids on which the trained network evaluates its activation; it is trained with
             1.
-        images: test images that errors are measured on, each under a rotation of its own.
+        images: test images that errors are measured on, each under a rotation of its own; at most
+            as many as there are.
         classes: labels; all when empty.
         learning_rate: of Adam, at the start.
-        steps: of each training.
+        steps: of each training, at most.
         data: images and how they come to the sphere.
         training: how networks are fitted.
     """
