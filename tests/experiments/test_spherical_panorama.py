@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical import panorama_report
+from jaxlab.experiments.spherical import panorama, panorama_report
 from jaxlab.experiments.spherical.panorama import output_errors
 from jaxlab.experiments.spherical.panorama_worlds import (
     FRONTS,
@@ -19,6 +19,7 @@ from jaxlab.experiments.spherical.panorama_worlds import (
     signals,
 )
 from jaxlab.runner.execute import run
+from jaxlab.runner.request import resolve
 from jaxlab.spherical import (
     S2Spectrum,
     make_s2_tables,
@@ -140,6 +141,31 @@ def test_every_grid_is_judged():
         every = results()
         every.recovery[kind] = {4: [2e-6]}
         assert verdicts(every)["panoramas-are-recovered"] is False
+
+
+@pytest.mark.parametrize("claim", ["panoramas-are-recovered", "healpix-is-recovered"])
+def test_an_error_that_is_no_number_bears_nothing_out(claim):
+    every = results()
+    every.recovery["soft"] = {4: [1e-7, float("nan")]}
+    every = every._replace(healpix={2: [[1e-4]] * 4, 4: [[1e-4, float("nan")]] * 4})
+    assert verdicts(every)[claim] is False
+
+
+@pytest.mark.parametrize("photograph", [False, True])
+def test_the_note_is_on_worlds_that_are_there(photograph, tmp_path, monkeypatch):
+    for name in ("report_tables", "judge", "_pictures", *filter(is_drawing, dir(panorama))):
+        monkeypatch.setattr(panorama, name, lambda *args: None)
+    worlds = "[field,photograph]" if photograph else "[field]"
+    config = resolve("spherical-panorama", "smoke", [f"worlds={worlds}"]).config
+    reporter = mock.Mock(spec=Reporter)
+    panorama.run(config, tmp_path, reporter)
+    note = " ".join(call.args[0] for call in reporter.note.call_args_list)
+    assert "bandlimited" in note
+    assert ("photograph" in note) == photograph
+
+
+def is_drawing(name):
+    return name.startswith("draw_")
 
 
 def test_what_was_not_measured_is_not_judged():

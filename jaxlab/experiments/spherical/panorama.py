@@ -30,6 +30,7 @@ from jaxlab.experiments.spherical.panorama_worlds import (
     PHOTOGRAPH_ROWS,
     Sizes,
     World,
+    about_worlds,
     gains,
     load_world,
     panoramas,
@@ -157,11 +158,8 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     draw_path(results, reporter, text)
     draw_worlds(_pictures(config), list(SHOWN), reporter, text)
     reporter.note(
-        "No panorama comes with the package. The photograph is the middle of scikit-learn's "
-        "china.jpg, laid once round the sphere: a natural image with its edges and textures, but "
-        "with a seam at the first meridian and poles that no camera saw. Both worlds are "
-        "bandlimited, so that their turned panoramas are known without interpolation; what a "
-        "network loses beyond its own grid, it loses in every orientation alike."
+        "Worlds are bandlimited, so that their turned panoramas are known without interpolation."
+        + about_worlds(config.worlds)
     )
     judge(results, reporter)
 

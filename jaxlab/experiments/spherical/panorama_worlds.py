@@ -5,7 +5,7 @@ gives the panorama that a turned camera would have taken, with nothing interpola
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import jax
@@ -31,6 +31,7 @@ __all__ = [
     "Front",
     "Sizes",
     "World",
+    "about_worlds",
     "gains",
     "load_world",
     "panoramas",
@@ -71,12 +72,23 @@ class Sizes(NamedTuple):
     bandwidth: int
 
 
+def about_worlds(worlds: Sequence[World]) -> str:
+    """What a reader has to know of the photograph, where it is among them."""
+    if "photograph" not in worlds:
+        return ""
+    return (
+        " The photograph is the middle of scikit-learn's china.jpg, laid once round the sphere: a "
+        "natural image with its edges and textures, but with a seam at the first meridian and "
+        "poles that no camera saw."
+    )
+
+
 def load_world(name: World, degrees: int, slope: float, seed: int) -> S2Spectrum:
     """Three channels, each of mean 0 and variance 1 over the sphere: ``[3, degrees, degrees]``.
 
-    ``"field"`` has random coefficients that fall as ``(1 + l)^(−slope)``: with 2 it has the power
-    spectrum of a planet's relief. ``"photograph"`` is the middle of scikit-learn's ``china.jpg``,
-    laid once round the sphere like a panorama: it has a seam, and poles that no camera saw.
+    ``"field"`` has random coefficients that fall as ``(1 + l)^(−slope)``. ``"photograph"`` is the
+    middle of scikit-learn's ``china.jpg``, laid once round the sphere like a panorama: it has a
+    seam, and poles that no camera saw.
     """
     if name == "field":
         keys = jax.random.split(jax.random.key(seed), CHANNELS)
