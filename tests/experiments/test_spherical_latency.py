@@ -80,6 +80,7 @@ def measured(slower, larger):
         ([(2.0, 2), (1.5, 3)], (True, True, True)),
         ([(2.0, 2), (0.9, 3)], (False, False, True)),
         ([(2.0, 2), (2.0, 0.5)], (True, True, False)),
+        ([(1.0, 1)], (False, False, False)),  # all alike
     ],
 )
 def test_every_pair_decides(pairs, expected):
