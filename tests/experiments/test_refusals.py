@@ -206,6 +206,21 @@ REFUSED = [
         "data.bandwidth=4",
         "\n  cnns: expected networks for bandwidth 4, got 'cnn_139k': kernels: expected a kernel",
     ),
+    (
+        "spherical-classification",
+        "training.online_augmentation=true",
+        "\n  cnn_factors: expected at most 1 with training.online_augmentation, got (0, 4)",
+    ),
+    (
+        "spherical-segmentation",
+        "training.online_augmentation=true cnn_factors=[0,1]",
+        "\n  tuning_factor: expected at most 1 with training.online_augmentation, got 4",
+    ),
+    (
+        "spherical-multi-item",
+        "training.online_augmentation=true",
+        "\n  copies: expected 1 with training.online_augmentation, got 2",
+    ),
     ("spherical-segmentation", "data.bandwidth=6", "cnns: expected networks for bandwidth 6, got"),
     ("spherical-multi-item", "data.bandwidth=6", "\n  networks: expected networks for bandwidth 6"),
 ]

@@ -199,11 +199,27 @@ def test_a_killed_training_ends_as_if_it_had_not_been(sets, tmp_path, monkeypatc
     again = []
     monkeypatch.setattr(Watch, "save", lambda self: again.append(self.scores[-1][0]))
     same(fitted(sets, tmp_path / "killed"), whole)
-    assert again == [8]  # from step 4, where the newest checkpoint is
+    assert again == [8, 8]  # from step 4, where the newest checkpoint is, and at the end
     monkeypatch.undo()
     done = fitted(sets, tmp_path / "whole")  # nothing left to do
     same(done, whole)
     assert done.seconds == whole.seconds
+
+
+def test_a_training_that_is_done_is_not_done_again(sets, tmp_path, monkeypatch):
+    """Also where the last step is none at which a checkpoint is due."""
+    made = []
+
+    def counted(given, state, batch, *, plan):
+        made.append(int(state.step))
+        return update(given, state, batch, plan=plan)
+
+    monkeypatch.setattr(fitting, "update", counted)
+    settings = changed(SETTINGS, checkpoint_every=100)
+    whole = fitted(sets, tmp_path, settings=settings)
+    assert len(made) == 9  # one more compiles
+    same(fitted(sets, tmp_path, settings=settings), whole)
+    assert len(made) == 10
 
 
 def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monkeypatch):
@@ -531,7 +547,7 @@ def test_verdicts_on_classification(s2cnn, copies, verdicts):
     found = verdicts_of(classification_report.judge, study(values))
     names = ("equivariance-generalises", "augmentation-helps", "gap-shrinks")
     assert tuple(found[name][1] for name in names) == verdicts
-    assert "9 of 9 planar trainings cut by the budget" in found[names[1]][0]
+    assert "9 of 9 planar trainings without a plateau" in found[names[1]][0]
     assert found["augmentation-reaches-equivariance"][1] is None
     few = verdicts_of(classification_report.judge, study(values, seeds=2))
     assert all(holds is None for _, holds in few.values())
@@ -545,7 +561,7 @@ def test_the_dashed_line_is_of_images_as_they_are():
     (ax,) = figure.axes
     dashed = [line.get_ydata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"]
     assert dashed == [pytest.approx(95)]
-    assert "dashed: equivariant networks trained on images as they are" in caption
+    assert "horizontal lines, dashed: equivariant networks trained on images as they" in caption
 
 
 @pytest.mark.parametrize(("planar", "holds"), [(94.9, False), (95.0, True)])
@@ -554,6 +570,8 @@ def test_the_crossing_is_judged_at_the_scale_of_the_paper(planar, holds):
     found = verdicts_of(classification_report.judge, study(values))
     assert found["augmentation-reaches-equivariance"][1] is holds
     assert found["gap-shrinks"][1] is None
+    nothing = verdicts_of(classification_report.judge, study(dict.fromkeys(values, 0.0)))
+    assert nothing["augmentation-reaches-equivariance"][1] is False
 
 
 @pytest.mark.parametrize(
@@ -570,6 +588,20 @@ def test_verdicts_on_segmentation(s2cnn, params, copies, verdicts):
     for seeds, expected in ((3, verdicts), (1, (None, None))):
         found = verdicts_of(segmentation_report.judge, study(values, seeds))
         assert tuple(found[name][1] for name in names) == expected
+
+
+@pytest.mark.parametrize(
+    ("second", "holds"),
+    [((20.0, 40.0), True), ((20.0, 20.0), False), ((20.0, 10.0), False), ((0.0, 0.0), False)],
+)
+def test_every_planar_network_has_to_profit_from_rotated_copies(second, holds):
+    both = study({(False, 1, 100): 30.0, (False, 20, 100): 50.0})
+    other = study({(False, 1, 200): second[0], (False, 20, 200): second[1]})
+    cells = both.cells | {arm._replace(name="b"): runs for arm, runs in other.cells.items()}
+    found = verdicts_of(segmentation_report.judge, both._replace(cells=cells))
+    ours, held = found["augmentation-helps-segmentation"]
+    assert held is holds
+    assert ours.split("; ")[1] == f"CNN, 0k: ×1: {second[0]:.1f} %, ×20: {second[1]:.1f} %"
 
 
 TINY = (

@@ -78,6 +78,12 @@ def test_claims_are_judged(cells, expected):
     assert verdicts(cells, len(next(iter(cells.values())))) == expected
 
 
+def test_the_first_equivariant_network_is_judged():
+    first, second = results((80, 70), (40, 40)), results((80, 70), (40, 40), carried=10.0)
+    others = {arm._replace(name="other"): runs for arm, runs in second.items() if arm.equivariant}
+    assert verdicts(first | others, 3) == (True, True, True)
+
+
 def test_one_family_alone_is_not_judged():
     cells = {arm: runs for arm, runs in results((80, 70), (40, 40)).items() if arm.equivariant}
     assert verdicts(cells, 3) == (None, None, True)

@@ -114,6 +114,31 @@ def test_the_table_of_the_tuning_says_what_was_trained_on(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("module", "name"),
+    [(segmentation, "spherical-segmentation"), (multi_item, "spherical-multi-item")],
+)
+def test_the_table_of_the_training_says_what_a_plateau_is(module, name, tmp_path):
+    reporter = reported(module, name, "training.patience=7", tmp_path)
+    _, _, caption = table(reporter, "training")
+    assert "plateau: the best look at the validation score is not among the last 7" in caption
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "sets"),
+    [
+        (classification, "spherical-classification", "cnn_factors=[0,1] tuning_factor=1"),
+        (segmentation, "spherical-segmentation", "cnn_factors=[0,1] tuning_factor=1"),
+        (multi_item, "spherical-multi-item", "copies=1"),
+    ],
+)
+@pytest.mark.parametrize("online", ["false", "true"])
+def test_rotations_that_are_new_in_every_step_are_said_to_be(module, name, sets, online, tmp_path):
+    sets = f"{sets} training.online_augmentation={online}"
+    _, _, caption = table(reported(module, name, sets, tmp_path), "training")
+    assert ("rotations drawn anew in every step" in caption) == (online == "true")
+
+
+@pytest.mark.parametrize(
     ("module", "tuner", "name", "sets"),
     [
         (segmentation, comparison, "spherical-segmentation", "classes=[[]]"),

@@ -2,6 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from jaxlab.checks import require
@@ -50,7 +51,7 @@ class Comparison:
         s2cnns: names of equivariant networks: presets, or ``"s2cnn:N"`` for a random architecture
             of about N parameters.
         s2cnn_factors: rotated copies per training image, on average, that they see; 0 for the
-            images as they are.
+            images as they are. At most 1 with ``training.online_augmentation``, as all others.
         s2cnn_steps: steps, at most, for each of these.
         cnns: names of planar networks: presets, or ``"cnn:N"``.
         cnn_factors: as for the equivariant ones.
@@ -96,5 +97,10 @@ class Comparison:
         ):
             got, wanted = len(getattr(self, name)), len(getattr(self, of))
             require(got == wanted, name, getattr(self, name), f"as many entries as {of} ({wanted})")
+        if self.training.online_augmentation:  # instead of sets of copies
+            for name in ("s2cnn_factors", "cnn_factors", "tuning_factor"):
+                value = getattr(self, name)
+                expected = "at most 1 with training.online_augmentation"
+                require(bool(np.max(value) <= 1), name, value, expected)
         fits = set(self.erp_factors) <= set(self.cnn_factors)
         require(fits, "erp_factors", self.erp_factors, f"some of {self.cnn_factors}")

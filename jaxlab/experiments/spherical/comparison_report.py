@@ -7,12 +7,15 @@ import numpy as np
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.comparison import Arm, Study, name_copies
 from jaxlab.experiments.spherical.comparison_config import Comparison
+from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.inputs import count_classes, title_of
 from jaxlab.experiments.spherical.tuning import Tuned
 
 __all__ = [
     "SEEDS",
     "about_draws",
+    "about_ends",
+    "about_rotations",
     "caption_of",
     "cut_short",
     "ended",
@@ -36,6 +39,20 @@ def caption_of(config: Comparison) -> str:
     return (
         f"{title_of(data.name)} on the {grid} grid of bandwidth {data.bandwidth}, "
         f"{' and '.join(map(str, config.seeds))} seeds, first seed {config.seed}"
+        f"{about_rotations(config.training)}"
+    )
+
+
+def about_rotations(settings: Training) -> str:
+    """What captions say where no set of rotated copies is trained on."""
+    return ", training rotations drawn anew in every step" * settings.online_augmentation
+
+
+def about_ends(settings: Training) -> str:
+    """What tables of trainings mean by a plateau and by the budget."""
+    return (
+        "plateau: the best look at the validation score is not among the last "
+        f"{settings.patience}, or all is right; budget: neither, so that more steps might help"
     )
 
 
@@ -68,7 +85,7 @@ def find_arm(
 
 
 def ended(study: Study, arm: Arm) -> str:
-    """How many trainings of an arm reached a plateau, and how many the budget cut."""
+    """How many trainings of an arm reached a plateau, and how many did not."""
     reached = sum(cell["stopped"] == "plateau" for cell in study.cells[arm])
     cut = len(study.cells[arm]) - reached
     counts = [f"plateau {reached}"] * bool(reached) + [f"budget {cut}"] * bool(cut)
@@ -76,9 +93,9 @@ def ended(study: Study, arm: Arm) -> str:
 
 
 def cut_short(study: Study, arms: Sequence[Arm]) -> str:
-    """How many of the trainings of some arms the budget cut."""
+    """How many of the trainings of some planar arms reached no plateau."""
     stops = [cell["stopped"] for arm in arms for cell in study.cells[arm]]
-    return f"{stops.count('budget')} of {len(stops)} planar trainings cut by the budget"
+    return f"{stops.count('budget')} of {len(stops)} planar trainings without a plateau"
 
 
 def enough_seeds(study: Study) -> bool:
@@ -87,22 +104,14 @@ def enough_seeds(study: Study) -> bool:
 
 
 def note_studies(config: Comparison, studies: Sequence[Study], reporter: Reporter) -> None:
-    """What a reader has to know of the classes, the tuning and the lengths of trainings."""
+    """What a reader has to know of the classes, the tuning and the test images."""
     first, *others = map(labels_of, studies)
     beside = f"; {' and '.join(others)} stand beside them" if others else ""
-    picked = (
-        " The few were picked, after trials with all of them, because the catching up of planar "
-        "networks shows there in minutes."
-        if others
-        else ""
-    )
     reporter.note(
-        f"Claims are judged on {first}{beside}.{picked} Both families were tuned alike, on the "
-        f"validation images of {first}: {len(config.tuning.cnn_rates)} learning rates, "
+        f"Claims are judged on {first}{beside}. Both families were tuned alike, on the validation "
+        f"images of {first}: {len(config.tuning.cnn_rates)} learning rates, "
         f"{len(config.tuning.batch_norm)} choices of batch-norm. Every training keeps the "
-        "parameters with the best validation score, and the lengths are those that the preset "
-        "affords: the tables say which trainings were cut by that budget while still rising. Test "
-        "images were looked at once, at the end."
+        "parameters with the best validation score; test images are scored with these alone."
     )
 
 
@@ -151,7 +160,7 @@ def report_training(
             for one in tuned
             for name, params, rate, norm, value, mark in one.rows
         ],
-        "Short runs that chose learning rate and batch-norm on validation images of the first set "
+        "Runs that chose learning rate and batch-norm on validation images of the first set "
         "of classes, as many for every network: equivariant ones train on images "
         f"{name_copies(config.s2cnn_factors[0])}, planar ones on images "
         f"{name_copies(config.tuning_factor)}, and each is validated on the same kind"
@@ -193,9 +202,8 @@ def report_training(
             "ended (trainings)",
         ],
         rows,
-        "How the networks were trained, means over seeds. Plateau: the validation score did not "
-        "rise in the last looks at it; budget: it still did when the steps were used up, so that "
-        f"more of them might help. Loss: on training batches at the end; {text}.",
+        "How the networks were trained, means over seeds. Loss: on training batches at the end; "
+        f"{about_ends(config.training)}; {text}.",
     )
     reporter.table(
         "time",

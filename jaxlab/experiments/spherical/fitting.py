@@ -90,8 +90,8 @@ class Trained(NamedTuple):
         validation: that score: accuracy, or non-background mIoU.
         best_step: when it was reached.
         steps: number of steps made.
-        stopped: ``"plateau"`` if the score did not rise in the last ``patience`` looks, or cannot
-            rise, ``"budget"`` if it still did when the steps were used up.
+        stopped: ``"plateau"`` if the best look is not among the last ``patience``, or the score
+            cannot rise, ``"budget"`` otherwise.
         loss: on training batches, mean over the last tenth of the steps.
         scores: ``[step, validation score]`` of each look.
         seconds: wall-clock time of all steps, whichever process made them, without compilation,
@@ -219,6 +219,7 @@ def train(
             metrics_path=watch.metrics_path,
             progress=functools.partial(Progress, stream=io.StringIO()),  # the experiment's is there
         )
+        watch.save()  # belongs to the last checkpoint
     except PlateauReachedError:
         last = watch.scores[-1][0]
     except TrainingInterrupted:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxlab.experiments import plotting
 from jaxlab.experiments.interface import Reporter
 from jaxlab.experiments.spherical.comparison import title_of_network
-from jaxlab.experiments.spherical.comparison_report import SEEDS, about_draws
+from jaxlab.experiments.spherical.comparison_report import SEEDS, about_draws, about_ends
+from jaxlab.experiments.spherical.fitting import Training
 from jaxlab.experiments.spherical.globes import globe, middle, paint, paint_classes
 from jaxlab.experiments.spherical.inputs import SphereData
 from jaxlab.experiments.spherical.spheres import images_grid
@@ -104,11 +105,14 @@ def report_scores(cells: Cells, reporter: Reporter, text: str) -> None:
         "transfer",
         ["network", "items in training", *(f"tested on {tested}" for tested in numbers)],
         others,
-        f"Non-background mIoU on rotated test spheres with other numbers of items, %; {text}.",
+        "Non-background mIoU on rotated test spheres by the number of items on them, %, means over "
+        f"seeds; {text}.",
     )
 
 
-def report_training(cells: Cells, tuned: Sequence[Tuned], reporter: Reporter, text: str) -> None:
+def report_training(
+    cells: Cells, tuned: Sequence[Tuned], settings: Training, reporter: Reporter, text: str
+) -> None:
     """How the networks were chosen and trained."""
     reporter.table(
         "tuning",
@@ -118,7 +122,7 @@ def report_training(cells: Cells, tuned: Sequence[Tuned], reporter: Reporter, te
             for one in tuned
             for name, params, rate, norm, value, mark in one.rows
         ],
-        "Short runs that chose learning rate and batch-norm, as many for every network"
+        "Runs that chose learning rate and batch-norm, as many for every network"
         f"{about_draws(tuned)}; {text}.",
     )
     rows, times = [], []
@@ -149,8 +153,8 @@ def report_training(cells: Cells, tuned: Sequence[Tuned], reporter: Reporter, te
             "ended (trainings)",
         ],
         rows,
-        "How the networks were trained, means over seeds. Budget: the validation score still rose "
-        f"when the steps were used up, so that more of them might help; {text}.",
+        "How the networks were trained, means over seeds. Loss: on training batches at the end; "
+        f"{about_ends(settings)}; {text}.",
     )
     reporter.table(
         "time",
@@ -251,7 +255,8 @@ def draw_predictions(
     reporter.figure(
         "predictions",
         plotting.image_rows({title: np.stack(row) for title, row in rows.items()}, heads, size=1.1),
-        "Rotated test spheres, seen from inside, looking at where the items are; true classes; and "
+        "Rotated test spheres, seen from inside, looking at the middle of what is bright; true "
+        "classes; and "
         "those that networks trained on as many items give to each pixel: grey is background, "
         f"other colours as in the row of true classes; first seed; {text}.",
     )
@@ -260,7 +265,8 @@ def draw_predictions(
 def judge(cells: Cells, seeds: int, reporter: Reporter) -> None:
     """Verdicts on all claims."""
     numbers = sorted({arm.items for arm in cells})
-    leads, texts, fewer = [], [], []
+    leads: dict[int, float] = {}
+    texts, fewer = [], []
     for items in numbers:
         arms = [arm for arm in cells if arm.items == items]
         ours = [arm for arm in arms if arm.equivariant]
@@ -268,24 +274,27 @@ def judge(cells: Cells, seeds: int, reporter: Reporter) -> None:
         if not ours or not planar:
             continue
         best = max(planar, key=lambda arm: _mean(cells, arm))
-        leads.append(_mean(cells, ours[0]) - _mean(cells, best))
-        fewer.append(min(arm.params for arm in planar) >= FEWER * ours[0].params)
-        scores = f"{_mean(cells, ours[0]):.1f} against {_mean(cells, best):.1f} %"
-        texts.append(f"{items}: {scores} ({best.title})")
+        leads[items] = _mean(cells, ours[0]) - _mean(cells, best)
+        fewer.append(min(arm.params for arm in planar) / ours[0].params)
+        scores = [f"{_mean(cells, arm):.1f} % ({arm.title})" for arm in (ours[0], best)]
+        texts.append(f"{items}: {' against '.join(scores)}")
     decided = seeds >= SEEDS and len(leads) == len(numbers)
     several = decided and len(numbers) > 1
     text = "; ".join(texts) or "not both families trained"
     reporter.verdict(
         "equivariance-segments-several-items",
-        ours=text,
-        holds=min(leads) >= BETTER and all(fewer) if several else None,
+        ours=f"{text}; {min(fewer):.1f} times the parameters at least" if texts else text,
+        holds=min(leads.values()) >= BETTER and min(fewer) >= FEWER if several else None,
     )
     reporter.verdict(
         "lead-holds-with-more-items",
-        ours=", ".join(f"{lead:.1f} points" for lead in leads) or text,
-        holds=leads[0] > 0 and leads[-1] >= HALF * leads[0] if several else None,
+        ours=", ".join(f"{items}: {lead:.1f} points" for items, lead in leads.items()) or text,
+        holds=0 < HALF * leads[numbers[0]] <= leads[numbers[-1]] if several else None,
     )
-    equivariant = {arm.items: arm for arm in cells if arm.equivariant}
+    equivariant: dict[int, Arm] = {}
+    for arm in cells:
+        if arm.equivariant:
+            equivariant.setdefault(arm.items, arm)
     most = numbers[-1]
     if 1 not in equivariant or most not in equivariant or most == 1:
         reporter.verdict("one-item-teaches-several", ours="not trained", holds=None)
