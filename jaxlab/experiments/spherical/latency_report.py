@@ -196,9 +196,9 @@ def report_stages(
         "stages",
         ["network", "b", *(f"ms, {title}" for title in STAGES.values()), "sum", "whole network"],
         rows,
-        "Stages of one inference on a batch, each compiled by itself, and the network as it is "
-        "used, in which the compiler may fuse some of them, with whatever else it has, such as "
-        f"batch-norm and dense layers; {text}.",
+        "Stages of one inference on a batch, from parts compiled by themselves, and the network as "
+        "it is used, in which the compiler may fuse some of them, with whatever else it has, such "
+        f"as batch-norm and dense layers; {text}.",
         timed=True,
     )
 
@@ -226,7 +226,7 @@ def draw_stages(
     reporter.figure(
         "stages",
         figure,
-        f"Stages of one inference on a batch, each compiled by itself; {text}.",
+        f"Stages of one inference on a batch, from parts compiled by themselves; {text}.",
     )
 
 

@@ -79,7 +79,8 @@ def draw_gains(results: Results, reporter: Reporter, bandwidth: int) -> None:
         "How much of each degree of a panorama is left on the network's grid (bandwidth "
         f"{bandwidth}), 1 being all of it, and what else there is of that degree. Resampled: "
         "averages of pixels where the panorama has more of them than the grid, interpolation where "
-        "it has fewer. By the spectrum: analysed at its own resolution and cut off.",
+        "it has fewer. By the spectrum: the panorama with the most degrees, analysed at its own "
+        "resolution and cut off.",
     )
 
 
