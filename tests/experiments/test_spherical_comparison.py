@@ -222,6 +222,25 @@ def test_a_training_that_is_done_is_not_done_again(sets, tmp_path, monkeypatch):
     assert len(made) == 10
 
 
+def test_a_training_on_a_plateau_goes_on_from_its_checkpoint(sets, tmp_path, monkeypatch):
+    """Where the best look is later than that, and the last one is where a checkpoint is due."""
+    made = []
+
+    def counted(given, state, batch, *, plan):
+        made.append(int(state.step))
+        return update(given, state, batch, plan=plan)
+
+    looks = iter([0.1, 0.2, 0.3, 0.4, 0.1, 0.1, 0.4, 0.1, 0.1])
+    monkeypatch.setattr(fitting, "update", counted)
+    monkeypatch.setattr(fitting, "score", lambda counts, task: next(looks))
+    settings = changed(SETTINGS, early_stopping=True, checkpoint_every=3)
+    whole = fitted(sets, tmp_path, settings=settings, steps=20)
+    assert (whole.steps, whole.best_step) == (12, 8)
+    assert len(made) == 13  # one more compiles
+    same(fitted(sets, tmp_path, settings=settings, steps=20), whole)
+    assert made[13:] == [0, *range(6, 12)]
+
+
 def test_the_time_of_a_killed_training_is_that_of_its_steps(sets, tmp_path, monkeypatch):
     now = [0.0]  # a clock that steps, looks, checkpoints and compilation move on
     monkeypatch.setattr(watch, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))

@@ -221,7 +221,7 @@ def judge(study: Study, reporter: Reporter) -> None:
             f"{cut_short(study, planar)}",
             holds=mean(s2cnn) - mean(best) >= BETTER and fewer >= FEWER if decided else None,
         )
-    copies = sorted({arm.factor for arm in planar})
+    copies = {arm.factor for arm in planar}
     texts, rises = [], []
     for name in dict.fromkeys(arm.name for arm in planar):
         arms = [arm for arm in planar if (arm.name, arm.erp) == (name, False)]

@@ -117,10 +117,10 @@ class Watch:
         self.scores.append((step, self.evaluate(state.params, state.model_state)))
         if self.idle == 0:
             self.best = jax.tree.map(jnp.copy, state)
+        if self.early and self.idle >= self.patience:  # what is kept belongs to the last checkpoint
+            raise PlateauReachedError
         if step % self.save_every == 0:  # before the loop's own checkpoint
             self.save()
-        if self.early and self.idle >= self.patience:
-            raise PlateauReachedError
         return {"validation": self.scores[-1][1], "seconds": self.seconds}
 
     def save(self) -> None:
