@@ -28,6 +28,9 @@ def dual_objective(duals: Duals) -> Num[Array, "*s"]:
     Returns:
         One number for each problem, in units of the cost.
 
+    Raises:
+        ValueError: numbers of NumPy that do not fit the type jax gives them.
+
     Cost:
         O(n + m).
 
@@ -35,6 +38,8 @@ def dual_objective(duals: Duals) -> Num[Array, "*s"]:
         >>> dual_objective(Duals(jnp.array([1, 2]), jnp.array([0, -1])))
         Array(2, dtype=int32)
     """
+    check_uncut("duals.row", duals.row)
+    check_uncut("duals.col", duals.col)
     return jnp.sum(duals.row, axis=-1) + jnp.sum(duals.col, axis=-1)
 
 

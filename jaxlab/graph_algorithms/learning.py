@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float, Int, Num
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
 from jaxlab.graph_algorithms.duals import (
     check_problem,
+    check_uncut,
     dual_objective,
     tighten_duals,
     working_dtype,
@@ -48,7 +49,8 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
         Shifted duals, in their dtype, or that of 32 bits; as they are for ``"none"``.
 
     Raises:
-        ValueError: an unknown gauge; any but ``"none"`` for duals of a problem that is not square.
+        ValueError: an unknown gauge; any but ``"none"`` for duals of a problem that is not square;
+            numbers of NumPy that do not fit the type jax gives them.
 
     Cost:
         O(n).
@@ -58,6 +60,8 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
         Duals(row=Array([3, 4], dtype=int32), col=Array([-1,  1], dtype=int32))
     """
     check_choice("gauge", gauge, GAUGES)
+    check_uncut("duals.row", duals.row)
+    check_uncut("duals.col", duals.col)
     row, col = jnp.asarray(duals.row), jnp.asarray(duals.col)
     if gauge == "none":
         return Duals(row, col)
@@ -72,10 +76,22 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
     elif jnp.issubdtype(col.dtype, jnp.floating):
         shift = jnp.mean(col, axis=-1, keepdims=True)
     else:
-        # entries less the first keep their sum small
-        apart = jnp.sum(col - col[..., :1], axis=-1, keepdims=True)
-        shift = col[..., :1] + apart // col.shape[-1]
+        shift = _mean_rounded_down(col)[..., None]
     return Duals(row + shift, col - shift)
+
+
+@jax.jit
+def _mean_rounded_down(values: Int[Array, "*s n"]) -> Int[Array, "*s"]:
+    """Mean over the last axis, without sums that could wrap: of quotients by n, with a carry."""
+    n = values.shape[-1]
+
+    def add(one: tuple[Array, Array], other: tuple[Array, Array]) -> tuple[Array, Array]:
+        rest = one[1] + other[1]
+        return one[0] + other[0] + rest // n, rest % n
+
+    zero = jnp.zeros((), values.dtype)
+    mean, _ = jax.lax.reduce((values // n, values % n), (zero, zero), add, (values.ndim - 1,))
+    return mean
 
 
 def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: int = 500) -> Duals:
@@ -113,6 +129,8 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
     require(count > 0, "samples.row", samples.row, "at least one sample, shape [S, n]")
     check_shape("samples.col", samples.col, (count, "m"))
     check_integer("steps", steps, minimum=1)
+    check_uncut("samples.row", samples.row)
+    check_uncut("samples.col", samples.col)
     row, col = canonicalize(samples, gauge)
     if loss == "linf":
         joined = jnp.concatenate([row, col], axis=1)

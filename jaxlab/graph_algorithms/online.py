@@ -165,7 +165,8 @@ def regret(predictions: Duals, samples: Duals, loss: str = "l1") -> Float[Array,
         The regret; for ``"linf"`` the comparator is found iteratively.
 
     Raises:
-        ValueError: an unknown loss; stacks of different shapes.
+        ValueError: an unknown loss; stacks of different shapes; samples of NumPy that do not fit
+            the type jax gives them.
 
     Cost:
         That of :func:`~jaxlab.graph_algorithms.learning.fit_duals`.

@@ -119,6 +119,12 @@ ZEROS = Duals(0 * ONES, 0 * ONES)
             "duals.col",
             lambda: ga.linear_sum_assignment_batch(np.eye(2)[None], Duals(ONES, WIDE[0])),
         ),
+        ("duals.row", lambda: ga.dual_objective(Duals(WIDE[0], ONES))),
+        ("duals.col", lambda: ga.dual_objective(Duals(ONES, WIDE[0]))),
+        ("duals.row", lambda: ga.canonicalize(Duals(WIDE[0], ONES), "none")),
+        ("duals.col", lambda: ga.canonicalize(Duals(ONES, WIDE[0]))),
+        ("samples.row", lambda: ga.fit_duals(Duals(WIDE, 0 * WIDE))),
+        ("samples.col", lambda: ga.fit_duals(Duals(0 * WIDE, WIDE), gauge="none")),
     ],
 )
 def test_numbers_that_jax_would_cut_are_refused(argument, call):

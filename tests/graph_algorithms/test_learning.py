@@ -66,6 +66,16 @@ def test_gauges_of_narrow_duals_do_not_wrap(gauge, dtype):
     chex.assert_trees_all_equal(fit_duals(samples, "l1", gauge), wide)
 
 
+@pytest.mark.parametrize("n", [2999, 70_000])
+@pytest.mark.parametrize("high", [1, 10**6, 2**30])
+def test_the_mean_of_many_or_large_integers_is_exact(n, high):
+    col = RNG.integers(-high, high + 1, (2, n))
+    col[:, 0] = high, -high
+    row = to_device(np.zeros((2, n)), np.int32)
+    found = canonicalize(Duals(row, to_device(col, np.int32)))
+    np.testing.assert_array_equal(found.col, col - np.floor_divide(col.sum(1), n)[:, None])
+
+
 @pytest.mark.parametrize("count", [1, 4, 9, 20])
 def test_medians_modes_and_means(count):
     duals = samples(count)
