@@ -2,13 +2,16 @@
 
 from unittest import mock
 
+import numpy as np
 import pytest
 
+from jaxlab.experiments.graph_algorithms import assignment_throughput
 from jaxlab.experiments.graph_algorithms import assignment_throughput_report as report
 from jaxlab.experiments.graph_algorithms.assignment_throughput import CLAIMS, Limits
+from jaxlab.experiments.graph_algorithms.learned_duals_geometric import no_prediction
 from jaxlab.experiments.interface import Reporter
 from jaxlab.runner.execute import run
-from tests.helpers import finished, verdicts_of
+from tests.helpers import finished, to_device, verdicts_of
 
 NAME = "graph-algorithms-assignment-throughput"
 LIMITS = dict.fromkeys(("sap", "phase", "scipy", "lap", "optax"), 1000)
@@ -27,6 +30,24 @@ def test_what_was_not_timed_says_why():
     assert shown(report.BATCH, "lap", report.COLD) == "not installed"
     assert shown(report.ALONE, "scipy", report.LEARNED) == "–"
     assert shown(report.ALONE, "phase", report.OWN) == "–"
+
+
+def test_own_duals_leave_no_search():
+    nothing = dict.fromkeys(("phase", "auction", "scipy", "lap", "optax"), 0)
+    limits = {"alone": Limits(sap=40, **nothing), "together": Limits(sap=0, **nothing)}
+    config = mock.Mock(**limits, timed=1, repeats=1, batch=1, batch_repeats=1)
+    costs = to_device(np.random.default_rng(0).integers(0, 60, (1, 40, 40)), np.int32)
+    timed = {}
+
+    def seconds(calls, repeats):
+        timed.update(calls)
+        return dict.fromkeys(calls, 1.0)
+
+    with mock.patch.object(assignment_throughput, "interleaved_seconds", seconds):
+        assignment_throughput.times(config, 40, costs, no_prediction(40))
+    assert timed["sap", report.COLD]().stats.steps > 0
+    stats = timed["sap", report.OWN]().stats
+    assert (stats.free_rows, stats.steps) == (0, 0)
 
 
 def verdicts(

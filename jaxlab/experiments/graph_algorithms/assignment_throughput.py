@@ -159,7 +159,7 @@ def times(
         }
         if n <= config.alone.sap:
             own = solve(cost, no_prediction(n)).duals
-            timed["sap", OWN] = functools.partial(solve, cost, own)
+            timed["sap", OWN] = functools.partial(solve, cost, own, initial="maximum")
         of_peers = _peer_calls(peers.peers(), config.alone, n, cost)
         best = peers.optimum(cost)
         dearer |= {

@@ -84,13 +84,13 @@ CLAIMS = tuple(
         (
             "scaling-fixed",
             "What a perfect prediction leaves grows like the costs to be read.",
-            "from every size to its double, time from the problem's own optimal duals times 4.5 at "
-            "most",
+            "from every size to its double, time from the problem's own optimal duals, with a "
+            "maximum matching of tight edges, times 4.5 at most",
         ),
         (
             "exact",
-            "Every start by every solver of ours is exact.",
-            "every cost equal to SciPy's, with a certificate",
+            "Every cold and learned start by every solver of ours is exact.",
+            "every cost, of the batch and of one problem alone, equal to SciPy's, with a certificate",
         ),
     )
 )
@@ -118,7 +118,8 @@ def tabulate(
         f"{config.batch}: median of {config.batch_repeats} calls, over {config.batch}. Ours are "
         "named after the method. Batches go through vmap by phase and by optax, one problem after "
         "the other by the rest. Own duals are the problem's optimal ones, which leave nothing but "
-        f"passes over the costs. Not run: above the config's limit. {peers.FUNCTIONS} "
+        "passes over the costs and a maximum matching of tight edges. Not run: above the config's "
+        f"limit. {peers.FUNCTIONS} "
         f"{jax.device_count()} × {jax.devices()[0].device_kind}.",
         timed=True,
     )
@@ -172,7 +173,7 @@ def draw_times(config: Any, seconds: Mapping[Place, float], reporter: Reporter) 
     reporter.figure(
         "times",
         figure,
-        f"Time of one problem on {clustered.TITLES[config.data]}, by size, solver and start.",
+        f"Time a problem on {clustered.TITLES[config.data]}, by size, solver and start.",
     )
 
 
