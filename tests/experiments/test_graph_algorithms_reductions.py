@@ -65,13 +65,14 @@ def test_costs_that_range_widely_are_solved_too(make):
         assert cost[np.asarray(found.chosen)].sum() == best
 
 
-def verdicts(learned, good=True, kinds=("subgraph", "flow")):
+def verdicts(learned, good=True, kinds=("subgraph", "flow"), cold=8, apart=3):
     """What is judged of a cold start of 8 steps and a learned one of so many."""
     reporter = mock.Mock(spec=Reporter)
     held = dict.fromkeys(("exact", "lipschitz", "feasible"), good)
 
     def cell(steps):
-        return [{"work": {"cold": [[2, 8]], "learned": [[1, steps]]}, **held}]
+        work = {"cold": [[2, cold]], "learned": [[1, steps]]}
+        return [{"work": work, "apart": apart, **held}]
 
     cells = {("subgraph", 0.02): cell(0), ("flow", 0.02): cell(learned), ("flow", 0.2): cell(8)}
     cells = {place: cell for place, cell in cells.items() if place[0] in kinds}
@@ -88,6 +89,15 @@ def test_claims_of_both_kinds_need_both():
     alone = verdicts(4, kinds=["flow"])
     assert alone == {"exact": None, "fewer-steps": None, "lipschitz": True, "feasible": True}
     assert set(verdicts(5, good=False, kinds=["flow"]).values()) == {False}
+
+
+def test_where_there_is_nothing_to_save_nothing_is_saved():
+    assert verdicts(0, cold=0)["fewer-steps"] is False
+
+
+def test_the_map_of_predictions_without_error_is_open():
+    assert verdicts(4, apart=0)["lipschitz"] is None
+    assert verdicts(4, apart=0, good=False)["lipschitz"] is False
 
 
 def test_a_small_run_repeats(tmp_path):

@@ -145,6 +145,7 @@ class Series:
         """Work of both starts on the days after, and whether what is claimed of them held."""
         work: dict[str, list[list[int]]] = {"cold": [], "learned": []}
         exact = feasible = lipschitz = True
+        apart = 0
         matrix, wanted = incidence(self.problem)
         for day in range(
             self.config.training_days, self.config.training_days + self.config.test_days
@@ -168,10 +169,12 @@ class Series:
             feasible &= int(image.violation) <= 0
             feasible &= int(image.value) == worth(self.problem, cost, self.learned)
             error = np.abs(self.learned - truth)
+            apart = max(apart, int(error.max()))
             grown = np.abs(np.asarray(image.duals) - np.asarray(target.duals))
             lipschitz &= bool(grown.sum() <= int(image.l1) * error.sum())
             lipschitz &= bool(grown.max() <= int(image.linf) * error.max())
-        return {"work": work, "exact": exact, "feasible": feasible, "lipschitz": lipschitz}
+        held = {"exact": exact, "feasible": feasible, "lipschitz": lipschitz}
+        return {"work": work, "apart": apart, **held}
 
     def seconds(self) -> dict[str, float]:
         """Time of both starts on the first day after training."""

@@ -32,7 +32,8 @@ CLAIMS = (
         source="Chen et al. 2022, section on reductions, which has no experiments",
         paper="–",
         criterion=f"a cold start takes at least {LEAST:g} times the steps of one from learned "
-        f"duals, in the mean, for both kinds of problem at every noise up to σ = {NOISE:g}",
+        f"duals, in the mean, for both kinds of problem at every noise up to σ = {NOISE:g}; fewer "
+        "than one counts as one",
     ),
     Claim(
         id="lipschitz",
@@ -41,7 +42,7 @@ CLAIMS = (
         source="Chen et al. 2022, framework of the section on reductions",
         paper="error in the target at most a constant times the error",
         criterion="for every test day, ℓ1 and ℓ∞ distance of the images of learned and optimal "
-        "duals at most the constants of the reductions times their distance",
+        "duals at most the constants of the reductions times their distance, which is not always 0",
     ),
     Claim(
         id="feasible",
@@ -64,9 +65,9 @@ def mean_work(cells: Sequence[Mapping[str, Any]], start: str) -> tuple[float, fl
 
 
 def ratio_of_steps(cells: Sequence[Mapping[str, Any]]) -> float:
-    """Steps of a cold start over those of a learned one, infinite where that takes none."""
+    """Steps of a cold start over those of a learned one; fewer than one counts as one."""
     cold, learned = (mean_work(cells, start)[1] for start in STARTS)
-    return cold / learned if learned else float("inf")
+    return max(cold, 1) / max(learned, 1)
 
 
 def tabulate(
@@ -80,8 +81,7 @@ def tabulate(
     for (kind, sigma), of_problems in cells.items():
         works = [mean_work(of_problems, start) for start in STARTS]
         numbers = [round(number, 1) for work in works for number in work]
-        ratio = ratio_of_steps(of_problems)
-        rows.append([KINDS[kind], sigma, *numbers, round(ratio, 2) if np.isfinite(ratio) else "–"])
+        rows.append([KINDS[kind], sigma, *numbers, round(ratio_of_steps(of_problems), 2)])
     reporter.table(
         "work",
         [
@@ -96,11 +96,11 @@ def tabulate(
         rows,
         f"Means of {config.problems} problems of each kind and {config.test_days} days after "
         f"{config.training_days} days of training. Steps are columns that the searches of the "
-        f"assignment solver close. Seed {config.seed}.",
+        f"assignment solver close; in ratios fewer than one counts as one. Seed {config.seed}.",
     )
     reporter.note(
-        "Times fall by less than steps: from either start the costs of the assignment problem are "
-        "laid out and its tight edges matched. Steps are those of the assignment solver alone."
+        "Times include laying out the assignment problem and matching its tight edges, which can "
+        "take longer from learned duals; steps are those of the assignment solver alone."
     )
     reporter.table(
         "time",
@@ -137,7 +137,7 @@ def draw(config: Any, cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "steps",
         figure,
-        f"Steps to the optimum through the reduction, mean of {config.problems} problems and "
+        f"Steps of both starts through the reduction, mean of {config.problems} problems and "
         f"{config.test_days} days, against the noise from day to day.",
     )
 
@@ -150,7 +150,8 @@ def judge(cells: Cells, reporter: Reporter) -> None:
         good = [cell[claim] for cell in everything]
         days = sum(len(cell["work"]["cold"]) for cell in everything)
         ours = f"{sum(good)} of {len(good)} series of days, {days} days in all"
-        open_still = claim == "exact" and all(good) and not both
+        enough = {"exact": both, "lipschitz": any(cell["apart"] for cell in everything)}
+        open_still = all(good) and not enough.get(claim, True)
         reporter.verdict(claim, ours=ours, holds=None if open_still else all(good))
     ratios = {key: ratio_of_steps(value) for key, value in cells.items() if key[1] <= NOISE}
     if not ratios:
