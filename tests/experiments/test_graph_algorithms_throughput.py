@@ -10,6 +10,7 @@ from jaxlab.experiments.graph_algorithms import assignment_throughput_report as 
 from jaxlab.experiments.graph_algorithms.assignment_throughput import CLAIMS, Limits
 from jaxlab.experiments.graph_algorithms.learned_duals_geometric import no_prediction
 from jaxlab.experiments.interface import Reporter
+from jaxlab.runner import resolve
 from jaxlab.runner.execute import run
 from tests.helpers import finished, to_device, verdicts_of
 
@@ -33,9 +34,10 @@ def test_what_was_not_timed_says_why():
 
 
 def test_own_duals_leave_no_search():
-    nothing = dict.fromkeys(("phase", "auction", "scipy", "lap", "optax"), 0)
-    limits = {"alone": Limits(sap=40, **nothing), "together": Limits(sap=0, **nothing)}
-    config = mock.Mock(**limits, timed=1, repeats=1, batch=1, batch_repeats=1)
+    others = "{0}.phase=0 {0}.auction=0 {0}.scipy=0 {0}.lap=0 {0}.optax=0"
+    alone = "alone.sap=40 " + others.format("alone")
+    together = "together.sap=0 " + others.format("together")
+    config = resolve(NAME, "smoke", [alone, together]).config
     costs = to_device(np.random.default_rng(0).integers(0, 60, (1, 40, 40)), np.int32)
     timed = {}
 

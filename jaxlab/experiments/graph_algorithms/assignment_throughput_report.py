@@ -90,7 +90,8 @@ CLAIMS = tuple(
         (
             "exact",
             "Every cold and learned start by every solver of ours is exact.",
-            "every cost, of the batch and of one problem alone, equal to SciPy's, with a certificate",
+            "every cost, of the batch and of one problem alone, equal to SciPy's, with a "
+            "certificate",
         ),
     )
 )
