@@ -52,6 +52,16 @@ def test_what_cannot_be_judged():
     assert short["median-as-good-as-batch"] is short["descent-as-good-as-batch"] is None
 
 
+def test_to_save_nothing_is_not_as_good_as_a_batch_that_saves_nothing():
+    useless = trial(100)
+    useless["steps"]["batch"] = [100] * 12
+    idle = trial(0)
+    idle["steps"] = {name: [0] * 12 for name in idle["steps"]}
+    for given in (useless, idle):
+        held = verdicts(given)
+        assert held["median-as-good-as-batch"] is held["descent-as-good-as-batch"] is False
+
+
 def test_ratios_are_of_totals():
     assert ratio([trial(0)], "median", since=9) == 300
     assert ratio([trial(10)], "median") == 1200 / 930

@@ -64,7 +64,7 @@ def test_lengths_that_are_too_long_are_refused_before_anything_is_solved(sizes, 
     reporter.cell.assert_not_called()
 
 
-def verdicts(cold, learned, speedup, exact, scales, side=200):
+def verdicts(cold, learned, speedup, exact, scales, side=200, error=4):
     """What is judged of constructed numbers."""
     reporter = mock.Mock(spec=Reporter)
     config = types.SimpleNamespace(sides=(side,), test_days=1, error_side=10)
@@ -73,7 +73,7 @@ def verdicts(cold, learned, speedup, exact, scales, side=200):
         (graph, 0.01): {"rounds": {"cold": [cold], "learned": [learned]}, "exact": exact},
         (graph, 0.2): {"rounds": {"cold": [cold], "learned": [cold]}, "exact": True},
     }
-    goldberg = [{"error": 4, "scales": scales, "phases": 3, "rounds": 9, "feasible": True}]
+    goldberg = [{"error": error, "scales": scales, "phases": 3, "rounds": 9, "feasible": True}]
     learned_potentials_report.judge(
         config,
         cells,
@@ -88,6 +88,8 @@ def test_verdicts():
     assert set(verdicts(100, 10, 2.5, True, 5).values()) == {True}
     assert set(verdicts(99, 10, 2.4, False, 6).values()) == {False}
     assert verdicts(100, 10, 9.0, True, 5, side=50)["less-time"] is None
+    assert verdicts(100, 10, 9.0, True, 1, error=0)["logarithmic-scales"] is None
+    assert verdicts(100, 10, 9.0, True, 2, error=0)["logarithmic-scales"] is False
     claims = {claim.id for claim in learned_potentials.CLAIMS}
     assert claims == set(verdicts(1, 1, 1.0, True, 1))
 

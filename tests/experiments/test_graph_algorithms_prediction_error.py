@@ -55,6 +55,34 @@ def test_both_verdicts_of_every_claim():
     assert infeasible == {"cover-keeps-entries", "greedy-keeps-sum", "transform-keeps-largest"}
 
 
+def told(rows, scales):
+    """What a report says, and whether claims hold, by claim."""
+    reporter = mock.Mock(spec=Reporter)
+    prediction_error_report.judge(types.SimpleNamespace(side=10), rows, scales, reporter)
+    said = {call.args[0]: call.kwargs["ours"] for call in reporter.verdict.call_args_list}
+    return said, verdicts_of(reporter)
+
+
+def test_predictions_without_errors_show_no_bound():
+    def row(left):
+        parts = {
+            "cover": {"augmentations": left, "l0": 0, "least": 0},
+            "greedy": {"l1": 0, "least": 0},
+            "c_transform": {"rows": 0, "least": 0},
+        }
+        error = {"l0": 0, "l1": 0, "linf": 0}
+        return {"error": error, **parts, "columns": 0, "rounds": 1, "exact": True}
+
+    scales = {"error": 0, "scales": 1, "phases": 1, "feasible": True, "exact": True}
+    _, held = told([row(0)], [scales])
+    assert held.pop("exact") is True
+    assert set(held.values()) == {None}
+    said, held = told([row(1)], [scales])
+    assert held["few-augmentations"] is False
+    assert said["few-augmentations"].startswith("0 of 1 predictions")
+    assert "bound" not in said["few-augmentations"]
+
+
 def test_a_small_run_repeats_and_keeps_the_bounds(tmp_path):
     tiny = [
         "trials=1 n=12 groups=3 wrong=[0,3] totals=[9] largest=[5] side=5 potential_errors=[0,9]",

@@ -19,6 +19,11 @@ def test_both_verdicts_of_every_claim():
     assert [holds for _, holds in open_ones.values()] == [None, None, None, True]
 
 
+def test_a_gain_that_is_not_there_or_stays_does_not_fade():
+    for ratios in [(1, 1, 1), (3, 3, 3), (2, 2.1, 2.2), (0.9, 0.8, 0.7)]:
+        assert judge((10, 100, 1000), [row(ratio) for ratio in ratios])["gains-fade"][1] is False
+
+
 def test_a_small_run_repeats_and_is_exact(tmp_path):
     sizes = ["n=20", "groups=4", "training=6", "tests=3"]
     runs = [

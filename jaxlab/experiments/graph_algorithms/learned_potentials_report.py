@@ -42,7 +42,7 @@ CLAIMS = (
     Claim(
         id="exact",
         statement="Whatever the prediction, the answer is exact.",
-        source="Section on shortest paths",
+        source="Chen et al. 2022, section on shortest paths",
         paper="exact for every prediction",
         criterion="distances on all test days, by every start, equal those of SciPy's Dijkstra on "
         "the lengths without their potentials",
@@ -51,10 +51,10 @@ CLAIMS = (
         id="logarithmic-scales",
         statement="Goldberg's scaling, started from a prediction of error η in the largest entry, "
         "needs a number of scales that grows with log η.",
-        source="Section on shortest paths: O(m √n log ‖ŷ − y*‖∞)",
+        source="Chen et al. 2022, section on shortest paths: O(m √n log ‖ŷ − y*‖∞)",
         paper="O(log ‖ŷ − y*‖∞) scales of O(√n) phases",
-        criterion="at every error at most ⌈log2(2η + 1)⌉ + 1 scales and 2 √n + 1 phases a scale, "
-        "and feasible potentials",
+        criterion="at every error, not all 0, at most ⌈log2(2η + 1)⌉ + 1 scales and 2 √n + 1 "
+        "phases a scale, and feasible potentials",
     ),
 )
 
@@ -130,8 +130,8 @@ def draw_rounds(config: Any, cells: Cells, reporter: Reporter) -> None:
     reporter.figure(
         "rounds",
         figure,
-        f"Rounds until distances are exact, mean of {config.test_days} days, against the noise "
-        "from day to day.",
+        f"Rounds over all arcs, mean of {config.test_days} days, against the noise from day to "
+        "day.",
     )
 
 
@@ -139,7 +139,7 @@ def draw_goldberg(config: Any, goldberg: Sequence[Mapping[str, int]], reporter: 
     """Scales and phases against the error of the prediction."""
     figure, (left, right) = plotting.new_figure(1, 2)
     looks = plotting.styles(["measured", "bound"])
-    looks["bound"] |= {"linestyle": "--"}  # the scales lie on it
+    looks["bound"] |= {"linestyle": "--"}  # the scales may lie on it
     errors = [row["error"] for row in goldberg]
     limits = [bounds(row, config.error_side**2) for row in goldberg]
     for ax, name, bound in (
@@ -217,5 +217,5 @@ def judge(
         "logarithmic-scales",
         ours=f"{sum(kept)} of {len(kept)} errors within the bounds; {last['scales']} scales and "
         f"{last['phases']} phases at η = {last['error']}",
-        holds=all(kept),
+        holds=None if all(kept) and not any(row["error"] for row in goldberg) else all(kept),
     )

@@ -42,7 +42,7 @@ CLAIMS = (
         source="Chen et al. 2022, framework of the section on reductions",
         paper="error in the target at most a constant times the error",
         criterion="for every test day, ℓ1 and ℓ∞ distance of the images of learned and optimal "
-        "duals at most the constants of the reductions times their distance, which is not always 0",
+        "duals at most the constants of the reductions times their distance, not always 0",
     ),
     Claim(
         id="feasible",

@@ -17,7 +17,7 @@ ROUNDINGS = {"cover": "cover", "greedy": "greedy", "c_transform": "c-transform"}
 KINDS = {
     "l0": "wrong entries k",
     "l1": "sum of absolute errors",
-    "linf": "largest error, all entries wrong",
+    "linf": "largest error of all entries",
 }
 
 CLAIMS = (
@@ -28,7 +28,7 @@ CLAIMS = (
         source="Chen et al. 2022, section on matching",
         paper="O(m √n + (m + n log n) ‖ŷ − y*‖₀) time",
         criterion="with the rounding “cover” and a maximum matching of tight edges, at most "
-        "3 ‖ŷ − y*‖₀ augmentations from every prediction",
+        "3 ‖ŷ − y*‖₀ augmentations from every prediction, some of them wrong",
     ),
     Claim(
         id="cover-keeps-entries",
@@ -36,7 +36,8 @@ CLAIMS = (
         "and few entries wrong.",
         source="not in the paper: the bound for our rounding “cover”",
         paper="–",
-        criterion="‖y′ − y*‖₀ ≤ 3 ‖ŷ − y*‖₀ and y′ feasible, for every prediction",
+        criterion="‖y′ − y*‖₀ ≤ 3 ‖ŷ − y*‖₀ and y′ feasible, for every prediction, some of them "
+        "wrong",
     ),
     Claim(
         id="greedy-keeps-sum",
@@ -44,7 +45,8 @@ CLAIMS = (
         "errors.",
         source="Dinitz et al. 2021, section on feasibility",
         paper="at most twice the least total decrease, hence ‖y′ − y*‖₁ ≤ 3 ‖ŷ − y*‖₁",
-        criterion="‖y′ − y*‖₁ ≤ 3 ‖ŷ − y*‖₁ and y′ feasible, for every prediction",
+        criterion="‖y′ − y*‖₁ ≤ 3 ‖ŷ − y*‖₁ and y′ feasible, for every prediction, some of them "
+        "wrong",
     ),
     Claim(
         id="transform-keeps-largest",
@@ -52,7 +54,8 @@ CLAIMS = (
         "are, in the largest entry.",
         source="not in the paper: the bound for our rounding “c_transform”",
         paper="–",
-        criterion="‖u′ − u*‖∞ ≤ ‖v̂ − v*‖∞ and y′ feasible, for every prediction",
+        criterion="‖u′ − u*‖∞ ≤ ‖v̂ − v*‖∞ and y′ feasible, for every prediction, some of them "
+        "wrong",
     ),
     Claim(
         id="few-rounds",
@@ -60,7 +63,8 @@ CLAIMS = (
         "errors.",
         source="Dinitz et al. 2021, main theorem",
         paper="O(m √n min{‖ŷ − y*‖₁, √n}) time",
-        criterion="at most 3 ‖ŷ − y*‖₁ + 1 rounds from every prediction, the last one included",
+        criterion="at most 3 ‖ŷ − y*‖₁ + 1 rounds, the last one included, from every prediction, "
+        "some of them wrong",
     ),
     Claim(
         id="logarithmic-scales",
@@ -69,7 +73,7 @@ CLAIMS = (
         source="Chen et al. 2022, section on shortest paths",
         paper="O(m √n log ‖ŷ − y*‖∞) time",
         criterion="at most ⌈log2(2η + 1)⌉ + 1 scales and 2 √n + 1 phases a scale, and feasible "
-        "potentials, from every prediction",
+        "potentials, from every prediction, some of them wrong",
     ),
     Claim(
         id="exact",
@@ -149,8 +153,8 @@ def tabulate(
         "time",
         ["start", "milliseconds"],
         [[name, round(1000 * value, 3)] for name, value in seconds.items()],
-        f"One problem of {config.n} rows, from duals with that many wrong entries; rounding "
-        f"“cover”, medians of {config.repeats} calls in turns.",
+        f"One problem of {config.n} rows, from duals with that many wrong entries, or all; "
+        f"rounding “cover”, medians of {config.repeats} calls in turns.",
         timed=True,
     )
 
@@ -176,7 +180,7 @@ def draw_assignment(config: Any, rows: Rows, reporter: Reporter) -> None:
     plotting.legend(figure, "rounding")
     reporter.note(
         "Every prediction is used as it is. Large errors can leave more to do than a cold start "
-        "has, the dotted line; predict_or_fallback takes the better of the two."
+        "has, the dotted line; predict_or_fallback takes the one of larger dual value."
     )
     reporter.figure(
         "augmentations",
@@ -240,9 +244,12 @@ def judge(config: Any, rows: Rows, scales: Rows, reporter: Reporter) -> None:
     }
     for claim, cases in kept.items():
         good = [fine and value <= bound for value, bound, fine in cases]
-        closest = max((value / bound for value, bound, _ in cases if bound), default=0.0)
-        ours = f"{sum(good)} of {len(good)} predictions; at most {closest:.2f} of the bound"
-        reporter.verdict(claim, ours=ours, holds=all(good))
+        shares = [value / bound for value, bound, _ in cases if bound]
+        ours = f"{sum(good)} of {len(good)} predictions"
+        if shares:
+            ours += f"; at most {max(shares):.2f} of what is allowed, where that is not 0"
+        spoilt = any(row["error"]["l0"] for row in rows)
+        reporter.verdict(claim, ours=ours, holds=None if all(good) and not spoilt else all(good))
     good = [
         row["feasible"]
         and row["scales"] <= most_scales(row["error"])
@@ -251,7 +258,9 @@ def judge(config: Any, rows: Rows, scales: Rows, reporter: Reporter) -> None:
     ]
     ours = f"{sum(good)} of {len(good)} predictions; at most {max(r['scales'] for r in scales)} "
     ours += f"scales and {max(row['phases'] for row in scales)} phases"
-    reporter.verdict("logarithmic-scales", ours=ours, holds=all(good))
+    spoilt = any(row["error"] for row in scales)
+    holds = None if all(good) and not spoilt else all(good)
+    reporter.verdict("logarithmic-scales", ours=ours, holds=holds)
     good = [row["exact"] for row in (*rows, *scales)]
     ours = f"{sum(good)} of {len(good)} predictions led to exact answers"
     reporter.verdict("exact", ours=ours, holds=all(good))
