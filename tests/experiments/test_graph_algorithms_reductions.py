@@ -65,7 +65,7 @@ def test_costs_that_range_widely_are_solved_too(make):
         assert cost[np.asarray(found.chosen)].sum() == best
 
 
-def verdicts(learned, good=True, kinds=("subgraph", "flow"), cold=8, apart=3):
+def verdicts(learned, good=True, kinds=("subgraph", "flow"), cold=8, apart=True):
     """What is judged of a cold start of 8 steps and a learned one of so many."""
     reporter = mock.Mock(spec=Reporter)
     held = dict.fromkeys(("exact", "lipschitz", "feasible"), good)
@@ -96,8 +96,8 @@ def test_where_there_is_nothing_to_save_nothing_is_saved():
 
 
 def test_the_map_of_predictions_without_error_is_open():
-    assert verdicts(4, apart=0)["lipschitz"] is None
-    assert verdicts(4, apart=0, good=False)["lipschitz"] is False
+    assert verdicts(4, apart=False)["lipschitz"] is None
+    assert verdicts(4, apart=False, good=False)["lipschitz"] is False
 
 
 def test_a_small_run_repeats(tmp_path):
