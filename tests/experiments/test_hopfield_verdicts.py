@@ -371,6 +371,12 @@ def test_rates_that_are_all_zero_say_nothing_of_a_closed_form():
     assert verdicts_of(reporter) == {"sdm-overlap": None}
 
 
+def test_rates_that_are_all_zero_refute_a_closed_form_that_is_far_from_it():
+    reporter = mock.Mock(spec=Reporter)
+    judge(reporter, "sdm-overlap", [Comparison("none", 1.0, 0.0, 1e-3, 0.1)] * 2)
+    assert verdicts_of(reporter) == {"sdm-overlap": False}
+
+
 @pytest.mark.parametrize(
     ("rise", "converged", "holds"), [(0.0, 1.0, True), (1e-6, 1.0, False), (-1e-3, 0.95, False)]
 )

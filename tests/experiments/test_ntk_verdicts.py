@@ -162,6 +162,8 @@ def test_kernels_of_zeros_do_not_agree():
     params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), parameter_shapes(network))
     compared = compare(compile_methods(network, params, x, x), params, x, x)
     assert judged(judge_agreement, [compared]) == {"methods-agree": None}
+    apart = {"largest": 1.0, "differences": {"structured": 0.1}}
+    assert judged(judge_agreement, [compared, apart]) == {"methods-agree": False}
 
 
 def test_a_method_that_gives_no_number_does_not_agree():

@@ -181,7 +181,7 @@ def trajectories(config: Config, network: Network, images: np.ndarray) -> dict[s
         "energies": [[float(f"{value:.8g}") for value in row] for row in energies.T],
         "status": status.tolist(),
         "rise": float(f"{rise.max():.4g}"),
-        "identity": float(f"{error.max() if moving.any() else np.nan:.4g}"),
+        "identity": float(f"{error.max(initial=0.0):.4g}"),
         "correlation": round(float(final[own, own].mean()), 6),
         "recalled": float((final.argmax(axis=1) == own).mean()),
         "frames": [[float(f"{value:.4g}") for value in frame] for frame in frames],

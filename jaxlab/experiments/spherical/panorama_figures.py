@@ -56,11 +56,10 @@ def draw_gains(results: Results, reporter: Reporter, bandwidth: int) -> None:
                 name = f"resampled, {height} × {2 * height}"
                 place = np.arange(1, len(values) + 1)
                 plotting.curves(ax, place, values, label=name, style=looks[str(height)])
-            spectra = [ways["analysis"][part] for ways in results.gains[world].values()]
-            longest = max(spectra, key=len)
+            analysed = results.gains[world][max(heights)]["analysis"][part]
             ax.plot(
-                np.arange(1, len(longest) + 1),
-                longest,
+                np.arange(1, len(analysed) + 1),
+                analysed,
                 color=plotting.INK,
                 linestyle="--",
                 linewidth=1.4,
