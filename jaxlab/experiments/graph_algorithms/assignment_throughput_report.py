@@ -174,7 +174,7 @@ def draw_times(config: Any, seconds: Mapping[Place, float], reporter: Reporter) 
     reporter.figure(
         "times",
         figure,
-        f"Time a problem on {clustered.TITLES[config.data]}, by size, solver and start.",
+        f"Time for each problem on {clustered.TITLES[config.data]}, by size, solver and start.",
     )
 
 
