@@ -54,7 +54,7 @@ def report(config: Any, results: Results, data: str, reporter: Reporter) -> None
         "√δ, and κ grows at half the rate, as χ₁^(−l/2). ReLU has no chaotic phase: for σ_w² > 2 "
         "all kernels are multiples of nearly the same one, and κ slowly tends to n/3 + 1 = "
         f"{config.examples / 3 + 1:.1f}. On the critical line of a smooth activation the limit is "
-        f"n/2 + 1 = {config.examples / 2 + 1:.0f}."
+        f"n/2 + 1 = {config.examples / 2 + 1:g}."
     )
     reporter.note(
         "Infinite width describes networks much wider than deep. Deep in chaos the kernel's "
