@@ -28,6 +28,7 @@ REFUSED = [
     ),
     ("correlation-clustering-online", "timed=[off,off]", "timed: expected each entry once, got"),
     ("correlation-clustering-refined", "arrivals=10 checkpoints=25", "at most the arrivals, 10"),
+    ("graph-algorithms-learned-duals-geometric", "tests=1", "timed: expected at most tests"),
     ("graph-algorithms-learned-potentials", "seed=-1", "seed = -1: expected a number >= 0"),
     ("graph-algorithms-learned-potentials", "shortest=2000", "at most longest, 1000"),
     ("graph-algorithms-prediction-error", "shortest=2000", "at most longest, 1000"),

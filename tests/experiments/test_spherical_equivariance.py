@@ -168,6 +168,8 @@ def test_criteria_fail_for_other_errors(claim, changed):
 def test_what_was_not_measured_is_not_judged():
     assert verdicts(errors=GOOD | {"square": {2.0: [1e-6]}})["square-is-free-of-aliasing"] is None
     assert verdicts(grids={10: GRIDS[10]})["grids-must-agree"] is None
+    short = GOOD | {"gelu": {1.0: [0.1], 1.5: [1e-3]}}
+    assert verdicts(errors=short)["smooth-functions-reach-rounding"] is None
     rising = [{"oversample": [1.0, 2.0], "after": [0.1, 0.2]}]
     assert found(judge_trained, rising) == {"trained-networks-profit": False}
 

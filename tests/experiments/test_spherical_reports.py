@@ -12,7 +12,9 @@ from jaxlab.experiments.spherical import (
     equivariance_error_trained,
     multi_item,
     segmentation,
+    segmentation_report,
 )
+from jaxlab.experiments.spherical.inputs import Planar, Splits
 from jaxlab.runner.request import resolve
 
 SCORES = dict.fromkeys(("1", "2"), 0.5)
@@ -52,6 +54,17 @@ def reported(module, name, sets, tmp_path, validation=lambda key: 0.5):
 def table(reporter, name):
     """Columns, rows and caption of a table."""
     return next(call.args[1:4] for call in reporter.table.call_args_list if call.args[0] == name)
+
+
+def test_a_class_that_is_neither_there_nor_predicted_has_no_share():
+    cells = [{"iou": [0.9, None, None]}, {"iou": [0.7, 0.5, None]}]
+    arm = comparison.Arm("net", True, False, 0, 4, 2, 29_000)
+    none = Planar(np.zeros((0, 8, 8)), np.zeros(0, int))
+    study = comparison.Study((0, 1), Splits(none, none, none), {arm: cells})
+    reporter = mock.Mock(spec=Reporter)
+    segmentation_report.report_classes([study], reporter, "text")
+    _, rows, _ = table(reporter, "classes")
+    assert rows == [[arm.title, arm.copies, 80.0, 50.0, None]]
 
 
 @pytest.mark.parametrize(

@@ -152,8 +152,8 @@ def draw_frontier(config: Any, cells: Cells, reporter: Reporter) -> None:
         figure,
         "Cost after the last arrival against the changes of all vertices up to there; below, moves "
         "and clusters from scratch alone. Lines lead, above from Agree-On, through the numbers of "
-        f"moves that each vertex is allowed, {', '.join(map(str, config.budgets))}, in this order; "
-        "the first two are written below.",
+        f"moves that each vertex is allowed, {', '.join(map(str, config.budgets))}, in this order, "
+        "some of which are written below.",
     )
 
 

@@ -1,8 +1,7 @@
 """Graphs whose vertices arrive one after the other, and the algorithms that follow them.
 
-All streams of an experiment are given the same room, so that each algorithm is compiled once. A
-prefix of a stream is that stream without the edges of later vertices, which then arrive alone and
-change nothing.
+Streams that are given the same room share compiled algorithms. A prefix of a stream is that stream
+without the edges of later vertices, which then arrive alone and change nothing.
 """
 
 from collections.abc import Iterable, Mapping

@@ -42,7 +42,8 @@ class Config:
     The first vertices of ``graph`` in the order of ``seed``: ``arrivals`` of them for the online
     algorithms, ``offline`` for the offline ones, dense matrices for up to ``dense_up_to``; and
     ``copies`` of the first ``copied``. Pivot in ``orders`` orders on random graphs of
-    ``pivot_vertices`` with ``pivot_degree`` neighbours on average, and on ``pivot_graphs``.
+    ``pivot_vertices`` with ``pivot_degree`` neighbours on average, and on ``pivot_graphs``. The
+    time of arrivals one by one is that of a single pass.
     """
 
     graph: GraphName

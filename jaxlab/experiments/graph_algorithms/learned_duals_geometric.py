@@ -39,8 +39,8 @@ class Config:
 
     k-means, from one start, stops when it settles and after ``max_iterations`` at the latest.
     Duals are learned from ``training`` problems, and for the largest size also from each of
-    ``samples`` of them; ``tests`` more are solved, of which ``timed`` are timed, with medians of
-    ``repeats`` calls.
+    ``samples`` of them; ``tests`` more are solved, of which ``timed``, at most all, are timed, with
+    medians of ``repeats`` calls.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -54,9 +54,10 @@ class Config:
     repeats: Count
 
     def __post_init__(self) -> None:
-        """There is a number of samples to learn from; larger ones are left out."""
+        """There are a number of samples to learn from, larger ones left out, and enough to time."""
         fits = min(self.samples) <= self.training
         require(fits, "samples", self.samples, f"one of at most training ({self.training})")
+        require(self.timed <= self.tests, "timed", self.timed, f"at most tests ({self.tests})")
 
 
 def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
@@ -130,7 +131,7 @@ def measure(config: Config, past: ga.Duals, costs: Any) -> dict[str, Any]:
             "augmentations": ours.augmentations.tolist(),
             "rounds": hungarian.phases.tolist(),
         }
-    for samples in config.samples:
+    for samples in config.samples if costs.shape[1] == max(config.sizes) else ():
         if samples <= config.training:
             duals = ga.fit_duals(ga.Duals(past.row[:samples], past.col[:samples]), "l1")
             counts["samples"][str(samples)] = work(solve, duals).steps.tolist()

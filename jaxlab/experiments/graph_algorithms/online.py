@@ -228,7 +228,7 @@ def tabulate(config: Config, trials: Trials, reporter: Reporter) -> None:
 
 
 def draw(config: Config, trials: Trials, reporter: Reporter) -> None:
-    """Cumulative work, and its ratio to that of cold starts, along the stream."""
+    """Cumulative work, and the ratio of that of cold starts to it, along the stream."""
     figure, axes = plotting.new_figure(2, 2, title="Learning duals while problems arrive")
     names = list(trials[0]["steps"])
     looks = plotting.styles(names)
@@ -245,6 +245,6 @@ def draw(config: Config, trials: Trials, reporter: Reporter) -> None:
     reporter.figure(
         "stream",
         figure,
-        f"Work along the stream and its ratio to that of cold starts, mean of {config.trials} "
-        "streams.",
+        "Work along the stream, and that of cold starts over it, where no work counts as one unit; "
+        f"mean of {config.trials} streams.",
     )

@@ -161,14 +161,18 @@ class Solvers:
         return jnp.int32(np.random.default_rng(seed).integers(len(self._data.points)))
 
     def _call(self, method: str, bound: Any, given: Any) -> tuple[kc.Solution, float]:
-        """Solution and seconds of a method, which is compiled when it is first called."""
+        """Solution and seconds of a method, which is compiled, or warmed up, before its first."""
         points, groups = self._data.points, self._data.groups
         call = self._compiled.get(method)
-        if method == "fair_kcenter_swap":  # works on the host
-            call, given = functools.partial(self._solve, method), int(given)
-        elif call is None:
-            function = functools.partial(self._solve, method)
-            call = compile_call(function, points, groups, bound, given).call
+        swaps = method == "fair_kcenter_swap"  # works on the host
+        if swaps:
+            given = int(given)
+        if call is None:
+            call = functools.partial(self._solve, method)
+            if swaps:
+                jax.block_until_ready(call(points, groups, bound, given))
+            else:
+                call = compile_call(call, points, groups, bound, given).call
             self._compiled[method] = call
         began = time.perf_counter()
         solution = jax.block_until_ready(call(points, groups, bound, given))

@@ -202,9 +202,9 @@ def draw_spheres(config: Comparison, study: Study, reporter: Reporter) -> None:
     for name, rotate in (("sphere", False), ("turned", True)):
         samples = spheres(config.data, planar, "test", rotate=rotate, seed=config.seed)
         x = project(config.data, samples).x
-        rows[f"{name}, from below"] = paint(globe(x, grid=grid), (0, 255))
+        rows[f"{name}, looking down"] = paint(globe(x, grid=grid), (0, 255))
         if rotate:
-            rows[f"{name}, from above"] = paint(globe(x, NORTH, grid=grid), (0, 255))
+            rows[f"{name}, looking up"] = paint(globe(x, NORTH, grid=grid), (0, 255))
         rows[f"{name}, grid"] = x / 255
     names = study.classes or range(int(labels.max()) + 1)
     titles = [f"class {names[label]}" for label in planar.labels]

@@ -31,6 +31,7 @@ COHEN = "Cohen et al. 2018, section 5.1, which Gerken et al. 2022 build on"
 ROUNDING = 1e-5
 SMALL = 1e-4
 SMOOTH = ("gelu", "silu", "softplus")
+FAR = 3.0  # an oversampling at which they have come to rounding, or do not
 BFLOAT16 = 2.0**-8  # largest relative error of rounding to bfloat16
 
 Errors = Mapping[str, Mapping[float, Sequence[float]]]  # by activation, oversampling and draw
@@ -64,7 +65,7 @@ CLAIMS = (
         source=COHEN,
         paper="no number",
         criterion="mean error of GELU, SiLU and softplus at most 1e-5 at an oversampling of the "
-        "table",
+        f"table, which goes to {FAR:g} where it is not",
     ),
     Claim(
         id="relu-error-falls",
@@ -159,10 +160,12 @@ def judge_activations(
         means = {over: _mean(of_draws) for over, of_draws in errors[name].items()}
         enough = [over for over in sorted(means) if means[over] <= ROUNDING]
         reached[name] = f"from ×{enough[0]:g}" if enough else f"not up to ×{max(means):g}"
+    found = all(text.startswith("from") for text in reached.values())
+    far = all(max(errors[name]) >= FAR for name in SMOOTH)
     report.verdict(
         "smooth-functions-reach-rounding",
         ours=", ".join(f"{TITLES[name]} {text}" for name, text in reached.items()),
-        holds=all(text.startswith("from") for text in reached.values()),
+        holds=found if found or far else None,
     )
     relu = dict(sorted(errors["relu"].items()))
     above = min(map(min, relu.values())) > ROUNDING

@@ -90,7 +90,8 @@ def measure(
             f"{name}_pixels": _share(pixel_accuracy(jnp.asarray(counts.plain))),
         }
         if name == "rotated":
-            found["iou"] = [_share(value) for value in iou_per_class(jnp.asarray(counts.plain))]
+            shares = np.asarray(iou_per_class(jnp.asarray(counts.plain)), float)
+            found["iou"] = [None if np.isnan(share) else round(share, 6) for share in shares]
     if seed == 0:
         samples, count = shown_samples(rotated)
         found["shown"] = predict(model, samples, count)[2].tolist()

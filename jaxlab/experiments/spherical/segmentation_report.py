@@ -94,15 +94,19 @@ def report_classes(studies: Sequence[Study], reporter: Reporter, text: str) -> N
                 [
                     arm.title,
                     arm.copies,
-                    *np.round(
-                        100 * np.mean([cell["iou"][: count + 1] for cell in cells], axis=0), 1
-                    ).tolist(),
+                    *(_mean_share([cell["iou"][at] for cell in cells]) for at in range(count + 1)),
                 ]
                 for arm, cells in study.cells.items()
             ],
-            "Intersection over union of each class on rotated test images, %, means over seeds; "
-            f"{labels_of(study)}; {text}.",
+            "Intersection over union of each class on rotated test images, %, means over seeds, – "
+            f"for a class that is neither there nor predicted; {labels_of(study)}; {text}.",
         )
+
+
+def _mean_share(shares: Sequence[float | None]) -> float | None:
+    """Mean of those that there are, in %."""
+    known = [share for share in shares if share is not None]
+    return round(100 * float(np.mean(known)), 1) if known else None
 
 
 def draw_scores(studies: Sequence[Study], reporter: Reporter, text: str) -> None:
