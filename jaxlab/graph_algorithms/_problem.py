@@ -5,7 +5,7 @@ transposed; one with fewer gets rows that cost the same everywhere, which leaves
 columns at the largest of the column duals, as complementary slackness asks.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -106,11 +106,18 @@ def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
         most = far(dtype) // 4
         spread = high.astype(jnp.float32) - low.astype(jnp.float32)
         bound = jnp.minimum(size * spread, most / 2).astype(dtype)
-        integral = (jnp.round(jnp.clip(part, -2 * most, 2 * most)) for part in (row, col))
+        # the bounds must fit what is clipped
+        wide = (p.astype(dtype) if _is_narrower(p.dtype, dtype) else p for p in (row, col))
+        integral = (jnp.round(jnp.clip(part, -2 * most, 2 * most)) for part in wide)
         row, col = (part.astype(dtype) for part in integral)
     middle = _lower_median(col)
     col = jnp.clip(col - middle, -bound, bound)
     return Duals(jnp.clip(row + middle - low, -2 * bound, 2 * bound) + low, col)
+
+
+def _is_narrower(dtype: Any, than: Any) -> bool:
+    """Whether an integer type has less room than another."""
+    return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).max < jnp.iinfo(than).max
 
 
 def _lower_median(values: Array) -> Array:

@@ -110,8 +110,10 @@ def linear_sum_assignment(
             them.
 
     Cost:
-        ``O(k² a)`` time with ``k = max(n, m)`` and ``a`` augmentations, after passes over the
-        ``k²`` costs; memory for two to four copies of them.
+        With ``k = max(n, m)``, after passes over the ``k²`` costs: ``O(k² a)`` time for ``a``
+        augmentations by ``"sap"``, ``O(k²)`` for each of ``stats.rounds`` by the others;
+        ``initial="maximum"`` adds that of a maximum matching. Memory for two to four copies of the
+        costs.
 
     Source:
         Chen et al. 2022, section on matching; Dinitz et al. 2021.

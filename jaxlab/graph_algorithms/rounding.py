@@ -64,7 +64,7 @@ def round_duals(
 
     Cost:
         ``O(n m)`` for the first method; for ``"cover"`` that times the rounds of a parallel
-        matching, few unless most edges are violated; ``O(n m)`` in ``n + m`` steps for
+        matching, few unless most edges are violated; ``O((n + m)²)`` in ``n + m`` steps for
         ``"greedy"``.
 
     Source:

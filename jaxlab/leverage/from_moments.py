@@ -78,8 +78,8 @@ def gcss_from_moments(
             together.
 
     Cost:
-        ``O(n³ + n² p)`` time, and ``O(p³)`` where singular vectors are nearly lost;
-        ``O(n (n + p) + p²)`` memory, whatever the number of rows.
+        ``O(n³ + n² p)`` time, for the greedy methods also ``c² n p / 32``, and ``O(p³)`` where
+        singular vectors are nearly lost; ``O(n (n + p) + p²)`` memory, whatever the number of rows.
 
     Example:
         >>> moments = Moments(

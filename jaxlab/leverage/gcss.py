@@ -97,7 +97,7 @@ def gcss(
             numerical rank.
 
     Cost:
-        The decomposition, ``O(n r p)``, and for the greedy methods that of
+        The decomposition, ``O(m n p)``, and for the greedy methods that of
         :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual; where singular
         values of A reach below ``√eps σ_0``, ``O(m n r)`` for the bounds.
 

@@ -69,8 +69,9 @@ def greedy_gcss(
             single number.
 
     Cost:
-        Gram form ``O(m n (n + p) + c n (c + p))`` time and ``O(n (n + p + c))`` memory beside a
-        copy of the matrices, residual form ``O(c m n + m n p)`` and ``O(n (m + p))``.
+        Gram form ``O(m n (n + p) + c n (c + p) + c² n p / 32)`` time and ``O(n (n + p + c))``
+        memory beside a copy of the matrices, residual form ``O(c m n + m n p)`` and
+        ``O(n (m + p))``.
 
     Source:
         Farahat, Ghodsi, Kamel 2013, *A fast greedy algorithm for generalized column subset

@@ -36,7 +36,9 @@ def pivoted_qr(
         ValueError: ``a`` not 2-D, empty or not finite; ``k`` outside of 1 to ``min(m, n)``.
 
     Cost:
-        O(m n k) time, O((m + n) k) memory beside the matrix.
+        O(m n k) time, and as much again for each step at which norms are computed anew, as columns
+        that are nearly duplicates make it, and always under ``vmap``; O((m + n) k) memory beside
+        the matrix.
 
     Source:
         Businger, Golub 1965; Gram-Schmidt with reorthogonalisation in the place of reflections;

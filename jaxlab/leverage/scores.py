@@ -62,7 +62,7 @@ def leverage_scores(
             :func:`svd`.
 
     Cost:
-        The decomposition, and O(n k).
+        The decomposition, and O(n r) for its ``r`` vectors.
 
     Example:
         >>> leverage_scores(jnp.diag(jnp.array([3.0, 2.0, 1.0])), 2).tolist()

@@ -379,6 +379,17 @@ def test_int64():
     assert is_optimal_certificate(cost, result)
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(("narrow", "wide"), [(np.int16, np.int32), (np.int32, np.int64)])
+def test_duals_narrower_than_the_costs_are_a_warm_start(narrow, wide):
+    cost = to_device(RNG.integers(0, 1000, (20, 20)), wide)
+    row, col = linear_sum_assignment(cost).duals
+    duals = Duals(row.astype(narrow), col.astype(narrow))
+    result = linear_sum_assignment(cost, duals=duals, initial="maximum")
+    assert result.cost == scipy_cost(cost)
+    assert result.stats.augmentations == 0
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_limits(method):
     costs = RNG.integers(0, 1000, (COUNT, *SQUARE)).astype(np.int32)
