@@ -9,10 +9,11 @@ attributes.
 import contextlib
 import difflib
 import functools
+import inspect
 import math
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,16 +22,21 @@ __all__ = [
     "check_choice",
     "check_dtype",
     "check_finite",
+    "check_fit",
     "check_integer",
     "check_key",
     "check_number",
     "check_scalar",
     "check_shape",
+    "check_uncut",
     "concrete",
     "extremes",
     "nearest",
     "require",
+    "uncut",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def require(condition: bool, argument: str, got: object, expected: str) -> None:
@@ -211,6 +217,48 @@ def check_finite(argument: str, array: Any) -> None:
     check_dtype(argument, array, "real")
     ends = extremes(array)  # which NaN and infinities reach
     require(ends is None or all(map(math.isfinite, ends)), argument, array, "finite entries")
+
+
+def check_fit(argument: str, values: np.ndarray) -> None:
+    """Refuse numbers that the type jax gives them is too narrow for."""
+    import jax
+
+    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+    with np.errstate(over="ignore"):
+        kept = values.astype(dtype)
+    if jax.numpy.issubdtype(dtype, jax.numpy.integer):
+        lost = kept != values
+    else:
+        lost = np.isfinite(values) & ~np.isfinite(kept)
+    require(not lost.any(), argument, values[lost][:1].tolist(), f"numbers that fit {dtype}")
+
+
+def check_uncut(argument: str, values: Any, mask: Any = None) -> None:
+    """Refuse an array of NumPy with numbers that do not fit the type jax gives them.
+
+    jax would cut them in silence. What is not there according to a ``mask`` that is known may be
+    any number.
+    """
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        return
+    import jax
+
+    if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
+        there = None if mask is None else concrete(mask)
+        check_fit(argument, values if there is None else values[there])
+
+
+def uncut(function: F) -> F:
+    """Decorator of a jitted function: :func:`check_uncut` of its arguments, ahead of ``jit``."""
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            check_uncut(name, value)
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:

@@ -1,14 +1,14 @@
 """What a clustering costs: pairs that disagree with it, per vertex and in total.
 
-The + pairs are a graph's edges, all other pairs are −. Labels may be any integers; only which are
-equal matters.
+The + pairs are a graph's edges, all other pairs are −. Labels may be any integers that jax has room
+for; only which are equal matters. Those of NumPy that jax would cut are refused.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Int32
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_dtype, check_shape, check_uncut, require, uncut
 from jaxlab.graphs import Graph
 from jaxlab.graphs.containers import check_undirected
 from jaxlab.graphs.segments import take_or_fill
@@ -39,6 +39,7 @@ def singletons(graph: Graph) -> Int32[Array, " n"]:
     return jnp.arange(graph.node_capacity, dtype=jnp.int32)
 
 
+@uncut
 @jax.jit
 def disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int[Array, ""]:
     """Number of + pairs across clusters and − pairs inside of them.
@@ -71,6 +72,7 @@ def disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int[Array, ""]:
     return edges - inside + (pairs - inside)
 
 
+@uncut
 @jax.jit
 def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array, " n"]:
     """Number of pairs at each vertex that disagree: what ``ℓ_p`` objectives are made of.
@@ -107,6 +109,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
     return jnp.where(there, counts, 0)
 
 
+@uncut
 @jax.jit
 def constant_potts_quality(
     graph: Graph, labels: Int[Array, " n"], resolution: int | float | Float[Array, ""] = 0.5
@@ -161,6 +164,7 @@ def check_labels(graph: Graph, labels: Int[Array, " n"]) -> None:
     check_undirected(graph)
     check_shape("labels", labels, (graph.node_capacity,))
     check_dtype("labels", labels, "integer")
+    check_uncut("labels", labels)
 
 
 def _counts(graph: Graph, labels: Int[Array, " n"]) -> tuple[Array, Array]:

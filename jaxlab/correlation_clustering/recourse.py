@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_choice, check_dtype, check_number, check_shape
+from jaxlab.checks import check_choice, check_dtype, check_number, check_shape, check_uncut
 from jaxlab.varying import vary_like
 
 __all__ = ["Recourse", "match_overlap", "recourse"]
@@ -50,8 +50,8 @@ def match_overlap(
         Whether the vertex's pair was taken; False for new vertices.
 
     Raises:
-        ValueError: arrays that are not integers of one length; an ``n_old`` that is negative or no
-            integer.
+        ValueError: arrays that are not integers of one length, or, of NumPy, do not fit the type
+            jax gives them; an ``n_old`` that is negative or no integer.
 
     Cost:
         Four sorts of ``n``, and rounds of four scatters and four gathers of ``n``: O(log n) of them
@@ -107,6 +107,8 @@ def _check(old: Any, new: Any, n_old: Any) -> None:
     check_shape("new", new, old.shape)
     check_dtype("old", old, "integer")
     check_dtype("new", new, "integer")
+    check_uncut("old", old)
+    check_uncut("new", new)
     check_shape("n_old", n_old, ())
     check_dtype("n_old", n_old, "integer")
     check_number("n_old", n_old, minimum=0)

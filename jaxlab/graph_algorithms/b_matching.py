@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Num
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, check_uncut, concrete, require
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
-from jaxlab.graph_algorithms.duals import check_uncut, largest, smallest
+from jaxlab.graph_algorithms.duals import largest, smallest
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
 

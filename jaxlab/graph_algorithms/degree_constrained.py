@@ -6,12 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Num
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, check_uncut, concrete, require
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.b_matching import copies
-from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.reduction import AssignmentProblem, Lipschitz, Reduction
 from jaxlab.graph_algorithms.status import INFEASIBLE
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals

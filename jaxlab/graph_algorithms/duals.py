@@ -5,16 +5,12 @@ all reduced costs ``r_ij = c_ij − u_i − v_j`` are nonnegative; their value `
 most the cost of any perfect matching, and equal for an optimal pair.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Num, Shaped
 
-from jaxlab.checks import check_dtype, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_shape, check_uncut, require
 from jaxlab.graph_algorithms.types import Duals
-from jaxlab.graphs.containers import check_fit
 
 __all__ = ["dual_objective", "feasibility_violation", "tighten_duals"]
 
@@ -194,15 +190,3 @@ def check_numbers(
     if duals is not None:
         check_uncut("duals.row", duals.row)
         check_uncut("duals.col", duals.col)
-
-
-def check_uncut(name: str, values: Any, mask: Any = None) -> None:
-    """Refuse an array of NumPy with numbers that do not fit the type jax gives them.
-
-    What is not there according to a ``mask`` that is known may be any number.
-    """
-    if not isinstance(values, np.ndarray):
-        return
-    if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
-        there = None if mask is None else concrete(mask)
-        check_fit(name, values if there is None else values[there])

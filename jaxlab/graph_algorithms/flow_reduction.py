@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Num
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, check_uncut, concrete, require
 from jaxlab.graph_algorithms._ends import check_ends
 from jaxlab.graph_algorithms._labels import as_prediction, lengths_type
 from jaxlab.graph_algorithms.b_matching import copies
-from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.reduction import Lipschitz, Reduction, SubgraphProblem
 from jaxlab.graph_algorithms.types import Duals

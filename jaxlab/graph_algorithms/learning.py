@@ -13,10 +13,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
-from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
+from jaxlab.checks import (
+    check_choice,
+    check_integer,
+    check_scalar,
+    check_shape,
+    check_uncut,
+    require,
+)
 from jaxlab.graph_algorithms.duals import (
     check_problem,
-    check_uncut,
     dual_objective,
     tighten_duals,
     working_dtype,

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Num
 
-from jaxlab.checks import check_choice, check_shape
+from jaxlab.checks import check_choice, check_shape, check_uncut
 from jaxlab.graph_algorithms._incoming import incoming, lay, no_parents, table_of
 from jaxlab.graph_algorithms._labels import (
     as_potentials,
@@ -15,7 +15,6 @@ from jaxlab.graph_algorithms._labels import (
     reduced_lengths,
     settle,
 )
-from jaxlab.graph_algorithms.duals import check_uncut
 from jaxlab.graph_algorithms.goldberg import goldberg_potentials
 from jaxlab.graph_algorithms.path_types import PotentialResult
 from jaxlab.graph_algorithms.status import OVERFLOW

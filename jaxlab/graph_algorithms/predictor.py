@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from jaxlab.checks import check_finite, check_integer, require
+from jaxlab.checks import check_finite, check_integer, check_uncut, require
 from jaxlab.graph_algorithms._labels import as_prediction
-from jaxlab.graph_algorithms.duals import check_problem, check_uncut, tighten_duals, working_dtype
+from jaxlab.graph_algorithms.duals import check_problem, tighten_duals, working_dtype
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["DualPredictor", "column_features", "predict_duals"]

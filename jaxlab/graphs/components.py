@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_dtype, check_integer, check_shape
+from jaxlab.checks import check_dtype, check_integer, check_shape, uncut
 from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.segments import at_least_int32
 from jaxlab.varying import vary_like
@@ -29,6 +29,7 @@ class Components(NamedTuple):
     number: Int32[Array, ""]
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("n",))
 def connected_components(
     senders: Int[Array, " e"],
@@ -49,7 +50,8 @@ def connected_components(
         Labels; a vertex without edges labels itself.
 
     Raises:
-        ValueError: for ends that are not integers, or arrays of different lengths.
+        ValueError: for ends that are not integers, or, of NumPy, do not fit the type jax gives
+            them; arrays of different lengths.
 
     Cost:
         O(log n) rounds, each with one scatter of ``e`` entries and O(log n) gathers of ``n``, or

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_fit, check_integer, check_shape, concrete, require
 from jaxlab.graphs.segments import take_or_fill
 
 __all__ = [
@@ -281,18 +281,6 @@ def check_directed(graph: Any, name: str = "graph") -> None:
     """Refuse what is not one directed graph."""
     require(isinstance(graph, Digraph), name, type(graph).__name__, "a Digraph: see to_digraph")
     check_single(graph)
-
-
-def check_fit(name: str, values: np.ndarray) -> None:
-    """Refuse numbers that the type jax gives them is too narrow for."""
-    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
-    with np.errstate(over="ignore"):
-        kept = values.astype(dtype)
-    if jnp.issubdtype(dtype, jnp.integer):
-        lost = kept != values
-    else:
-        lost = np.isfinite(values) & ~np.isfinite(kept)
-    require(not lost.any(), name, values[lost][:1].tolist(), f"numbers that fit {dtype}")
 
 
 def pair_keys(pairs: np.ndarray, n: int) -> np.ndarray:

@@ -8,8 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Shaped
 
-from jaxlab.checks import check_bool, check_dtype, check_integer, check_shape, concrete, require
-from jaxlab.graphs.containers import Digraph, Graph, check_fit, check_single, check_undirected
+from jaxlab.checks import (
+    check_bool,
+    check_dtype,
+    check_fit,
+    check_integer,
+    check_shape,
+    concrete,
+    require,
+)
+from jaxlab.graphs.containers import Digraph, Graph, check_single, check_undirected
 
 __all__ = ["graph_from_dense", "to_dense", "to_digraph"]
 

@@ -1,7 +1,8 @@
 """Reductions over segments of an array: the entries that share an identifier.
 
 Entries whose identifier lies outside of 0 to ``num_segments - 1`` are padding and count nowhere, as
-do those that ``mask`` leaves out. Segments are taken over the first axis; the others stay.
+do those that ``mask`` leaves out. Segments are taken over the first axis; the others stay. Arrays
+of NumPy with numbers that do not fit the type jax gives them are refused.
 """
 
 import functools
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32, Integer, Num, Shaped
 
-from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.checks import check_dtype, check_integer, check_shape, require, uncut
 
 __all__ = [
     "Mode",
@@ -37,6 +38,7 @@ class Mode(NamedTuple):
     frequency: Int32[Array, " s"]
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_sum(
     values: Num[Array, " e *d"],
@@ -70,6 +72,7 @@ def segment_sum(
     return jax.ops.segment_sum(values, ids, num_segments)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_max(
     values: Num[Array, " e *d"],
@@ -103,6 +106,7 @@ def segment_max(
     return jax.ops.segment_max(values, ids, num_segments)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_min(
     values: Num[Array, " e *d"],
@@ -136,6 +140,7 @@ def segment_min(
     return jax.ops.segment_min(values, ids, num_segments)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_argmin(
     values: Num[Array, " e"],
@@ -174,6 +179,7 @@ def segment_argmin(
     return jnp.where(first == count, -1, first)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_mean(
     values: Float[Array, " e *d"],
@@ -212,6 +218,7 @@ def segment_mean(
     return (total / jnp.expand_dims(count, tuple(range(1, values.ndim)))).astype(values.dtype)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_softmax(
     values: Float[Array, " e *d"],
@@ -254,6 +261,7 @@ def segment_softmax(
     return (weights / total).astype(values.dtype)
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("num_segments",))
 def segment_mode(
     values: Int[Array, " e"],

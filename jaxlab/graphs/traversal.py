@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32
 
-from jaxlab.checks import check_dtype, check_shape, require
+from jaxlab.checks import check_dtype, check_shape, require, uncut
 from jaxlab.graphs.containers import Digraph, Graph, check_single
 from jaxlab.graphs.segments import at_least_int32, take_or_fill
 from jaxlab.varying import vary_like
@@ -30,6 +30,7 @@ class BreadthFirst(NamedTuple):
     levels: Int32[Array, ""]
 
 
+@uncut
 @jax.jit
 def breadth_first_search(
     graph: Graph | Digraph, sources: Bool[Array, " n"] | Int[Array, "..."] | int
@@ -45,7 +46,8 @@ def breadth_first_search(
         Distances, parents and number of levels.
 
     Raises:
-        ValueError: a stack; sources that are neither booleans ``[n]`` nor a list of integers.
+        ValueError: a stack; sources that are neither booleans ``[n]`` nor a list of integers, or
+            integers of NumPy that do not fit the type jax gives them.
 
     Cost:
         A gather and a scatter of all edges for each level.

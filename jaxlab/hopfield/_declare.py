@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxlab.checks import check_dtype, check_shape, concrete, require
+from jaxlab.checks import check_dtype, check_shape, check_uncut, concrete, require
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,7 +129,10 @@ def check_patterns(query: Any, memories: Any, *, discrete: bool = True) -> None:
     """Refuse a query and a memory bank that do not fit each other."""
     check_bank(memories)
     check_shape("query", query, ("...", np.shape(memories)[1]))
-    if not discrete:
+    if discrete:
+        check_uncut("query", query)
+        check_uncut("memories", memories)
+    else:
         check_dtype("query", query, "floating")
         check_dtype("memories", memories, "floating")
 

@@ -170,7 +170,8 @@ def hamming(query: Shaped[Array, "*b d"], memories: Shaped[Array, "n d"]) -> Flo
         Scores, whole numbers from −d to 0.
 
     Raises:
-        ValueError: the feature sizes differ, or the bank is empty.
+        ValueError: the feature sizes differ, or the bank is empty; integers of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         ``2 Q n d`` comparisons in tiles; one matrix product for booleans.

@@ -112,3 +112,7 @@ def test_bad_input(bad_input):
         constant_potts_quality(graph, jnp.zeros(3, int), jnp.ones(2))
     with pytest.raises(ValueError, match="at most 65536 vertices"):
         disagreements(graph_from_edges([[0, 1]], 65_537), jnp.zeros(65_537, jnp.int32))
+    for function in (disagreements, vertex_disagreements, constant_potts_quality):
+        with pytest.raises(ValueError, match="labels: expected numbers that fit int32"):
+            function(graph, np.array([0, 2**32, 1]))
+    assert disagreements(graph, np.array([5, 5, 9])) == 0  # what fits is as good as jax's own

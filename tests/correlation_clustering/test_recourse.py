@@ -77,3 +77,5 @@ def test_bad_input(bad_input):
                 recourse(jnp.zeros(3, int), jnp.zeros(3, int), n_old, kind=kind)
         with pytest.raises(ValueError, match="new: expected dtype integer"):
             recourse(jnp.zeros(3, int), jnp.zeros(3), 2, kind=kind)
+        with pytest.raises(ValueError, match="old: expected numbers that fit int32"):
+            recourse(np.array([0, 2**32]), np.zeros(2, int), 2, kind=kind)

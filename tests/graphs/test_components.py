@@ -161,3 +161,5 @@ def test_refusals():
         connected_components(ends, ends, 3, mask=jnp.ones(3, bool))
     with pytest.raises(ValueError, match="mask: expected dtype bool"):
         connected_components(ends, ends, 3, mask=ends)
+    with pytest.raises(ValueError, match="receivers: expected numbers that fit int32"):
+        connected_components(ends, np.array([1, 2**32]), 3)

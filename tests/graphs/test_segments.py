@@ -155,3 +155,8 @@ def test_refusals():
         seg.segment_softmax(ids, ids, 2)
     with pytest.raises(ValueError, match="values: expected dtype integer"):
         seg.segment_mode(values, ids, 2)
+    missing = np.array([0, -(2**63), 1])  # what NumPy makes of NaN; its last 32 bits are 0
+    with pytest.raises(ValueError, match="segments: expected numbers that fit int32"):
+        seg.segment_sum(values, missing, 2)
+    with pytest.raises(ValueError, match="values: expected numbers that fit int32"):
+        seg.segment_mode(values=missing, segments=ids, num_segments=2)

@@ -502,6 +502,10 @@ class TestErrors:
         with pytest.raises(ValueError, match="dtype floating"):
             function(jnp.ones(19), jnp.ones((3, 19), jnp.int32))
 
+    def test_words_of_numpy_that_jax_would_cut_are_refused(self):
+        with pytest.raises(ValueError, match="memories: expected numbers that fit int32"):
+            s.hamming(np.array([0]), np.array([[2**32]]))
+
     @pytest.mark.parametrize(
         "name", ["kl_divergence", "jensen_shannon", "symmetric_kl", "jaccard", "sum_normalized"]
     )
