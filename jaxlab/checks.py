@@ -234,28 +234,34 @@ def check_fit(argument: str, values: np.ndarray) -> None:
 
 
 def check_uncut(argument: str, values: Any, mask: Any = None) -> None:
-    """Refuse an array of NumPy with numbers that do not fit the type jax gives them.
+    """Refuse numbers of NumPy that do not fit the type jax gives them.
 
     jax would cut them in silence. What is not there according to a ``mask`` that is known may be
     any number.
     """
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+    if not isinstance(values, np.ndarray | np.generic) or values.dtype.kind not in "iuf":
         return
     import jax
 
     if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
-        there = None if mask is None else concrete(mask)
-        check_fit(argument, values if there is None else values[there])
+        known, there = np.asarray(values), None if mask is None else concrete(mask)
+        check_fit(argument, known if there is None else known[there])
 
 
 def uncut(function: F) -> F:
-    """Decorator of a jitted function: :func:`check_uncut` of its arguments, ahead of ``jit``."""
+    """Decorator of a jitted function: :func:`check_uncut` of its arguments, ahead of ``jit``.
+
+    An argument ``mask`` says which entries of the others are there, along their first axis.
+    """
     names = tuple(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            check_uncut(name, value)
+        given = dict(zip(names, args, strict=False)) | kwargs
+        mask = given.get("mask")
+        for name, value in given.items():
+            masked = mask is not None and np.shape(mask) == np.shape(value)[:1]
+            check_uncut(name, value, mask if masked else None)
         return function(*args, **kwargs)
 
     return checked  # type: ignore[return-value]

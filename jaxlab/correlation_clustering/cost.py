@@ -49,7 +49,7 @@ def disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int[Array, ""]:
 
     Args:
         graph: the + pairs.
-        labels: cluster of each vertex; those of padding do not matter.
+        labels: cluster of each vertex; those of padding do not matter if they fit.
 
     Returns:
         The number of pairs, exact: int32, or int64 when x64 is on.
@@ -79,7 +79,7 @@ def vertex_disagreements(graph: Graph, labels: Int[Array, " n"]) -> Int32[Array,
 
     Args:
         graph: the + pairs.
-        labels: cluster of each vertex; those of padding do not matter.
+        labels: cluster of each vertex; those of padding do not matter if they fit.
 
     Returns:
         ``deg(v) − in(v) + (s_c − 1 − in(v))``, with ``in(v)`` neighbours in ``v``'s own cluster of
@@ -121,7 +121,7 @@ def constant_potts_quality(
 
     Args:
         graph: the + pairs, each of weight 1.
-        labels: cluster of each vertex; those of padding do not matter.
+        labels: cluster of each vertex; those of padding do not matter if they fit.
         resolution: ``γ``.
 
     Returns:

@@ -283,6 +283,14 @@ def lengths_type(weights: Any) -> Any:
     return jnp.promote_types(weights.dtype, jnp.float32 if floating else jnp.int32)
 
 
+def clipped(values: Any) -> Array:
+    """As an array of jax; integers of NumPy that it has no room for become the last that it has."""
+    if isinstance(values, np.ndarray) and jnp.issubdtype(values.dtype, jnp.integer):
+        held = jnp.iinfo(jax.dtypes.canonicalize_dtype(values.dtype))
+        values = np.clip(values, held.min, held.max)
+    return jnp.asarray(values)
+
+
 def as_prediction(name: str, values: Any, dtype: Any) -> Array:
     """Any numbers as ``dtype``, integers clipped to a quarter of infinity.
 
@@ -291,10 +299,7 @@ def as_prediction(name: str, values: Any, dtype: Any) -> Array:
     numbers = concrete(values)
     if numbers is not None and jnp.issubdtype(numbers.dtype, jnp.floating):
         require(not np.isnan(numbers).any(), name, values, "numbers that are not NaN")
-    if isinstance(values, np.ndarray) and jnp.issubdtype(values.dtype, jnp.integer):
-        held = jnp.iinfo(jax.dtypes.canonicalize_dtype(values.dtype))
-        values = np.clip(values, held.min, held.max)  # jax would cut them to its own width
-    values = jnp.asarray(values)
+    values = clipped(values)
     if jnp.issubdtype(dtype, jnp.floating):
         return jnp.nan_to_num(values.astype(dtype), nan=0.0)
     most = infinity(dtype) // 4

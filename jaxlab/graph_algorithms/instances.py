@@ -5,11 +5,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32, Key, Num
 
 from jaxlab.checks import (
+    check_dtype,
     check_integer,
     check_key,
     check_number,
     check_scalar,
     check_shape,
+    check_uncut,
     concrete,
     require,
 )
@@ -124,7 +126,8 @@ def geometric_instances(
         Costs, in the unit of the points.
 
     Raises:
-        ValueError: another number of labels than points; a cluster without points.
+        ValueError: another number of labels than points; clusters that are no integers, or, of
+            NumPy, do not fit the type jax gives them; one without points.
 
     Cost:
         A sort of the labels, and ``O(k² d)``.
@@ -141,6 +144,9 @@ def geometric_instances(
     check_key("key", key)
     check_shape("points", points, ("points", "d"))
     check_shape("labels", labels, (points.shape[0],))
+    for name, clusters in (("labels", labels), ("left", left), ("right", right)):
+        check_dtype(name, clusters, "integer")
+        check_uncut(name, clusters)
     order = jnp.argsort(labels)
     ordered = labels[order]
     clusters = jnp.concatenate([left, right])

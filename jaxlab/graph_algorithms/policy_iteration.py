@@ -28,6 +28,7 @@ from jaxlab.graph_algorithms._labels import (
     as_potentials,
     check_lengths,
     check_source,
+    clipped,
     fits,
     lengths_of,
     on_cycle,
@@ -96,7 +97,7 @@ def policy(
     if tree is not None:
         check_shape("tree", tree, (graph.node_capacity,))
         check_dtype("tree", tree, "integer")
-        tree = jnp.asarray(tree)
+        tree = clipped(tree)
     return _policy(graph, table_of(graph, in_arcs), source, potentials, tree)
 
 

@@ -18,6 +18,7 @@ from jaxlab.graph_algorithms._labels import (
     as_potentials,
     check_lengths,
     check_source,
+    clipped,
     fits,
     lengths_of,
     paths,
@@ -101,7 +102,7 @@ def shortest_paths(
     if tree is not None:
         check_shape("tree", tree, (graph.node_capacity,))
         check_dtype("tree", tree, "integer")
-        tree = jnp.asarray(tree)
+        tree = clipped(tree)
     return _warm_bellman_ford(graph, table, source, start, tree)
 
 

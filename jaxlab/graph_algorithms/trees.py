@@ -20,6 +20,7 @@ from jaxlab.graph_algorithms._labels import (
     as_potentials,
     check_lengths,
     check_source,
+    clipped,
     fits,
     lengths_of,
     paths,
@@ -74,7 +75,7 @@ def evaluate_tree(
     check_shape("parent", parent, (graph.node_capacity,))
     check_dtype("parent", parent, "integer")
     source = check_source(graph, source)
-    return _evaluate_tree(graph, table_of(graph, in_arcs), jnp.asarray(parent), source)
+    return _evaluate_tree(graph, table_of(graph, in_arcs), clipped(parent), source)
 
 
 def tree_from_potentials(

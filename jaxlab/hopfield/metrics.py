@@ -20,6 +20,7 @@ from jaxlab.checks import (
     check_shape,
     concrete,
     require,
+    uncut,
 )
 from jaxlab.hopfield._declare import float_dtype
 from jaxlab.hopfield.types import Number
@@ -99,6 +100,7 @@ def fraction_correct(
     return _share(squared_error(output, target) <= threshold, valid)
 
 
+@uncut
 @jax.jit
 def index_recall(
     weights: Real[Array, "*b n"],
@@ -116,8 +118,8 @@ def index_recall(
         A share in ``[0, 1]``; 0 when no query counts. Weights that are NaN are not a recall.
 
     Raises:
-        ValueError: no memories, ``target_index`` not integer of shape ``[*b]``, ``valid`` not
-            boolean of that shape.
+        ValueError: no memories, ``target_index`` not integer of shape ``[*b]``, or of NumPy and
+            too wide for the type jax gives it, ``valid`` not boolean of that shape.
 
     Cost: O(size of weights) time.
 
@@ -169,6 +171,7 @@ def scaled_threshold(base: float = 50.0, reference_dim: int = 784, *, dim: int) 
     return base * dim / reference_dim
 
 
+@uncut
 @jax.jit
 def separation_margin(
     scores: Real[Array, "*b n"], target_index: Int[Array, "*b"]
@@ -187,7 +190,8 @@ def separation_margin(
         no rival, NaN if ``target_index`` is no memory's number.
 
     Raises:
-        ValueError: no memories, ``target_index`` not integer of shape ``[*b]``.
+        ValueError: no memories, ``target_index`` not integer of shape ``[*b]``, or of NumPy and
+            too wide for the type jax gives it.
 
     Cost: O(size of scores) time.
 

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_dtype, check_integer, check_shape
+from jaxlab.checks import check_dtype, check_integer, check_shape, check_uncut
+from jaxlab.kcenter._checks import as_integers
 from jaxlab.kcenter.types import Candidates
 
 __all__ = ["candidate_lists"]
@@ -32,7 +33,8 @@ def candidate_lists(
         Lists of at most ``k`` points.
 
     Raises:
-        ValueError: shapes that disagree.
+        ValueError: shapes that disagree; bounds that are no integers; groups of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         ``m`` selections of the ``k`` smallest of ``n`` for each center; O(n k + m k²) memory.
@@ -50,7 +52,8 @@ def candidate_lists(
     check_shape("dist", dist, ("n", k))
     check_dtype("dist", dist, "floating")
     check_shape("groups", groups, (dist.shape[0],))
-    check_shape("lower", lower, ("m",))
+    check_uncut("groups", groups)
+    lower, upper = as_integers("lower", lower), as_integers("upper", upper)
     check_shape("upper", upper, lower.shape)
     return _candidate_lists(dist, groups, lower, upper)
 

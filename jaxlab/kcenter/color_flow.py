@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlab.checks import check_integer, check_shape
+from jaxlab.checks import check_integer, check_shape, check_uncut
+from jaxlab.kcenter._checks import as_integers
 from jaxlab.kcenter.types import Candidates, Opened
 from jaxlab.varying import vary_like
 
@@ -60,7 +61,8 @@ def open_representatives(
         Opened points with their origins. With slack intervals fewer than ``k`` are opened.
 
     Raises:
-        ValueError: shapes that disagree.
+        ValueError: shapes that disagree; bounds that are no integers; groups of NumPy that do not
+            fit the type jax gives them.
 
     Cost:
         At most ``2 k`` augmentations of O(k²) and a search of O((k + m)²) for each level.
@@ -81,6 +83,8 @@ def open_representatives(
     check_shape("cands.index", cands.index, (k, k))
     check_shape("eta", eta, (k,))
     check_shape("active", active, (k,))
+    check_uncut("groups", groups)
+    lower, upper = as_integers("lower", lower), as_integers("upper", upper)
     check_shape("upper", upper, lower.shape)
     return _open_representatives(cands, groups, eta, active, lower, upper)
 

@@ -106,10 +106,14 @@ def test_tanh_is_set_beside_the_error_function_where_both_are(activations, said)
         ({"depths": (1, 24)}, "depth 12, half of 24, is not in the config", "1 of 1 fall"),
         (
             {"slopes": (0.95, 1.5)},
-            "no network of the config has χ₁ ≤ 0.9",
+            "no closed form of the config has χ₁ ≤ 0.9",
             "1 of 1 fall",
         ),
-        ({"slopes": (0.5, 1.05)}, "from depth 8", "no network of the config has χ₁ ≥ 1.1"),
+        (
+            {"slopes": (0.5, 1.05)},
+            "from depth 8",
+            "no network with the error function has χ₁ ≥ 1.1",
+        ),
         (
             {"closed": ()},
             "no closed form in the config",

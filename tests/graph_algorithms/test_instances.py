@@ -77,6 +77,10 @@ def test_refusals():
         (lambda: planted_matching(key, n=3, chance=0), "chance: expected a finite number > 0"),
         (lambda: geometric_instances(key, points, labels, one, one), "labels: expected a point"),
         (lambda: geometric_instances(key, points, labels[:2], one, one), "labels: expected shape"),
+        (
+            lambda: geometric_instances(key, points, np.array([0, 1, -(2**63)]), one, one),
+            "labels: expected numbers that fit int32",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             call()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.graph_algorithms.trees import evaluate_tree, tree_from_potentials
-from jaxlab.graphs import in_arcs
+from jaxlab.graphs import digraph_from_arcs, in_arcs
 from tests.graph_algorithms import path_oracle as oracle
 from tests.helpers import to_device
 
@@ -75,6 +75,13 @@ def test_distances_imply_arcs_on_shortest_paths():
                 assert instance.dist[before] + step == instance.dist[vertex]
             elif not graph.in_degree(vertex):
                 assert parents[number, vertex] == -1
+
+
+def test_parents_of_numpy_that_jax_would_cut_are_no_vertices(bad_input):
+    graph = digraph_from_arcs([[0, 1], [0, 2]], 3)
+    parent = np.array([-1, -(2**63), 2**32])  # their last 32 bits are 0
+    assert (evaluate_tree(graph, parent, 0).parent[1:] == -1).all()
+    assert (evaluate_tree(graph, np.zeros(3, int), 0).parent[1:] == 0).all()
 
 
 def test_other_sizes_are_refused(bad_input):

@@ -160,3 +160,5 @@ def test_refusals():
         seg.segment_sum(values, missing, 2)
     with pytest.raises(ValueError, match="values: expected numbers that fit int32"):
         seg.segment_mode(values=missing, segments=ids, num_segments=2)
+    left_out = missing >= 0
+    assert seg.segment_sum(values, missing, 2, mask=left_out).tolist() == [1, 1]

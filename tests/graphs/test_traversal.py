@@ -108,3 +108,5 @@ def test_refusals():
         breadth_first_search(graph, jnp.zeros((2, 2), int))
     with pytest.raises(ValueError, match="sources: expected numbers that fit int32"):
         breadth_first_search(graph, np.array([2**32]))
+    with pytest.raises(ValueError, match="sources: expected numbers that fit int32"):
+        breadth_first_search(graph, np.int64(2**32))

@@ -156,6 +156,9 @@ def test_bad_input():
         metrics.index_recall(jnp.ones((2, 0)), jnp.zeros(2, int))
     with pytest.raises(ValueError, match="target_index: expected dtype integer"):
         metrics.index_recall(x, jnp.zeros(2))
+    for function in (metrics.index_recall, metrics.separation_margin):
+        with pytest.raises(ValueError, match="target_index: expected numbers that fit int32"):
+            function(x, np.array([0, 2**32]))
     with pytest.raises(ValueError, match=r"target_index: expected shape \[2\]"):
         metrics.separation_margin(x, jnp.zeros(3, int))
     with pytest.raises(ValueError, match="scores: expected dtype floating"):

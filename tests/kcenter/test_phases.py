@@ -272,3 +272,13 @@ def test_bad_input(bad_input):
     for min_size in (2.5, -1):
         with pytest.raises(ValueError, match="min_size: expected"):
             kcenter.opening_budgets(counts, forest, min_size)
+
+
+def test_bounds_of_numpy_that_jax_would_cut_are_no_bounds(bad_input):
+    dist, groups = np.array([[0.0], [1.0]], np.float32), np.zeros(2, np.int32)
+    none, most = np.zeros(1, int), np.array([np.iinfo(np.int64).max])
+    cands = kcenter.candidate_lists(dist, groups, none, most, 1)
+    assert cands.index[cands.mask].tolist() == [0]
+    one = np.ones(1, np.int32)
+    opened = kcenter.open_representatives(cands, groups, one, one == 1, none, most, 1)
+    assert opened.centers.tolist() == [0]

@@ -161,7 +161,7 @@ class Solvers:
         return jnp.int32(np.random.default_rng(seed).integers(len(self._data.points)))
 
     def _call(self, method: str, bound: Any, given: Any) -> tuple[kc.Solution, float]:
-        """Solution and seconds of a method, which is compiled, or warmed up, before its first."""
+        """Solution and seconds of a method, compiled, or warmed up, before its first call."""
         points, groups = self._data.points, self._data.groups
         call = self._compiled.get(method)
         swaps = method == "fair_kcenter_swap"  # works on the host

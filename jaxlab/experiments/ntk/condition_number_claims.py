@@ -132,7 +132,7 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
         if ordered
         else "no closed form in the config"
         if not results.infinite
-        else "no network of the config has χ₁ ≤ 0.9",
+        else "no closed form of the config has χ₁ ≤ 0.9",
         holds=bool(min(ratios) >= 0.5 and max(ratios) <= 2) if long_enough else None,
     )
 
@@ -152,7 +152,7 @@ def judge(config: Any, results: Results, reporter: Reporter) -> None:
         if last
         else "no closed form of the error function in the config"
         if "erf" not in results.infinite
-        else "no network of the config has χ₁ ≥ 1.1",
+        else "no network with the error function has χ₁ ≥ 1.1",
         holds=all(falls) and max(last) < 2 if last and depths[-1] >= 32 else None,
     )
 
