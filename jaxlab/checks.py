@@ -36,7 +36,7 @@ __all__ = [
     "uncut",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=Callable[..., Any])
 
 
 def require(condition: bool, argument: str, got: object, expected: str) -> None:
@@ -248,7 +248,7 @@ def check_uncut(argument: str, values: Any, mask: Any = None) -> None:
         check_fit(argument, known if there is None else known[there])
 
 
-def uncut(function: F) -> F:
+def uncut(function: T) -> T:
     """Decorator of a jitted function: :func:`check_uncut` of its arguments, ahead of ``jit``.
 
     An argument ``mask`` says which entries of the others are there, along their first axis.
