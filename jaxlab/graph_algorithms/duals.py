@@ -34,8 +34,7 @@ def dual_objective(duals: Duals) -> Num[Array, "*s"]:
         >>> dual_objective(Duals(jnp.array([1, 2]), jnp.array([0, -1])))
         Array(2, dtype=int32)
     """
-    check_uncut("duals.row", duals.row)
-    check_uncut("duals.col", duals.col)
+    check_duals(duals)
     return jnp.sum(duals.row, axis=-1) + jnp.sum(duals.col, axis=-1)
 
 
@@ -188,5 +187,10 @@ def check_numbers(
     """Refuse costs of edges, and duals, that :func:`check_uncut` refuses."""
     check_uncut("cost", cost, mask)
     if duals is not None:
-        check_uncut("duals.row", duals.row)
-        check_uncut("duals.col", duals.col)
+        check_duals(duals)
+
+
+def check_duals(duals: Duals, name: str = "duals") -> None:
+    """Refuse duals, or samples of them, that :func:`check_uncut` refuses."""
+    check_uncut(f"{name}.row", duals.row)
+    check_uncut(f"{name}.col", duals.col)

@@ -13,15 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
-from jaxlab.checks import (
-    check_choice,
-    check_integer,
-    check_scalar,
-    check_shape,
-    check_uncut,
-    require,
-)
+from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
 from jaxlab.graph_algorithms.duals import (
+    check_duals,
     check_problem,
     dual_objective,
     tighten_duals,
@@ -66,8 +60,7 @@ def canonicalize(duals: Duals, gauge: str = "mean") -> Duals:
         Duals(row=Array([3, 4], dtype=int32), col=Array([-1,  1], dtype=int32))
     """
     check_choice("gauge", gauge, GAUGES)
-    check_uncut("duals.row", duals.row)
-    check_uncut("duals.col", duals.col)
+    check_duals(duals)
     row, col = jnp.asarray(duals.row), jnp.asarray(duals.col)
     if gauge == "none":
         return Duals(row, col)
@@ -135,8 +128,7 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
     require(count > 0, "samples.row", samples.row, "at least one sample, shape [S, n]")
     check_shape("samples.col", samples.col, (count, "m"))
     check_integer("steps", steps, minimum=1)
-    check_uncut("samples.row", samples.row)
-    check_uncut("samples.col", samples.col)
+    check_duals(samples, "samples")
     row, col = canonicalize(samples, gauge)
     if loss == "linf":
         joined = jnp.concatenate([row, col], axis=1)
