@@ -205,20 +205,6 @@ def test_errors_are_said_to_grow_where_they_do(blocked, dense, grows):
     assert any("err more with more memories" in note for note in notes(reporter)) is grows
 
 
-@pytest.mark.parametrize("separations", ["log,max", "max"])
-def test_the_logarithm_is_explained_where_it_is_measured(separations, tmp_path):
-    sets = ["seeds=1 counts=[2] negated.count=2 similarities=[manhattan]"]
-    sets += [f"separations=[{separations}]"]
-    config = resolve("hopfield-separation-capacity", "smoke", sets=sets).config
-    reporter = mock.Mock(spec=Reporter)
-    reporter.cell.side_effect = lambda key, compute: compute()
-    separation_capacity.run(config, tmp_path, reporter)
-    told = [note for note in notes(reporter) if "logarithm" in note]
-    assert bool(told) == ("log" in separations)
-    # of two memories the right one may be the less similar
-    assert all("only where the right memory scores least" in note for note in told)
-
-
 def small_run(experiment, name, tmp_path, sets):
     """Reporter that saw a smoke run of ``name``."""
     config = resolve(name, "smoke", sets=["seeds=1", *sets]).config
@@ -226,6 +212,16 @@ def small_run(experiment, name, tmp_path, sets):
     reporter.cell.side_effect = lambda key, compute: compute()
     experiment.run(config, tmp_path, reporter)
     return reporter
+
+
+@pytest.mark.parametrize("separations", ["log,max", "max"])
+def test_the_logarithm_is_explained_where_it_is_measured(separations, tmp_path):
+    sets = ["counts=[2] negated.count=2 similarities=[manhattan]", f"separations=[{separations}]"]
+    reporter = small_run(separation_capacity, "hopfield-separation-capacity", tmp_path, sets)
+    told = [note for note in notes(reporter) if "logarithm" in note]
+    assert bool(told) == ("log" in separations)
+    # of two memories the right one may be the less similar
+    assert all("only where the right memory scores least" in note for note in told)
 
 
 def test_the_papers_sharpness_is_not_that_of_the_config(tmp_path):
