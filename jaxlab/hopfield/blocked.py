@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
-from jaxlab.checks import check_number, check_shape
+from jaxlab.checks import check_number, check_shape, uncut
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block
 from jaxlab.hopfield._declare import check_broadcasts, float_dtype, output_dtype, present_rows
 from jaxlab.hopfield.types import Number, Similarity
@@ -30,6 +30,7 @@ Score = Callable[..., Array]
 AxisName = str | tuple[str, ...]
 
 
+@uncut
 def retrieve_blocked(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n c"],
@@ -77,7 +78,8 @@ def retrieve_blocked(
         ValueError: feature sizes of query and memories differ; projection and memories differ in
             rows; the bank is empty; ``mask`` is not boolean of shape ``[n]``; ``beta`` is known and
             not a finite number >= 0; ``block_size < 1``; the similarity looks at all memories at
-            once (``reciprocal``, ``sum_normalized``).
+            once (``reciprocal``, ``sum_normalized``); numbers of NumPy that do not fit the type jax
+            gives them.
 
     Cost:
         That of the similarity and ``2 Q n p``; backward twice that and more. Temporary memory
@@ -103,6 +105,7 @@ def retrieve_blocked(
     )[0]
 
 
+@uncut
 def logsumexp_blocked(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n c"],

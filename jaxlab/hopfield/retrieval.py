@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape, require
+from jaxlab.checks import check_bool, check_integer, check_scalar, check_shape, require, uncut
 from jaxlab.hopfield._declare import (
     check_comparable,
     check_mask,
@@ -60,6 +60,7 @@ class Recall(NamedTuple):
     energies: Float[Array, "*b steps"] | None
 
 
+@uncut
 @functools.partial(
     jax.jit,
     static_argnames=(
@@ -117,7 +118,8 @@ def retrieve(
         ValueError: feature sizes of query and memories differ; projection and memories differ in
             rows; the bank is empty; ``mask`` is not boolean of shape ``[n]``; a dtype does not fit
             the similarity; scores that are never positive are to be normalised (their order would
-            turn around) or to be separated by a function that needs positive ones.
+            turn around) or to be separated by a function that needs positive ones; numbers of NumPy
+            that do not fit the type jax gives them.
 
     Cost:
         That of the similarity, the separation, and ``2 Q n p``; ``O(Q n)`` memory and, with a mask,
@@ -163,6 +165,7 @@ def retrieve(
     return Retrieval(output.astype(output_dtype(query, projection)), weights, scores)
 
 
+@uncut
 def recall(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n d"],

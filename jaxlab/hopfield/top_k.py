@@ -20,6 +20,7 @@ from jaxlab.checks import (
     check_number,
     check_shape,
     require,
+    uncut,
 )
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block
 from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first, root
@@ -89,6 +90,7 @@ def quantize_memories(memories: Float[Array, "n d"]) -> QuantizedMemories:
     return QuantizedMemories(values.astype(jnp.int8), scale)
 
 
+@uncut
 @functools.partial(
     jax.jit,
     static_argnames=(
@@ -154,7 +156,8 @@ def top_k_memories(
         ValueError: ``k < 1`` or ``k > n``; feature sizes differ; the bank is empty; ``mask`` is not
             boolean of shape ``[n]``; ``scale`` is not of shape ``[n]``; ``block_size < 1``;
             ``recall_target`` not in (0, 1]; unknown ``implementation``, or ``"pallas"`` without
-            ``manhattan``; the similarity looks at all memories at once.
+            ``manhattan``; the similarity looks at all memories at once; numbers of NumPy that do
+            not fit the type jax gives them.
 
     Cost:
         That of the similarity, and a selection per block. ``O(Q (block + k) + block c)`` temporary

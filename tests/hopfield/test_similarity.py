@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +14,9 @@ from scipy.spatial import distance
 from scipy.special import rel_entr
 from sklearn.metrics import pairwise as sklearn_pairwise
 
-from jaxlab.hopfield import _pairwise
+from jaxlab.hopfield import _pairwise, recall, retrieve
 from jaxlab.hopfield import similarity as s
+from jaxlab.hopfield.scale import logsumexp_blocked, retrieve_blocked, top_k_memories
 from jaxlab.hopfield.separation import softmax, top_k
 from tests.helpers import to_device
 
@@ -502,9 +504,20 @@ class TestErrors:
         with pytest.raises(ValueError, match="dtype floating"):
             function(jnp.ones(19), jnp.ones((3, 19), jnp.int32))
 
-    def test_words_of_numpy_that_jax_would_cut_are_refused(self):
+    @pytest.mark.parametrize(
+        "function",
+        [
+            s.hamming,
+            partial(retrieve, similarity=s.hamming, separation=softmax(1.0)),
+            partial(recall, similarity=s.hamming, separation=softmax(1.0), max_steps=1),
+            partial(retrieve_blocked, similarity=s.hamming, beta=1.0),
+            partial(logsumexp_blocked, similarity=s.hamming, beta=1.0),
+            partial(top_k_memories, similarity=s.hamming, k=1),
+        ],
+    )
+    def test_words_of_numpy_that_jax_would_cut_are_refused(self, function):
         with pytest.raises(ValueError, match="memories: expected numbers that fit int32"):
-            s.hamming(np.array([0]), np.array([[2**32]]))
+            function(np.array([0]), np.array([[2**32]]))
 
     @pytest.mark.parametrize(
         "name", ["kl_divergence", "jensen_shannon", "symmetric_kl", "jaccard", "sum_normalized"]

@@ -252,7 +252,7 @@ def test_temporary_memory_does_not_grow_with_the_bank():
     def temporary(n):
         arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((16, 32), (n, 32))]
         options = {"k": 5, "similarity": similarity.squared_euclidean, "block_size": 128}
-        compiled = top_k_memories.lower(*arrays, **options).compile()
+        compiled = jax.jit(functools.partial(top_k_memories, **options)).lower(*arrays).compile()
         return compiled.memory_analysis().temp_size_in_bytes
 
     small, large = temporary(2040), temporary(20400)
