@@ -245,7 +245,8 @@ def check_uncut(argument: str, values: Any, mask: Any = None) -> None:
 
     if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
         known, there = np.asarray(values), None if mask is None else concrete(mask)
-        check_fit(argument, known if there is None else known[there])
+        usable = there is not None and there.dtype == bool  # others are refused by the function
+        check_fit(argument, known[there] if usable else known)
 
 
 def uncut(function: T) -> T:

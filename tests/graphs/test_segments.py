@@ -147,6 +147,8 @@ def test_refusals():
         seg.segment_min(values, values, 2)
     with pytest.raises(ValueError, match=r"mask: expected shape \[3\]"):
         seg.segment_max(values, ids, 2, mask=jnp.ones(2, bool))
+    with pytest.raises(ValueError, match="mask: expected dtype bool"):
+        seg.segment_max(values, ids, 2, mask=np.ones(3))
     with pytest.raises(ValueError, match="num_segments: expected an integer >= 0"):
         seg.segment_argmin(values, ids, -1)
     with pytest.raises(ValueError, match="values: expected dtype floating"):
