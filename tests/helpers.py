@@ -9,7 +9,7 @@ from unittest import mock
 import jax
 import numpy as np
 
-__all__ = ["Example", "finished", "to_device", "verdicts_of"]
+__all__ = ["Example", "finished", "is_array", "to_device", "verdicts_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Example:
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
     made: Callable[..., Any] | None = None
     apart: bool = False
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf of an :class:`Example` is an array, or stands for one."""
+    return isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct)
 
 
 def to_device(values: Any, dtype: Any = None) -> jax.Array:

@@ -8,12 +8,12 @@ there unless it declares that what it carries differs as soon as anything does t
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from jaxlab.varying import vary
 from tests.entry_points import entry_points, registry, rooms
+from tests.helpers import is_array
 
 NOT_INSIDE = dict.fromkeys(
     (
@@ -34,10 +34,6 @@ def cases():
             example = registry(room).examples.get(name)  # tests/test_portability.py misses it
             if example is not None and name not in NOT_INSIDE:
                 yield pytest.param(function, example, id=name)
-
-
-def is_array(leaf):
-    return isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct)
 
 
 def holds_arrays(argument):

@@ -95,7 +95,7 @@ def type_model(
     check_shape("means", means, (groups, groups))
     check_number("means", means, above=0)
     group = jnp.arange(n) * groups // max(n, 1)
-    mean = means[group[:, None], group].astype(jnp.float32)
+    mean = jnp.asarray(means)[group[:, None], group].astype(jnp.float32)
     center = mean + variance
     chance = mean / center
     trials = jnp.floor(center / chance)
@@ -147,6 +147,7 @@ def geometric_instances(
     for name, clusters in (("labels", labels), ("left", left), ("right", right)):
         check_dtype(name, clusters, "integer")
         check_uncut(name, clusters)
+    points, labels, left, right = map(jnp.asarray, (points, labels, left, right))
     order = jnp.argsort(labels)
     ordered = labels[order]
     clusters = jnp.concatenate([left, right])

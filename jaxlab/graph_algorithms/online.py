@@ -140,7 +140,7 @@ def median_learner(horizon: int) -> OnlineLearner:
     def update(sample: Duals, state: MedianState) -> tuple[Duals, MedianState]:
         place = state.seen % horizon
         row, col = (
-            part.at[place].set(jnp.asarray(new, part.dtype))
+            jnp.asarray(part).at[place].set(jnp.asarray(new, part.dtype))
             for part, new in ((state.row, sample.row), (state.col, sample.col))
         )
         seen = state.seen + 1

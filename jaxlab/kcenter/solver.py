@@ -175,7 +175,8 @@ def assignment_points(solution: Solution) -> Int32[Array, " n"]:
     """
     check_shape("solution.labels", solution.labels, ("n",))
     there = solution.labels >= 0
-    return jnp.where(there, solution.centers[jnp.maximum(solution.labels, 0)], -1)
+    centers = jnp.asarray(solution.centers)  # NumPy's take no traced labels
+    return jnp.where(there, centers[jnp.maximum(solution.labels, 0)], -1)
 
 
 @functools.partial(jax.jit, static_argnames=("k", "metric", "pushed"))
