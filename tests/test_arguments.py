@@ -73,7 +73,7 @@ def test_one_array_is_traced_and_the_others_are_of_numpy(function, example):
     leaves = [of_numpy(leaf) for leaf in leaves]
 
     def call(at, array):
-        args, kwargs = jax.tree.unflatten(structure, leaves[:at] + [array] + leaves[at + 1 :])
+        args, kwargs = jax.tree.unflatten(structure, [*leaves[:at], array, *leaves[at + 1 :]])
         return jax.tree.map(jax.numpy.asarray, function(*args, **kwargs))
 
     for at, leaf in enumerate(leaves):
