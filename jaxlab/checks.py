@@ -12,7 +12,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -243,16 +243,22 @@ def check_uncut(argument: str, values: Any, mask: Any = None) -> None:
         return
     import jax
 
-    if values.dtype != jax.dtypes.canonicalize_dtype(values.dtype):
-        known, there = np.asarray(values), None if mask is None else concrete(mask)
-        usable = there is not None and there.dtype == bool  # others are refused by the function
-        check_fit(argument, known[there] if usable else known)
+    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+    if values.dtype == dtype or values.size == 0:
+        return
+    room = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    if room.min <= values.min() and values.max() <= room.max:  # of most, and nothing is copied
+        return
+    known, there = np.asarray(values), None if mask is None else concrete(mask)
+    usable = there is not None and there.dtype == bool  # others are refused by the function
+    check_fit(argument, known[there] if usable else known)
 
 
-def uncut(function: T) -> T:
+def uncut(function: T, *, whole: Collection[str] = ()) -> T:
     """Decorator of a jitted function: :func:`check_uncut` of its arguments, ahead of ``jit``.
 
-    An argument ``mask`` says which entries of the others are there, along their first axis.
+    An argument ``mask`` says which entries of the others are there, along their first axis, but for
+    those that are named in ``whole``.
     """
     names = tuple(inspect.signature(function).parameters)
 
@@ -261,7 +267,9 @@ def uncut(function: T) -> T:
         given = dict(zip(names, args, strict=False)) | kwargs
         mask = given.get("mask")
         for name, value in given.items():
-            masked = mask is not None and np.shape(mask) == np.shape(value)[:1]
+            masked = (
+                mask is not None and name not in whole and np.shape(mask) == np.shape(value)[:1]
+            )
             check_uncut(name, value, mask if masked else None)
         return function(*args, **kwargs)
 

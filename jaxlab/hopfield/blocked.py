@@ -30,7 +30,7 @@ Score = Callable[..., Array]
 AxisName = str | tuple[str, ...]
 
 
-@uncut
+@functools.partial(uncut, whole=("query",))
 def retrieve_blocked(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n c"],
@@ -105,7 +105,7 @@ def retrieve_blocked(
     )[0]
 
 
-@uncut
+@functools.partial(uncut, whole=("query",))
 def logsumexp_blocked(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n c"],

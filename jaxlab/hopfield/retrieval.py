@@ -60,7 +60,7 @@ class Recall(NamedTuple):
     energies: Float[Array, "*b steps"] | None
 
 
-@uncut
+@functools.partial(uncut, whole=("query",))
 @functools.partial(
     jax.jit,
     static_argnames=(
@@ -165,7 +165,7 @@ def retrieve(
     return Retrieval(output.astype(output_dtype(query, projection)), weights, scores)
 
 
-@uncut
+@functools.partial(uncut, whole=("query",))
 def recall(
     query: Shaped[Array, "*b d"],
     memories: Shaped[Array, "n d"],

@@ -90,7 +90,7 @@ def quantize_memories(memories: Float[Array, "n d"]) -> QuantizedMemories:
     return QuantizedMemories(values.astype(jnp.int8), scale)
 
 
-@uncut
+@functools.partial(uncut, whole=("query",))
 @functools.partial(
     jax.jit,
     static_argnames=(

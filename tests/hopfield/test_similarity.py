@@ -22,6 +22,13 @@ from tests.helpers import to_device
 
 FACTOR = np.random.default_rng(5).normal(size=(19, 4)).astype(np.float32)
 EPSILON = 1e-4
+COMPARE_WORDS = [
+    partial(retrieve, similarity=s.hamming, separation=softmax(1.0)),
+    partial(recall, similarity=s.hamming, separation=softmax(1.0), max_steps=1),
+    partial(retrieve_blocked, similarity=s.hamming, beta=1.0),
+    partial(logsumexp_blocked, similarity=s.hamming, beta=1.0),
+    partial(top_k_memories, similarity=s.hamming, k=1),
+]
 
 
 def normalized(x):
@@ -504,20 +511,17 @@ class TestErrors:
         with pytest.raises(ValueError, match="dtype floating"):
             function(jnp.ones(19), jnp.ones((3, 19), jnp.int32))
 
-    @pytest.mark.parametrize(
-        "function",
-        [
-            s.hamming,
-            partial(retrieve, similarity=s.hamming, separation=softmax(1.0)),
-            partial(recall, similarity=s.hamming, separation=softmax(1.0), max_steps=1),
-            partial(retrieve_blocked, similarity=s.hamming, beta=1.0),
-            partial(logsumexp_blocked, similarity=s.hamming, beta=1.0),
-            partial(top_k_memories, similarity=s.hamming, k=1),
-        ],
-    )
+    @pytest.mark.parametrize("function", [s.hamming, *COMPARE_WORDS])
     def test_words_of_numpy_that_jax_would_cut_are_refused(self, function):
         with pytest.raises(ValueError, match="memories: expected numbers that fit int32"):
             function(np.array([0]), np.array([[2**32]]))
+
+    @pytest.mark.parametrize("function", COMPARE_WORDS)
+    def test_a_mask_is_of_memories_not_of_as_many_queries(self, function):
+        words, mask = np.array([[0], [2**32]]), np.array([True, False])
+        function(words[:1], words, mask=mask)
+        with pytest.raises(ValueError, match="query: expected numbers that fit int32"):
+            function(words, words, mask=mask)
 
     @pytest.mark.parametrize(
         "name", ["kl_divergence", "jensen_shannon", "symmetric_kl", "jaccard", "sum_normalized"]
