@@ -37,7 +37,8 @@ def cca(
 
     Weights ``w_i``, ``v_i`` maximise ``w_iᵀ Aᵀ B v_i`` under ``w_iᵀ (AᵀA + ridge I) w_j = δ_ij``
     and ``v_iᵀ (BᵀB + ridge I) v_j = δ_ij``: the singular vectors of ``Q_aᵀ Q_b``, with orthonormal
-    bases ``Q`` of the spans of the columns. Dependent columns have the weights of least norm.
+    bases ``Q`` of the spans of the columns. Dependent columns have the weights that are of least
+    norm in terms of the columns at unit length.
 
     The correlations have first derivatives in the views, for fixed columns and where they are
     simple; the loadings are constants to differentiation.

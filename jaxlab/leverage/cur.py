@@ -29,7 +29,8 @@ def cur(
     """``A ≈ C U R`` with ``c`` columns and ``r`` rows of A and ``U = C⁺ A R⁺``, the best there is.
 
     Columns and rows are those of the largest scores; by default the leverage scores of the ``k``
-    leading singular vectors.
+    leading singular vectors. Where chosen columns or rows depend on each other, ``U`` is made with
+    the pseudo-inverses of them at unit length; ``C U R`` is the same.
 
     Args:
         a: the matrix, ``[m, n]``.

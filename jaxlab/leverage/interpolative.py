@@ -25,14 +25,17 @@ class Interpolative(NamedTuple):
 
 
 def interpolative(a: Float[Array, "m n"], columns: Int[Array, " c"]) -> Interpolative:
-    """The best coefficients ``X = A_S⁺ A`` with which chosen columns give all of them.
+    """The best coefficients with which chosen columns give all, ``min_X ‖A_S X − A‖_F``.
+
+    That is ``X = A_S⁺ A`` where the chosen columns are independent. Where they are not, ``X`` has
+    the least norm in terms of them at unit length, so that it does not hang on their units.
 
     Args:
         a: the matrix, ``[m, n]``.
         columns: the chosen columns, ``[c]``, from any way to choose them.
 
     Returns:
-        Coefficients, of least norm where the columns depend on each other, and the residual.
+        Coefficients and residual.
 
     Raises:
         ValueError: a matrix that is not 2-D, empty or not finite; indices that are no columns.

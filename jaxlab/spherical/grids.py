@@ -105,7 +105,7 @@ def quadrature_weights(b: int, grid: Grid = "soft", group: Group = "s2") -> Floa
         ValueError: for a bad bandwidth or an unknown grid or group.
 
     Cost:
-        O(b²).
+        O(b²); O(b³) for ``"gauss_legendre"``.
 
     Example:
         >>> float(quadrature_weights(3, group="so3").sum() * 6 * 6)
@@ -137,7 +137,7 @@ def sphere_points(b: int, grid: Grid = "soft") -> Float[np.ndarray, "xyz k j"]:
         ValueError: for a bad bandwidth or an unknown grid.
 
     Cost:
-        O(b²).
+        O(b²); O(b³) for ``"gauss_legendre"``.
 
     Example:
         >>> sphere_points(4).shape

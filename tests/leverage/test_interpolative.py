@@ -22,6 +22,9 @@ def test_is_least_squares(x64):
     found = interpolative(*put(a, columns))
     np.testing.assert_allclose(found.residual, targets.residual(a, a, [5, 0]), rtol=1e-10)
     np.testing.assert_allclose(a[:, columns] @ found.coefficients[:, 3], a[:, 3], atol=1e-9)
+    lengths = np.linalg.norm(a[:, columns], axis=0)
+    least = np.linalg.pinv(a[:, columns] / lengths) @ a / lengths[:, None]
+    np.testing.assert_allclose(found.coefficients, least, atol=1e-9)
 
 
 def test_a_row():
