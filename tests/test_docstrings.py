@@ -1,11 +1,24 @@
-"""Every public function of a method shows a use of itself, which pytest runs as a doctest."""
+"""Every public function shows a use of itself, which pytest runs as a doctest."""
 
+import importlib
 import inspect
 import re
 
 import pytest
 
 from tests.entry_points import entry_points, rooms
+
+
+@pytest.mark.parametrize("package", ["data", "runner", "training"])
+def test_every_function_of_a_front_door_has_an_example(package):
+    door = importlib.import_module(f"jaxlab.{package}")
+    functions = {name: getattr(door, name) for name in door.__all__}
+    silent = [
+        name
+        for name, function in functions.items()
+        if inspect.isfunction(function) and ">>> " not in str(function.__doc__)
+    ]
+    assert not silent
 
 
 @pytest.mark.parametrize("room", rooms())

@@ -109,6 +109,15 @@ def fetch(spec: FileSpec, root: PathLike | None = None) -> bytes:
 
     Cost: reads and hashes the whole file on every call; memory is the size of the content, plus
     the compressed size for gzip.
+
+    Example:
+        >>> import tempfile
+        >>> digest = hashlib.sha256(b"1 2 3").hexdigest()
+        >>> spec = FileSpec(folder="numbers", name="numbers.txt", urls=(), sha256=digest)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "numbers.txt").write_text("1 2 3")
+        ...     fetch(spec, root=folder)
+        b'1 2 3'
     """
     tried: list[str] = []
     for place, path, refuses in _local_copies(spec, root):
@@ -136,12 +145,25 @@ def fetch(spec: FileSpec, root: PathLike | None = None) -> bytes:
 
 
 def is_offline(spec: FileSpec, root: PathLike | None = None) -> bool:
-    """Whether a local copy of the file is there. Its checksum is not compared before it is used."""
+    """Whether a local copy of the file is there. Its checksum is not compared before it is used.
+
+    Example:
+        >>> spec = FileSpec(folder="numbers", name="numbers.txt", urls=(), sha256=64 * "0")
+        >>> is_offline(spec)
+        False
+    """
     return any(os.path.isfile(path) for _, path, _ in _local_copies(spec, root))
 
 
 def cache_folder() -> Path:
-    """``$JAXLAB_CACHE``, else the platform's cache folder for jaxlab."""
+    """``$JAXLAB_CACHE``, else the platform's cache folder for jaxlab.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch.dict(os.environ, JAXLAB_CACHE="/data/cache"):
+        ...     cache_folder().as_posix()
+        '/data/cache'
+    """
     if folder := os.environ.get("JAXLAB_CACHE"):
         return Path(folder).expanduser()
     import pooch

@@ -86,6 +86,12 @@ def run(
 
     Raises:
         UsageError: the request is refused; nothing was written.
+
+    Example:
+        >>> run("hopfield-similarity-capacity", preset="tiny")
+        Traceback (most recent call last):
+        ...
+        jaxlab.runner.registry.UsageError: ...
     """
     if resume is None:
         request = resolve(name, preset or "default", sets, configs)

@@ -52,6 +52,11 @@ def resolve(
 
     Raises:
         UsageError: unknown experiment or preset, or values that the ``Config`` refuses.
+
+    Example:
+        >>> request = resolve("hopfield-similarity-capacity", "smoke", ["seeds=4"])
+        >>> request.preset, request.overrides, request.config.seeds
+        ('smoke', ['seeds=4'], 4)
     """
     entry = find_entry(name, configs_folder(configs))
     values = entry.values(preset)

@@ -85,6 +85,14 @@ def save_checkpoint(directory: str | os.PathLike[str], state: TrainState, *, kee
             processes, or the path has one of the characters ``*?[`` or a backslash.
 
     Cost: one copy of the state in host memory; time of hashing and of the disk.
+
+    Example:
+        >>> import tempfile, optax
+        >>> from jaxlab.training import create_train_state
+        >>> state = create_train_state(jnp.ones(2), optax.sgd(0.1), key=jax.random.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(folder, state).name
+        'step-00000000'
     """
     check_integer("keep", keep, minimum=1)
     require_single(state)
@@ -134,6 +142,17 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
             leaves that differ; or if ``like`` has 64-bit leaves and jax makes none now.
 
     Cost: time of the disk and of hashing.
+
+    Example:
+        >>> import tempfile, optax
+        >>> from jaxlab.training import create_train_state
+        >>> state = create_train_state(jnp.ones(2), optax.sgd(0.1), key=jax.random.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(restore_checkpoint(folder, state))
+        ...     _ = save_checkpoint(folder, state.replace(params=jnp.array([2.0, 3.0])))
+        ...     restore_checkpoint(folder, state).state.params.tolist()
+        None
+        [2.0, 3.0]
     """
     root = Path(directory).absolute()
     skipped: list[str] = []
@@ -159,14 +178,28 @@ def restore_checkpoint(directory: str | os.PathLike[str], like: TrainState) -> R
 
 
 def checkpoint_steps(directory: str | os.PathLike[str]) -> list[int]:
-    """The steps of the complete checkpoints in ``directory``, ascending."""
+    """The steps of the complete checkpoints in ``directory``, ascending.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for step in (20, 10):
+        ...         checkpoint_path(folder, step).mkdir()
+        ...     checkpoint_steps(folder)
+        [10, 20]
+    """
     root = Path(directory)
     names = [entry.name.removeprefix(_PREFIX) for entry in root.glob(f"{_PREFIX}*")]
     return sorted(int(name) for name in names if name.isdigit())
 
 
 def checkpoint_path(directory: str | os.PathLike[str], step: int) -> Path:
-    """Where the checkpoint of ``step`` is, or would be."""
+    """Where the checkpoint of ``step`` is, or would be.
+
+    Example:
+        >>> checkpoint_path("checkpoints", 500).name
+        'step-00000500'
+    """
     return Path(directory).absolute() / f"{_PREFIX}{step:08d}"
 
 

@@ -23,6 +23,13 @@ def read_history(path: str | os.PathLike[str]) -> list[Record]:
 
     Raises:
         ValueError: if a line is something else, naming it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     append_record(f"{folder}/history.jsonl", {"step": 1, "loss": 0.5})
+        ...     read_history(f"{folder}/history.jsonl")
+        [{'step': 1, 'loss': 0.5}]
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

@@ -218,6 +218,12 @@ def initialize_distributed(
     Raises:
         ValueError: if some but not all of the three are given, or they do not fit together.
         RuntimeError: from jax, if a computation ran before or the processes do not all arrive.
+
+    Example:
+        >>> initialize_distributed("10.0.0.1:1234", 2, process_id=2)
+        Traceback (most recent call last):
+        ...
+        ValueError: process_id: expected below 2, got 2
     """
     given = (coordinator_address, num_processes, process_id)
     if any(value is not None for value in given):
