@@ -91,5 +91,5 @@ class Reduction:
         return self.solution_map(self.data, result)
 
     def map_duals(self, duals: Any) -> Any:
-        """Duals of the target as duals of the original problem, of no smaller value."""
+        """Duals of the target as duals of the original problem; optimal ones keep their value."""
         return self.dual_map(self.data, duals)
