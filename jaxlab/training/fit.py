@@ -32,6 +32,10 @@ from jaxlab.training.state import TrainState
 
 __all__ = ["FitResult", "fit"]
 
+# Most steps that wait for the device. Several CPU devices of one process can lock up in their
+# all-reduces once some 32 steps wait, and XLA then ends the process.
+AHEAD = 16
+
 
 class FitResult(NamedTuple):
     """What a finished run leaves.
@@ -75,7 +79,8 @@ def fit(
     ``checkpoint_dir`` Ctrl-C is the ordinary ``KeyboardInterrupt``.
 
     Metrics are fetched from the device on logged steps only (multiples of ``log_every``, steps
-    after which ``evaluate`` runs, and the last one), so that the device need not wait for the host.
+    after which ``evaluate`` runs, and the last one), so that the device need not wait for the host,
+    which is at most 16 steps ahead of it.
     Those of the steps in between are checked then: the first value that is not finite is reported
     with its step, and training goes on.
 
@@ -158,6 +163,8 @@ def fit(
             state, metrics = step(state, batches(done))
             done += 1
             pending.append((done, metrics))
+            if len(pending) > AHEAD:
+                jax.block_until_ready(pending[-AHEAD - 1])
             evaluating = evaluate is not None and (done == num_steps or done % evaluate_every == 0)
             logging = evaluating or done == num_steps or done % log_every == 0
             saving = checkpoint_dir is not None and done % checkpoint_every == 0

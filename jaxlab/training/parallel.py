@@ -131,8 +131,11 @@ def place(leaf: Any, sharding: Sharding) -> jax.Array:
     """A copy of one array or key, which this process holds whole, with the given sharding.
 
     Unlike ``jax.device_put``, it shares no memory with ``leaf``, which a step that donates the copy
-    would take along; and the sharding may span several processes.
+    would take along, and whose owner may fill it again; and the sharding may span several
+    processes.
     """
+    if isinstance(leaf, np.ndarray):
+        leaf = leaf.copy()
     if sharding.is_fully_addressable:
         return jax.device_put(jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf, sharding)
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):

@@ -45,6 +45,32 @@ def reference(tmp_path_factory):
     return result, (directory / "metrics.jsonl").read_text()
 
 
+class Metric:
+    """A number on the device that says when somebody waits for it."""
+
+    def __init__(self, waited, step):
+        self.waited, self.step = waited, step
+
+    def block_until_ready(self):
+        self.waited.append(self.step)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.step, np.float32)
+
+
+def test_the_host_is_at_most_16_steps_ahead_of_the_device():
+    # with more, eight CPU devices that have to agree on every step can lock up for ever
+    waited = []
+
+    def step(state, batch):
+        done = int(state.step) + 1
+        assert max(waited, default=0) == max(done - 17, 0)
+        return state.replace(step=jnp.int32(done)), {"loss": Metric(waited, done)}
+
+    fit(initial_state(), step, BATCHES, num_steps=40, log_every=40)
+    assert waited == list(range(1, 25))
+
+
 def evaluate(state):
     return {"size": jnp.sum(state.params["out"] ** 2)}
 

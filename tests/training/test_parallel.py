@@ -225,6 +225,15 @@ def test_the_state_is_donated_and_what_it_was_made_from_is_not(mesh):
     assert_same(again, state)
 
 
+def test_a_buffer_of_numpy_may_be_filled_again_once_it_is_placed(mesh, devices):
+    buffer = np.zeros(2**20, np.uint8)
+    buffer = buffer[-buffer.ctypes.data % 64 :][: 2**16]  # as the CPU's devices like it
+    one = jax.make_mesh((1,), ("data",), devices=devices[:1])
+    placed = [place(buffer, on) for on in (one, mesh) for place in (replicate, shard)]
+    buffer[:] = 1
+    assert not any(np.asarray(array).any() for array in placed)
+
+
 def test_placement(mesh, devices):
     batch = shard(BATCHES[0], mesh)
     assert len(batch["x"].sharding.device_set) == 8
