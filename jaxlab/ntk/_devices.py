@@ -32,7 +32,10 @@ def tile_by_tile(kernel_fn: KernelFn) -> Run:
         def tile(at: tuple[Array, Array]) -> Any:
             return one_tile(_pick(rows, at[0]), _pick(columns, at[1]), params)
 
-        return jax.lax.map(tile, (jnp.asarray(i), jnp.asarray(j)))
+        i, j = jnp.asarray(i), jnp.asarray(j)
+        if i.size == 1:  # no loop, in which XLA on CPUs is slow at convolutions
+            return jax.tree.map(lambda found: found[None], tile((i[0], j[0])))
+        return jax.lax.map(tile, (i, j))
 
     return run
 

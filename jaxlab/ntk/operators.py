@@ -23,6 +23,7 @@ from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk._push import push_forward
+from jaxlab.ntk._turns import accumulate, map_in_turns
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary_arrays, vary_like
 
@@ -122,31 +123,30 @@ class DatasetOperator(NTKOperator):
             batch = jax.tree.map(lambda leaf: _rows(leaf, first, size), x)
             return lambda leaves: problem.apply(leaves, batch), first
 
-        def accumulate(total: list[Array], start: Array) -> tuple[list[Array], None]:
+        def pull_back(total: list[Array], start: Array) -> list[Array]:
             function, first = network(start)
             outputs, pull = jax.vjp(function, problem.leaves)
             fresh = (first + jnp.arange(size) >= start).reshape(-1, *[1] * (len(self.shape) - 1))
             part = jnp.where(fresh, _rows(vector, first, size), 0)
             (cotangents,) = pull(part.astype(outputs.dtype))
-            return [t + c.astype(t.dtype) for t, c in zip(total, cotangents, strict=True)], None
+            return [t + c.astype(t.dtype) for t, c in zip(total, cotangents, strict=True)]
 
-        def push(rows: Array, start: Array) -> tuple[Array, None]:
+        def push(rows: Array, start: Array) -> Array:
             function, first = network(start)
             (part,) = push_forward(function, problem.leaves)((direction,))
             part = part.astype(rows.dtype)
-            return jax.lax.dynamic_update_slice_in_dim(rows, part, first, 0), None
+            return jax.lax.dynamic_update_slice_in_dim(rows, part, first, 0)
 
         with at_precision(self.precision):
             total = [jnp.zeros_like(leaf, dtype=self.dtype) for leaf in problem.leaves]
-            total, _ = jax.lax.scan(accumulate, total, starts)
+            total = accumulate(pull_back, total, starts)
             if self.axis_name is not None:
                 total = jax.lax.psum(total, self.axis_name)
             total, _ = vary_like((total, vector))
             direction = [
                 t.astype(leaf.dtype) for t, leaf in zip(total, problem.leaves, strict=True)
             ]
-            rows, _ = jax.lax.scan(push, jnp.zeros_like(vector, dtype=self.dtype), starts)
-        return rows
+            return accumulate(push, jnp.zeros_like(vector, dtype=self.dtype), starts)
 
     def diagonal(self) -> Array:
         """Squared norms of the gradients ``∂f_i/∂θ``, ``micro_batch`` of them at a time.
@@ -170,9 +170,7 @@ class DatasetOperator(NTKOperator):
             )
 
         with at_precision(self.precision):
-            entries = jax.lax.map(
-                entry, jnp.arange(math.prod(self.shape)), batch_size=self.micro_batch
-            )
+            entries = map_in_turns(entry, jnp.arange(math.prod(self.shape)), self.micro_batch)
         return entries.reshape(self.shape)
 
 

@@ -17,9 +17,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
+from jaxlab.ntk._flops import tally
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, check_outputs, differentiable
 from jaxlab.ntk._push import push_forward
+from jaxlab.ntk._turns import map_in_turns
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary, vary_arrays, vary_like, varying
 
@@ -37,7 +39,8 @@ def ntk_vector_products(
 
     Args:
         problem: what ``jaxlab.ntk._problem.prepare`` made.
-        column_batch: columns that are computed at once; None takes one example's outputs.
+        column_batch: columns that are computed at once; None takes one example's outputs, and does
+            without a loop over up to eight examples where the network has convolutions.
 
     Returns:
         Kernel of shape ``problem.kernel_shape`` and dtype ``problem.dtype``.
@@ -46,7 +49,8 @@ def ntk_vector_products(
         ValueError: ``column_batch`` below one.
 
     Cost: ``N²O[FP]`` operations (``NO[FP]`` where examples are paired), and memory for
-    ``column_batch`` sets of parameters beside activations and kernel. Section 3.2 of the paper.
+    ``column_batch`` sets of parameters beside activations and kernel, up to eight times that where
+    there is no loop. Section 3.2 of the paper.
 
     Example:
         >>> from jaxlab.ntk._problem import prepare
@@ -64,6 +68,7 @@ def ntk_vector_products(
     every = tuple(range(layout.ndim))
     axes = tuple(axis for axis in every if axis != batch)  # of a unit vector
     outputs = tuple(problem.shape2[axis] for axis in axes)
+    unroll = column_batch is None and _convolves(problem)
     if column_batch is None:
         column_batch = math.prod(outputs[1:] if batch is None else outputs)
     check_integer("column_batch", column_batch, minimum=1)
@@ -77,7 +82,7 @@ def ntk_vector_products(
             place = dict(zip(axes, jnp.unravel_index(number, outputs), strict=True))
             return product[tuple(place[axis] if axis in shared else slice(None) for axis in kept)]
 
-        found = _map(column, jnp.arange(math.prod(outputs)), column_batch)
+        found = map_in_turns(column, jnp.arange(math.prod(outputs)), column_batch, unroll=unroll)
         return found.reshape(*outputs, *found.shape[1:])
 
     def block(index: Array) -> Array:
@@ -99,11 +104,18 @@ def ntk_vector_products(
         found, leading = columns(push, pull, every), layout.right
     else:
         examples = jnp.arange(problem.shape2[batch])
-        found = _map(block, examples, max(1, column_batch // max(1, math.prod(outputs))))
+        at_once = max(1, column_batch // max(1, math.prod(outputs)))
+        found = map_in_turns(block, examples, at_once, unroll=unroll)
         leading = layout.right[batch] + "".join(layout.right[axis] for axis in axes)
     kept = "".join(layout.left[axis] for axis in every if axis not in shared)
     kernel = jnp.einsum(f"{leading}{kept}->{layout.result}", found.astype(problem.dtype))
     return kernel / layout.traced_size(problem.shape1)
+
+
+def _convolves(problem: Problem) -> bool:
+    """Whether there is a convolution in the network."""
+    network = jax.make_jaxpr(problem.apply)(problem.leaves, problem.x2)
+    return "conv_general_dilated" in tally(network, while_trips=1)
 
 
 def ntk_vp(
@@ -174,10 +186,3 @@ def ntk_vp(
         return product
 
     return matvec
-
-
-def _map(function: Callable[[Array], Array], xs: Array, batch: int) -> Array:
-    """``function`` over the entries of ``xs``, ``batch`` of them at once."""
-    if batch >= xs.size:
-        return jax.vmap(function)(xs)
-    return jax.lax.map(function, xs, batch_size=batch)

@@ -292,8 +292,6 @@ def _judge_cost(
     if jax.default_backend() == "cpu":
         reporter.note(
             "Operations are not seconds. A filter that structured derivatives contract in weight "
-            "space costs them what it costs Jacobian contraction. Each column of NTK-vector "
-            "products pushes its own tangents of the filters through every convolution, which XLA "
-            "does on a CPU by grouped convolutions."
+            "space costs them what it costs Jacobian contraction."
         )
     judge_agreement(compared.values(), reporter)
