@@ -18,7 +18,8 @@ def _jacobian(problem: Problem, options: StructuredOptions) -> Array:
 
 
 def _vector_products(problem: Problem, options: StructuredOptions) -> Array:
-    return ntk_vector_products(problem, column_batch=options.column_batch)
+    unroll = options.memory_limit is None  # what stands side by side takes more memory
+    return ntk_vector_products(problem, column_batch=options.column_batch, unroll=unroll)
 
 
 IMPLEMENTATIONS: dict[str, Callable[[Problem, StructuredOptions], Array]] = {

@@ -24,7 +24,8 @@ def map_in_turns(
     turns = -(-xs.size // batch)
     if 0 < turns <= (UNROLLED if unroll else 1):
         parts = [xs[start : start + batch] for start in range(0, xs.size, batch)]
-        return jnp.concatenate([jax.vmap(function)(part) for part in parts])
+        together = jax.jit(jax.vmap(function))  # traced once
+        return jnp.concatenate([together(part) for part in parts])
     return jax.lax.map(function, xs, batch_size=batch)
 
 

@@ -29,7 +29,7 @@ __all__ = ["ntk_vp"]
 
 
 def ntk_vector_products(
-    problem: Problem, *, column_batch: int | None = None
+    problem: Problem, *, column_batch: int | None = None, unroll: bool = True
 ) -> Float[Array, "..."]:
     """The kernel from its products with unit vectors, ``Θ e = J₁ (J₂ᵀ e)``.
 
@@ -39,8 +39,9 @@ def ntk_vector_products(
 
     Args:
         problem: what ``jaxlab.ntk._problem.prepare`` made.
-        column_batch: columns that are computed at once; None takes one example's outputs, and does
-            without a loop over up to eight examples where the network has convolutions.
+        column_batch: columns that are computed at once; None takes one example's outputs.
+        unroll: do without a loop over up to eight examples where ``column_batch`` is None, the
+            network has convolutions, and the device is a CPU.
 
     Returns:
         Kernel of shape ``problem.kernel_shape`` and dtype ``problem.dtype``.
@@ -68,7 +69,8 @@ def ntk_vector_products(
     every = tuple(range(layout.ndim))
     axes = tuple(axis for axis in every if axis != batch)  # of a unit vector
     outputs = tuple(problem.shape2[axis] for axis in axes)
-    unroll = column_batch is None and _convolves(problem)
+    unroll = unroll and column_batch is None
+    unroll = unroll and jax.default_backend() == "cpu" and _convolves(problem)
     if column_batch is None:
         column_batch = math.prod(outputs[1:] if batch is None else outputs)
     check_integer("column_batch", column_batch, minimum=1)

@@ -1,5 +1,7 @@
 """What runs once, or a few times, is no loop, and gives what a loop gives."""
 
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,6 +40,10 @@ def test_a_convolutional_network_loops_over_more_than_eight_examples(n, looped, 
     x = batch(n)
     assert loops(kernel, x, None, W) == looped
     assert loops(given, x, None, W) == loops(without, x, None, W) == (n > 1)
+    limited = ntk_fn(convolution, **plain, options=StructuredOptions(memory_limit=10**6))
+    assert loops(limited, x, None, W) == (n > 1)
+    with mock.patch.object(jax, "default_backend", return_value="gpu"):
+        assert loops(ntk_fn(convolution, **plain), x, None, W) == (n > 1)
     expected = without(x, None, W)
     np.testing.assert_allclose(kernel(x, None, W), expected, rtol=1e-5)
     np.testing.assert_allclose(given(x, None, W), expected, rtol=1e-5)
