@@ -112,8 +112,9 @@ def linear_sum_assignment(
     Cost:
         With ``k = max(n, m)``, after passes over the ``k²`` costs: ``O(k² a)`` time for ``a``
         augmentations by ``"sap"``, ``O(k²)`` for each of ``stats.rounds`` by the others;
-        ``initial="maximum"`` adds that of a maximum matching. Memory for two to four copies of the
-        costs.
+        ``initial="maximum"`` adds that of a maximum matching. Memory for two to four copies of a
+        matrix of ``k²`` costs: rectangles are padded to squares, so that of few rows and many
+        columns ``scipy.optimize`` and optax make less work.
 
     Source:
         Chen et al. 2022, section on matching; Dinitz et al. 2021.

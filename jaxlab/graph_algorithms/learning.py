@@ -6,6 +6,7 @@ coordinate for the ℓ1 norm, the most frequent value for ℓ0, the mean for squ
 the solution of a linear program, found here by the alternating direction method of multipliers.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -161,6 +162,7 @@ def _mode(samples: Num[Array, "s n"]) -> Num[Array, " n"]:
     return jnp.take_along_axis(ordered, last[None], axis=0)[0]
 
 
+@functools.partial(jax.jit, static_argnames=("steps",))
 def _least_largest_deviation(samples: Float[Array, "s n"], steps: int) -> Float[Array, " n"]:
     """``argmin_y Σ_s ‖y − y_s‖∞`` by ADMM on the splitting ``x_s = y − y_s``."""
     middle = jnp.mean(samples, axis=0)

@@ -67,7 +67,7 @@ def online_learner(
         check_scalar("radius", radius, above=0)
 
     def init(duals: Duals) -> Duals:
-        return Duals(*(jnp.asarray(part, jnp.float32) for part in duals))
+        return Duals(*(jnp.array(part, jnp.float32) for part in duals))  # shares no memory
 
     def update(sample: Duals, state: Duals) -> tuple[Duals, Duals]:
         apart = jax.tree.map(lambda y, s: y - jnp.asarray(s, y.dtype), state, sample)

@@ -40,7 +40,7 @@ def to_scipy(operator: NTKOperator) -> Any:
 
     def matvec(vector: np.ndarray) -> np.ndarray:
         shaped = jnp.asarray(np.reshape(vector, operator.shape), operator.dtype)
-        return np.asarray(product(operator, shaped)).reshape(-1)
+        return np.array(product(operator, shaped)).reshape(-1)  # gmres writes into it
 
     size, dtype = operator.size, np.dtype(operator.dtype)
     return LinearOperator((size, size), matvec=matvec, rmatvec=matvec, dtype=dtype)

@@ -109,6 +109,15 @@ def test_least_largest_deviation_by_linear_programming():
     np.testing.assert_allclose(fit_duals(same, "linf", "none").row, 7)
 
 
+def test_a_second_fit_of_equal_shapes_compiles_nothing(caplog):
+    samples = Duals(to_device(np.eye(3, dtype=np.float32)), to_device(np.eye(3, dtype=np.float32)))
+    with jax.log_compiles():
+        for steps, compiled in [(7, True), (7, False)]:
+            caplog.clear()
+            fit_duals(samples, "linf", steps=steps)
+            assert any("Compiling" in record.getMessage() for record in caplog.records) == compiled
+
+
 def test_fallback_is_never_worse_than_a_cold_start():
     chosen = set()
     for trial in range(30):

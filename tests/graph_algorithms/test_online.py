@@ -50,6 +50,15 @@ def test_regret_of_gradient_descent_is_below_its_bound(loss):
     assert regret(guesses, samples, loss) < regret(still, samples, loss)
 
 
+def test_a_state_shares_no_memory_with_what_it_was_made_of():
+    buffer = np.zeros(64 + 16, np.float32)
+    start = (-buffer.ctypes.data % 64) // 4  # as the CPU's devices like it
+    buffer = buffer[start : start + 64]
+    state = online_learner("l1", 0.1, radius=9).init(Duals(buffer, buffer))
+    buffer[:] = 5
+    assert not np.asarray(state.row).any()
+
+
 def test_steps_follow_the_gradient():
     samples = jax.tree.map(lambda x: x[:1], stream())
     for loss in ("l1", "l2", "linf"):

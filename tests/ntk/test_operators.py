@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as Spec
-from scipy.sparse.linalg import aslinearoperator, cg
+from scipy.sparse.linalg import aslinearoperator, cg, gmres
 
 from jaxlab.ntk.counting import count_flops
 from jaxlab.ntk.products import dataset_operator, dense_operator, ntk_vp, to_lineax, to_scipy
@@ -221,6 +221,8 @@ def test_scipy_and_lineax_take_the_operator():
     np.testing.assert_allclose(adapted @ np.ravel(V), kernel @ np.ravel(V), rtol=1e-3, atol=1e-3)
     value, status = cg(adapted + aslinearoperator(np.eye(2 * N)), np.ravel(V), rtol=1e-6)
     assert status == 0
+    residual = adapted @ gmres(adapted, kernel @ np.ravel(V), rtol=1e-6)[0] - kernel @ np.ravel(V)
+    assert np.linalg.norm(residual) <= 1e-3 * np.linalg.norm(kernel @ np.ravel(V))
     np.testing.assert_allclose(value, expected, atol=1e-4)
     lineax = pytest.importorskip("lineax")
     solver = lineax.CG(rtol=1e-6, atol=1e-6)
