@@ -33,8 +33,9 @@ from jaxlab.training.state import TrainState
 __all__ = ["FitResult", "fit"]
 
 # Most steps that wait for the device. Several CPU devices of one process can lock up in their
-# all-reduces once some 32 steps wait, and XLA then ends the process.
-AHEAD = 16
+# all-reduces once some 32 programs wait, of which a step may start several, and XLA then ends the
+# process.
+AHEAD = 4
 
 
 class FitResult(NamedTuple):
@@ -80,7 +81,7 @@ def fit(
 
     Metrics are fetched from the device on logged steps only (multiples of ``log_every``, steps
     after which ``evaluate`` runs, and the last one), so that the device need not wait for the host,
-    which is at most 16 steps ahead of it.
+    which is at most 4 steps ahead of it.
     Those of the steps in between are checked then: the first value that is not finite is reported
     with its step, and training goes on.
 
@@ -160,7 +161,8 @@ def fit(
         for message in messages:
             bar.message(message)
         while done < num_steps and not stopping:
-            state, metrics = step(state, batches(done))
+            # a copy: the device may read it after batches has filled its buffers again
+            state, metrics = step(state, jax.tree.map(_copied, batches(done)))
             done += 1
             pending.append((done, metrics))
             if len(pending) > AHEAD:
@@ -211,6 +213,10 @@ def fit(
     if interrupted and checkpoint_dir is not None:
         raise TrainingInterrupted(notice, done, checkpoint_path(checkpoint_dir, done))
     return FitResult(state, history, nonfinite_step)
+
+
+def _copied(leaf: Any) -> Any:
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
 def _start(

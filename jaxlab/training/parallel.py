@@ -54,7 +54,9 @@ def data_parallel(
     Returns:
         The jitted function ``(state, batch) -> step(state, batch)``, taking the whole (global)
         batch. Place the state with :func:`replicate` once and the batches with :func:`shard`;
-        with one process this merely saves a second compilation, with several it is needed.
+        with one process this merely saves a second compilation, with several it is needed. A loop
+        of one's own over several CPU devices has to wait every few steps, as
+        :func:`jaxlab.training.fit` does (``jax.block_until_ready(metrics)``): they can lock up.
 
     Raises:
         ValueError: if the mesh has no axis ``axis_name``; when called, if the batch does not divide

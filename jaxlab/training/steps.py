@@ -180,6 +180,7 @@ def _checked(loss_fn: LossFunction) -> Callable[..., tuple[Array, tuple[PyTree, 
             require(
                 name not in metrics, "loss_fn", name, "no metric of this name, step or fit adds it"
             )
+        new_state = jax.tree.map(jnp.asarray, new_state)
         return _widened(loss), (new_state, jax.tree.map(_widened, metrics))
 
     return checked

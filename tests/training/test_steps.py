@@ -226,3 +226,19 @@ def test_refuses_bad_arguments():
         jax.jit(make(accumulate=7))(initial_state(), BATCH)
     with pytest.raises(ValueError, match="metrics_fn: expected a dict"):
         make_eval_step(lambda params, model_state, batch: batch["y"])(initial_state(), BATCH)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_model_may_set_its_state_to_numbers_of_python(accumulate, devices):
+    def constant(params, model_state, batch, key):
+        return jnp.mean(params * batch), ({"rate": 0.5, "count": 3}, {"one": 1})
+
+    optimizer = optax.sgd(0.1)
+    numbers = {"rate": 0.1, "count": 0}
+    state = create_train_state(jnp.ones(()), optimizer, key=jax.random.key(0), model_state=numbers)
+    mesh = jax.make_mesh((2,), ("data",), devices=devices[:2])
+    plain = make_train_step(constant, optimizer, accumulate=accumulate)
+    shared = make_train_step(constant, optimizer, axis_name="data", accumulate=accumulate)
+    for step in (jax.jit(plain), data_parallel(shared, mesh, donate_state=False)):
+        after, _ = step(state, jnp.ones(8))
+        assert after.model_state == {"rate": 0.5, "count": 3}
