@@ -45,8 +45,8 @@ def test_a_convolutional_network_loops_over_more_than_eight_examples(n, looped, 
     with mock.patch.object(jax, "default_backend", return_value="gpu"):
         assert loops(ntk_fn(convolution, **plain), x, None, W) == (n > 1)
     expected = without(x, None, W)
-    np.testing.assert_allclose(kernel(x, None, W), expected, rtol=1e-5)
-    np.testing.assert_allclose(given(x, None, W), expected, rtol=1e-5)
+    np.testing.assert_allclose(kernel(x, None, W), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(given(x, None, W), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("micro_batch", "looped"), [(6, 0), (9, 0), (3, 2)])
@@ -56,7 +56,7 @@ def test_one_micro_batch(micro_batch, looped):
     assert loops(operator.matvec, vector) == looped
     whole = ntk_fn(network, trace_axes=())(batch(6), None, W)
     expected = np.einsum("ijnm,jm->in", whole, vector)
-    np.testing.assert_allclose(operator.matvec(vector), expected, rtol=1e-5)
+    np.testing.assert_allclose(operator.matvec(vector), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "looped"), [(4, 0), (2, 1)])
