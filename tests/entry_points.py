@@ -18,7 +18,7 @@ import jax
 import jaxlab
 from tests.helpers import Example
 
-__all__ = ["Registry", "entry_points", "registry", "rooms", "traceable"]
+__all__ = ["Registry", "entry_points", "examples", "registry", "rooms", "traceable"]
 
 JITTED = type(jax.jit(lambda: None))
 OUTSIDE = {"runner", "experiments", "data", "training"}  # training steps: tests/training
@@ -63,6 +63,14 @@ def registry(room: str) -> Registry:
         gathered.examples.update(getattr(part, "EXAMPLES", {}))
         gathered.host_side.update(getattr(part, "HOST_SIDE", {}))
     return gathered
+
+
+def examples() -> Iterator[tuple[str, Callable[..., Any], Example]]:
+    """Every public function that has an Example; tests/test_portability.py misses the others."""
+    for room in rooms():
+        for name, function in sorted(entry_points(room).items()):
+            if (example := registry(room).examples.get(name)) is not None:
+                yield name, function, example
 
 
 def traceable(function: Callable[..., Any], example: Any) -> tuple[Any, tuple, dict]:

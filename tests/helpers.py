@@ -9,7 +9,7 @@ from unittest import mock
 import jax
 import numpy as np
 
-__all__ = ["Example", "finished", "is_array", "to_device", "verdicts_of"]
+__all__ = ["Example", "aligned_zeros", "finished", "is_array", "to_device", "verdicts_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +32,13 @@ class Example:
 def is_array(leaf: Any) -> bool:
     """Whether a leaf of an :class:`Example` is an array, or stands for one."""
     return isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct)
+
+
+def aligned_zeros(size: int, dtype: Any = np.float32) -> np.ndarray:
+    """A buffer of NumPy that ``jax.device_put`` shares with a CPU device."""
+    buffer = np.zeros(size * np.dtype(dtype).itemsize + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : buffer.size - 64 + start].view(dtype)
 
 
 def to_device(values: Any, dtype: Any = None) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.entry_points import entry_points, registry, rooms
+from tests.entry_points import entry_points, examples, registry, rooms
 from tests.helpers import is_array
 
 
@@ -42,14 +42,6 @@ def test_is_refused_by_name(function, given, argument, bad):
         function(**given | {argument: bad})
 
 
-def functions():
-    for room in rooms():
-        for name, function in sorted(entry_points(room).items()):
-            example = registry(room).examples.get(name)  # tests/test_portability.py misses it
-            if example is not None:
-                yield pytest.param(example.made or function, example, id=name)
-
-
 def of_numpy(leaf):
     """An array of the same shape and dtype; keys, which NumPy does not know, stay jax's."""
     if not is_array(leaf):
@@ -63,7 +55,13 @@ def of_numpy(leaf):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bad_input")
-@pytest.mark.parametrize(("function", "example"), list(functions()))
+@pytest.mark.parametrize(
+    ("function", "example"),
+    [
+        pytest.param(example.made or function, example, id=name)
+        for name, function, example in examples()
+    ],
+)
 def test_one_array_is_traced_and_the_others_are_of_numpy(function, example):
     """As under ``vmap`` over keys, or ``jit`` of one argument, with data that the call closes over.
 

@@ -12,7 +12,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from jaxlab.varying import vary
-from tests.entry_points import entry_points, registry, rooms
+from tests.entry_points import examples
 from tests.helpers import is_array
 
 NOT_INSIDE = dict.fromkeys(
@@ -29,11 +29,9 @@ NOT_INSIDE = dict.fromkeys(
 
 
 def cases():
-    for room in rooms():
-        for name, function in sorted(entry_points(room).items()):
-            example = registry(room).examples.get(name)  # tests/test_portability.py misses it
-            if example is not None and name not in NOT_INSIDE:
-                yield pytest.param(function, example, id=name)
+    for name, function, example in examples():
+        if name not in NOT_INSIDE:
+            yield pytest.param(function, example, id=name)
 
 
 def holds_arrays(argument):

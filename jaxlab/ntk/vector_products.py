@@ -69,8 +69,9 @@ def ntk_vector_products(
     every = tuple(range(layout.ndim))
     axes = tuple(axis for axis in every if axis != batch)  # of a unit vector
     outputs = tuple(problem.shape2[axis] for axis in axes)
-    unroll = unroll and column_batch is None
-    unroll = unroll and jax.default_backend() == "cpu" and _convolves(problem)
+    network = jax.make_jaxpr(problem.apply)(leaves, problem.x2)
+    unroll = unroll and column_batch is None and jax.default_backend() == "cpu"
+    unroll = unroll and "conv_general_dilated" in tally(network, while_trips=1)
     if column_batch is None:
         column_batch = math.prod(outputs[1:] if batch is None else outputs)
     check_integer("column_batch", column_batch, minimum=1)
@@ -98,7 +99,7 @@ def ntk_vector_products(
             push_forward(lambda leaves: problem.one_example(leaves, partner), leaves), pull, axes
         )
 
-    dtype = jax.eval_shape(problem.apply, leaves, problem.x2).dtype
+    dtype = network.out_avals[0].dtype
     if batch not in shared:
         push = push_forward(lambda leaves: problem.apply(leaves, problem.x1), leaves)
     if batch is None:
@@ -112,12 +113,6 @@ def ntk_vector_products(
     kept = "".join(layout.left[axis] for axis in every if axis not in shared)
     kernel = jnp.einsum(f"{leading}{kept}->{layout.result}", found.astype(problem.dtype))
     return kernel / layout.traced_size(problem.shape1)
-
-
-def _convolves(problem: Problem) -> bool:
-    """Whether there is a convolution in the network."""
-    network = jax.make_jaxpr(problem.apply)(problem.leaves, problem.x2)
-    return "conv_general_dilated" in tally(network, while_trips=1)
 
 
 def ntk_vp(

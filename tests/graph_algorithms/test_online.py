@@ -9,7 +9,7 @@ import pytest
 from jaxlab.graph_algorithms.learning import fit_duals
 from jaxlab.graph_algorithms.online import median_learner, online_learner, regret
 from jaxlab.graph_algorithms.types import Duals
-from tests.helpers import to_device
+from tests.helpers import aligned_zeros, to_device
 
 RNG = np.random.default_rng(13)
 ROUNDS, N, RADIUS = 200, 4, 10.0
@@ -51,9 +51,7 @@ def test_regret_of_gradient_descent_is_below_its_bound(loss):
 
 
 def test_a_state_shares_no_memory_with_what_it_was_made_of():
-    buffer = np.zeros(64 + 16, np.float32)
-    start = (-buffer.ctypes.data % 64) // 4  # as the CPU's devices like it
-    buffer = buffer[start : start + 64]
+    buffer = aligned_zeros(64)
     state = online_learner("l1", 0.1, radius=9).init(Duals(buffer, buffer))
     buffer[:] = 5
     assert not np.asarray(state.row).any()

@@ -21,6 +21,7 @@ from jaxlab.training import (
     replicate,
     shard,
 )
+from tests.helpers import aligned_zeros
 from tests.training.problem import (
     OPTIMIZERS,
     assert_close,
@@ -226,8 +227,7 @@ def test_the_state_is_donated_and_what_it_was_made_from_is_not(mesh):
 
 
 def test_a_buffer_of_numpy_may_be_filled_again_once_it_is_placed(mesh, devices):
-    buffer = np.zeros(2**20, np.uint8)
-    buffer = buffer[-buffer.ctypes.data % 64 :][: 2**16]  # as the CPU's devices like it
+    buffer = aligned_zeros(2**14)
     one = jax.make_mesh((1,), ("data",), devices=devices[:1])
     placed = [place(buffer, on) for on in (one, mesh) for place in (replicate, shard)]
     buffer[:] = 1
