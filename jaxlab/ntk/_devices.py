@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array
 
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk.types import KernelFn
 
 __all__ = ["Run", "pmapped", "sharded", "tile_by_tile"]
@@ -32,10 +32,7 @@ def tile_by_tile(kernel_fn: KernelFn) -> Run:
         def tile(at: tuple[Array, Array]) -> Any:
             return one_tile(_pick(rows, at[0]), _pick(columns, at[1]), params)
 
-        i, j = jnp.asarray(i), jnp.asarray(j)
-        if i.size == 1:  # no loop, in which XLA on CPUs is slow at convolutions
-            return jax.tree.map(lambda found: found[None], tile((i[0], j[0])))
-        return jax.lax.map(tile, (i, j))
+        return canonical_convolutions(lambda at: jax.lax.map(tile, at))((i, j))
 
     return run
 

@@ -18,8 +18,7 @@ def _jacobian(problem: Problem, options: StructuredOptions) -> Array:
 
 
 def _vector_products(problem: Problem, options: StructuredOptions) -> Array:
-    unroll = options.memory_limit is None  # what stands side by side takes more memory
-    return ntk_vector_products(problem, column_batch=options.column_batch, unroll=unroll)
+    return ntk_vector_products(problem, column_batch=options.column_batch)
 
 
 IMPLEMENTATIONS: dict[str, Callable[[Problem, StructuredOptions], Array]] = {

@@ -4,6 +4,7 @@ Neither is the kernel. The pseudo-kernel is a different kernel that is ``O²`` t
 sketch is an unbiased estimate whose error falls as ``dim^-1/2``.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
 from jaxlab.checks import check_integer, check_key
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import check_example_axis, prepare
 from jaxlab.ntk._push import push_forward
@@ -159,7 +161,10 @@ def sketched_ntk(
             def project(x: PyTree, problem: Any = problem) -> Any:
                 leaves = problem.leaves  # which differ wherever the inputs do, and so the keys
                 push = push_forward(lambda leaves: problem.apply(leaves, x), leaves)
-                return jax.lax.map(lambda k: push((vary_like(_signs(k, leaves), leaves),))[0], keys)
+                loop = functools.partial(
+                    jax.lax.map, lambda k: push((vary_like(_signs(k, leaves), leaves),))[0]
+                )
+                return canonical_convolutions(loop)(keys)
 
             left = project(problem.x1)
             right = left if problem.symmetric else project(problem.x2)

@@ -63,8 +63,6 @@ class ImplementationCost(NamedTuple):
 def kernel_estimate(problem: Problem, implementation: str, options: StructuredOptions) -> Estimate:
     """What one implementation takes for ``problem``, without running it.
 
-    Examples that NTK-vector products have side by side are counted as if they came one by one.
-
     Args:
         problem: what ``jaxlab.ntk._problem.prepare`` made.
         implementation: "jacobian", "vector_products" or "structured".

@@ -4,6 +4,7 @@ Kernels with ``vmap_axes`` treat each example on its own. On a network whose exa
 as one with batch normalisation in training mode, they are kernels of another function.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxlab.checks import check_scalar, require
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk._problem import prepare
 from jaxlab.ntk.status import DEPENDENT, OK, UNTESTED
 from jaxlab.ntk.types import ApplyFn, VmapAxes
@@ -125,7 +127,8 @@ def check_independence(
         change = jnp.where(positions == source, 0, jnp.stack(changes))
         return change, jnp.any(jnp.stack(differs))
 
-    found, tested = jax.lax.map(influences, positions)
+    loop = functools.partial(jax.lax.map, influences)
+    found, tested = canonical_convolutions(loop)(positions)
     matrix = jnp.max(found, 1)
     source, target = jnp.unravel_index(jnp.argmax(matrix), matrix.shape)
     dependent = jnp.any(jnp.max(found, (0, 2)) > tolerances)

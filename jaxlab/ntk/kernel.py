@@ -73,8 +73,8 @@ def ntk_fn(
             loop that depends on no parameter, whose operations cannot be counted.
 
     Cost: "jacobian": ``NO[FP] + N²O²P`` operations and the memory of ``NO`` sets of parameters;
-    "vector_products": ``N²O[FP]`` and ``options.column_batch`` sets (see there for convolutions on
-    CPUs); for "structured" see :mod:`jaxlab.ntk.structured`. Section 3 of the paper.
+    "vector_products": ``N²O[FP]`` and ``options.column_batch`` sets; for "structured" see
+    :mod:`jaxlab.ntk.structured`. Section 3 of the paper.
 
     Example:
         >>> def linear(w, x):

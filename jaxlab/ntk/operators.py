@@ -10,6 +10,7 @@ Nothing of the size of the kernel exists at any moment, and no activations are k
 
 import abc
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +20,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_dtype, check_integer, check_shape, require
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, prepare
 from jaxlab.ntk._push import push_forward
-from jaxlab.ntk._turns import accumulate, map_in_turns
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary_arrays, vary_like
 
@@ -123,30 +124,32 @@ class DatasetOperator(NTKOperator):
             batch = jax.tree.map(lambda leaf: _rows(leaf, first, size), x)
             return lambda leaves: problem.apply(leaves, batch), first
 
-        def pull_back(total: list[Array], start: Array) -> list[Array]:
+        def accumulate(total: list[Array], start: Array) -> tuple[list[Array], None]:
             function, first = network(start)
             outputs, pull = jax.vjp(function, problem.leaves)
             fresh = (first + jnp.arange(size) >= start).reshape(-1, *[1] * (len(self.shape) - 1))
             part = jnp.where(fresh, _rows(vector, first, size), 0)
             (cotangents,) = pull(part.astype(outputs.dtype))
-            return [t + c.astype(t.dtype) for t, c in zip(total, cotangents, strict=True)]
+            return [t + c.astype(t.dtype) for t, c in zip(total, cotangents, strict=True)], None
 
-        def push(rows: Array, start: Array) -> Array:
+        def push(rows: Array, start: Array) -> tuple[Array, None]:
             function, first = network(start)
             (part,) = push_forward(function, problem.leaves)((direction,))
             part = part.astype(rows.dtype)
-            return jax.lax.dynamic_update_slice_in_dim(rows, part, first, 0)
+            return jax.lax.dynamic_update_slice_in_dim(rows, part, first, 0), None
 
         with at_precision(self.precision):
             total = [jnp.zeros_like(leaf, dtype=self.dtype) for leaf in problem.leaves]
-            total = accumulate(pull_back, total, starts)
+            loop = canonical_convolutions(lambda total: jax.lax.scan(accumulate, total, starts)[0])
+            total = loop(total)
             if self.axis_name is not None:
                 total = jax.lax.psum(total, self.axis_name)
             total, _ = vary_like((total, vector))
             direction = [
                 t.astype(leaf.dtype) for t, leaf in zip(total, problem.leaves, strict=True)
             ]
-            return accumulate(push, jnp.zeros_like(vector, dtype=self.dtype), starts)
+            loop = canonical_convolutions(lambda rows: jax.lax.scan(push, rows, starts)[0])
+            return loop(jnp.zeros_like(vector, dtype=self.dtype))
 
     def diagonal(self) -> Array:
         """Squared norms of the gradients ``∂f_i/∂θ``, ``micro_batch`` of them at a time.
@@ -170,7 +173,8 @@ class DatasetOperator(NTKOperator):
             )
 
         with at_precision(self.precision):
-            entries = map_in_turns(entry, jnp.arange(math.prod(self.shape)), self.micro_batch)
+            loop = functools.partial(jax.lax.map, entry, batch_size=self.micro_batch)
+            entries = canonical_convolutions(loop)(jnp.arange(math.prod(self.shape)))
         return entries.reshape(self.shape)
 
 

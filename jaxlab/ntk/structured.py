@@ -12,6 +12,7 @@ many batches; :func:`register_site_rule` teaches the method another primitive.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import require
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._options import check_options
@@ -282,7 +284,8 @@ def _in_chunks(
         return contract_sides(left, other, layout, problem.dtype, limit)
 
     whole = count // size
-    pieces = jax.lax.map(lambda start: rows(start, size), size * jnp.arange(whole))
+    loop = functools.partial(jax.lax.map, lambda start: rows(start, size))
+    pieces = canonical_convolutions(loop)(size * jnp.arange(whole))
     rest = rows(whole * size, count - whole * size) if count % size else None
     if letter not in layout.result:
         return pieces.sum(0) + (0 if rest is None else rest)

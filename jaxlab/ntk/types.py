@@ -47,9 +47,7 @@ class StructuredOptions(NamedTuple):
         memory_limit: bytes; kernels whose estimated peak is larger are refused with the estimate
             (``implementation="auto"`` passes over implementations that exceed it).
         column_batch: columns of NTK-vector products that are computed at once, one batch of them
-            after the other; None picks one example's outputs. On CPUs, where XLA is slow at
-            convolutions in loops, None without a ``memory_limit`` has up to eight examples of a
-            convolutional network side by side.
+            after the other; None picks one example's outputs.
         output_batch: output basis vectors of the first batch that structured derivatives pull back
             at once, but not fewer than share a place on the output's longest axis; None takes all.
             Those of the second batch always are, so that about half of their memory is saved.

@@ -8,6 +8,7 @@ need memory for one set of parameters. The kernel's columns are the products wit
 the identity.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
-from jaxlab.ntk._flops import tally
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, check_outputs, differentiable
 from jaxlab.ntk._push import push_forward
-from jaxlab.ntk._turns import map_in_turns
 from jaxlab.ntk.types import ApplyFn
 from jaxlab.varying import vary, vary_arrays, vary_like, varying
 
@@ -29,7 +29,7 @@ __all__ = ["ntk_vp"]
 
 
 def ntk_vector_products(
-    problem: Problem, *, column_batch: int | None = None, unroll: bool = True
+    problem: Problem, *, column_batch: int | None = None
 ) -> Float[Array, "..."]:
     """The kernel from its products with unit vectors, ``Θ e = J₁ (J₂ᵀ e)``.
 
@@ -40,8 +40,6 @@ def ntk_vector_products(
     Args:
         problem: what ``jaxlab.ntk._problem.prepare`` made.
         column_batch: columns that are computed at once; None takes one example's outputs.
-        unroll: do without a loop over up to eight examples where ``column_batch`` is None, the
-            network has convolutions, and the device is a CPU.
 
     Returns:
         Kernel of shape ``problem.kernel_shape`` and dtype ``problem.dtype``.
@@ -50,8 +48,7 @@ def ntk_vector_products(
         ValueError: ``column_batch`` below one.
 
     Cost: ``N²O[FP]`` operations (``NO[FP]`` where examples are paired), and memory for
-    ``column_batch`` sets of parameters beside activations and kernel, up to eight times that where
-    there is no loop. Section 3.2 of the paper.
+    ``column_batch`` sets of parameters beside activations and kernel. Section 3.2 of the paper.
 
     Example:
         >>> from jaxlab.ntk._problem import prepare
@@ -69,9 +66,6 @@ def ntk_vector_products(
     every = tuple(range(layout.ndim))
     axes = tuple(axis for axis in every if axis != batch)  # of a unit vector
     outputs = tuple(problem.shape2[axis] for axis in axes)
-    network = jax.make_jaxpr(problem.apply)(leaves, problem.x2)
-    unroll = unroll and column_batch is None and jax.default_backend() == "cpu"
-    unroll = unroll and "conv_general_dilated" in tally(network, while_trips=1)
     if column_batch is None:
         column_batch = math.prod(outputs[1:] if batch is None else outputs)
     check_integer("column_batch", column_batch, minimum=1)
@@ -85,7 +79,8 @@ def ntk_vector_products(
             place = dict(zip(axes, jnp.unravel_index(number, outputs), strict=True))
             return product[tuple(place[axis] if axis in shared else slice(None) for axis in kept)]
 
-        found = map_in_turns(column, jnp.arange(math.prod(outputs)), column_batch, unroll=unroll)
+        loop = functools.partial(jax.lax.map, column, batch_size=column_batch)
+        found = canonical_convolutions(loop)(jnp.arange(math.prod(outputs)))
         return found.reshape(*outputs, *found.shape[1:])
 
     def block(index: Array) -> Array:
@@ -99,16 +94,16 @@ def ntk_vector_products(
             push_forward(lambda leaves: problem.one_example(leaves, partner), leaves), pull, axes
         )
 
-    dtype = network.out_avals[0].dtype
+    dtype = jax.eval_shape(problem.apply, leaves, problem.x2).dtype
     if batch not in shared:
         push = push_forward(lambda leaves: problem.apply(leaves, problem.x1), leaves)
     if batch is None:
         _, pull = jax.vjp(lambda leaves: problem.apply(leaves, problem.x2), leaves)
         found, leading = columns(push, pull, every), layout.right
     else:
-        examples = jnp.arange(problem.shape2[batch])
         at_once = max(1, column_batch // max(1, math.prod(outputs)))
-        found = map_in_turns(block, examples, at_once, unroll=unroll)
+        loop = functools.partial(jax.lax.map, block, batch_size=at_once)
+        found = canonical_convolutions(loop)(jnp.arange(problem.shape2[batch]))
         leading = layout.right[batch] + "".join(layout.right[axis] for axis in axes)
     kept = "".join(layout.left[axis] for axis in every if axis not in shared)
     kernel = jnp.einsum(f"{leading}{kept}->{layout.result}", found.astype(problem.dtype))
@@ -179,7 +174,8 @@ def ntk_vp(
         more = varying(v) - varying((params, x1, x2))  # devices share the kernel, not the vector
         outputs, push, pull = linearised(v) if more else once
         with at_precision(precision):  # custom reverse-mode rules are traced here
-            (product,) = push(pull(jax.tree.map(cotangent, v, outputs)))
-        return product
+            return canonical_convolutions(lambda v: push(pull(v))[0])(
+                jax.tree.map(cotangent, v, outputs)
+            )
 
     return matvec

@@ -26,6 +26,7 @@ from jaxlab.checks import (
     check_shape,
     require,
 )
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.spherical.projection import check_geometry
 from jaxlab.spherical.resampling import rotate_grid
 from jaxlab.spherical.rotation import check_rotation, random_rotations
@@ -296,7 +297,8 @@ def average_over_rotations(
         check_shape("apply_fn(x)", logits, (x.shape[0], "any", "any", "any"))
         return jax.nn.softmax(turn(logits, R.T), axis=-1 if channels_last else 1)
 
-    return jax.lax.map(probabilities, jnp.asarray(rotations)).mean(axis=0)
+    loop = functools.partial(jax.lax.map, probabilities)
+    return canonical_convolutions(loop)(jnp.asarray(rotations)).mean(axis=0)
 
 
 def _rotation(key: Array, number: Array) -> Float[Array, "3 3"]:

@@ -4,6 +4,7 @@ The same function runs under ``jax.jit`` alone, under ``jax.pmap`` and inside ``
 devices and micro-batches are two ways to cut the batch, and both are averaged in the same way.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from jaxlab.checks import check_integer, require
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.training.batches import split_batch
 from jaxlab.training.state import TrainState
 
@@ -220,7 +222,8 @@ def _mean_over_parts(
         return jax.tree.map(_accumulated, sums, part(*inputs)), None
 
     start = _varying(jax.tree.map(_start, shapes), axis_name)
-    sums, _ = jax.lax.scan(add, start, parts)
+    loop = functools.partial(jax.lax.scan, add)
+    sums, _ = canonical_convolutions(loop)(start, parts)
     return jax.tree.map(
         lambda total, like: (total / count).astype(like.dtype) if _averaged(like) else total,
         sums,

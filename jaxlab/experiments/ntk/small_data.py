@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from jaxlab.convolutions import canonical_convolutions
 from jaxlab.experiments.ntk.descent import half_mse
 from jaxlab.experiments.ntk.networks import Network, Parametrisation, cnn, mlp
 from jaxlab.ntk import batched, ntk_fn
@@ -142,5 +143,6 @@ def train_network(
         return (optax.apply_updates(params, updates), moments), loss
 
     state = (params, optimizer.init(params))
-    (params, _), losses = jax.lax.scan(step, state, jax.random.split(of_batches, steps))
+    loop = canonical_convolutions(functools.partial(jax.lax.scan, step))
+    (params, _), losses = loop(state, jax.random.split(of_batches, steps))
     return network.apply(params, x_test), losses
