@@ -1,8 +1,10 @@
-"""From what a caller poses to a square minimisation with feasible duals, and back with a proof.
+"""From what a caller poses to a minimisation with feasible duals, and back with a proof.
 
 Maximisation is minimisation of the negated costs; a problem with more rows than columns is
-transposed; one with fewer gets rows that cost the same everywhere, which leaves the unmatched
-columns at the largest of the column duals, as complementary slackness asks.
+transposed. With fewer, complementary slackness asks for unmatched columns to end at the largest of
+the column duals. In a cold start that augments row by row they do by themselves: all begin at zero,
+and only matched ones become cheaper. Elsewhere rows are added that cost the same everywhere, until
+the problem is square.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from jaxlab.graph_algorithms.duals import (
     dual_objective,
     largest,
     reduced_costs,
+    smallest,
     tighten_duals,
     working_dtype,
 )
@@ -28,7 +31,7 @@ __all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of"]
 
 
 class Problem(NamedTuple):
-    """A square assignment problem, in a dtype the solvers work in.
+    """An assignment problem with no more rows than columns, in a dtype the solvers work in.
 
     Attributes:
         cost: to be minimised.
@@ -39,8 +42,8 @@ class Problem(NamedTuple):
         valid: False where a cost is NaN or an infinite gain.
     """
 
-    cost: Num[Array, "k k"]
-    mask: Bool[Array, "k k"] | None
+    cost: Num[Array, "k m"]
+    mask: Bool[Array, "k m"] | None
     duals: Duals | None
     low: Num[Array, ""]
     high: Num[Array, ""]
@@ -53,8 +56,9 @@ def pose(
     mask: Bool[Array, "n m"] | None,
     *,
     maximize: bool,
+    square: bool = True,
 ) -> Problem:
-    """The square problem that a caller's stands for."""
+    """The problem that a caller's stands for; a ``square`` one, unless a cold start needs none."""
     dtype = working_dtype(cost.dtype)
     cost = cost.astype(dtype)
     if maximize:
@@ -79,7 +83,7 @@ def pose(
         duals = _bounded(duals, low, high, max(cost.shape))
     rows, columns = cost.shape
     more = columns - rows
-    if more:
+    if more and square:
         cost = jnp.concatenate([cost, jnp.full((more, columns), low, dtype)])
         if mask is not None:
             mask = jnp.concatenate([mask, jnp.ones((more, columns), bool)])
@@ -127,6 +131,10 @@ def _lower_median(values: Array) -> Array:
 def feasible_start(problem: Problem, *, rounding: str) -> State:
     """Tight feasible duals, from the prediction where there is one, and an empty matching."""
     cost, mask, duals = problem.cost, problem.mask, problem.duals
+    nobody, unmatched = (jnp.full_like(x, -1, jnp.int32) for x in (cost[:, 0], cost[0]))
+    if cost.shape[0] < cost.shape[1]:  # columns must not become dearer before they are matched
+        row = smallest(cost, mask, axis=1, otherwise=jnp.zeros_like(cost[:, 0]))
+        return State(row, jnp.zeros_like(cost[0]), nobody, unmatched)
     if duals is None:
         duals = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
     elif rounding != "c_transform":  # tightening is the c-transform
@@ -140,8 +148,7 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
             cold = tighten_duals(cost, jax.tree.map(jnp.zeros_like, duals), mask=mask)
             worse = dual_objective(duals) < dual_objective(cold)
             duals = jax.tree.map(lambda x, y: jnp.where(worse, x, y), cold, duals)
-    nobody = jnp.full_like(duals.row, -1, jnp.int32)
-    return State(duals.row, duals.col, nobody, nobody)
+    return State(duals.row, duals.col, nobody, unmatched)
 
 
 def result_of(
@@ -177,7 +184,10 @@ def result_of(
 
 
 def _proved(problem: Problem, state: State) -> Array:
-    """Whether the duals are feasible, the matching perfect and tight, and nothing overflowed."""
+    """Whether the duals are feasible, the matching perfect and tight, and nothing overflowed.
+
+    Columns without a row have the largest dual.
+    """
     cost, size = problem.cost, problem.cost.shape[0]
     duals = Duals(state.u, state.v)
     reduced = reduced_costs(cost, duals)
@@ -191,6 +201,7 @@ def _proved(problem: Problem, state: State) -> Array:
         tight &= problem.mask[index, column]
     tight &= (state.col_for_row >= 0) & (state.row_for_col[column] == index)
     proved = jnp.all(feasible) & jnp.all(tight)
+    proved &= jnp.all((state.row_for_col >= 0) | (state.v == jnp.max(state.v)))
     if jnp.issubdtype(cost.dtype, jnp.floating):
         return proved
     # integers wrap: in floating point, that no reduced cost, nor the sum, is as large

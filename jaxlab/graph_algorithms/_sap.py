@@ -44,8 +44,8 @@ class Search(NamedTuple):
 
 
 def shortest_augmenting_paths(
-    cost: Num[Array, "n n"],
-    mask: Bool[Array, "n n"] | None,
+    cost: Num[Array, "n m"],
+    mask: Bool[Array, "n m"] | None,
     start: State,
     *,
     packed: bool,
@@ -53,7 +53,7 @@ def shortest_augmenting_paths(
 ) -> tuple[State, Work]:
     """Augment until no row is free, a row reaches no free column, or the steps are used up."""
     n, never = cost.shape[0], far(cost.dtype)
-    shift = column_bits(n) + 1 if packed else 0
+    shift = column_bits(cost.shape[1]) + 1 if packed else 0
     make_step = _packed_step if packed else _two_pass_step
     step = make_step(cost, mask)
     index = jnp.arange(n, dtype=jnp.int32)
@@ -101,7 +101,7 @@ Step = Callable[[State], Callable[[Search], Search]]
 
 
 def _packed_step(cost: Array, mask: Array | None) -> Step:
-    size, never = cost.shape[0], far(cost.dtype)
+    size, never = cost.shape[1], far(cost.dtype)
     bits = column_bits(size)
     scale = 2**bits
 
@@ -130,7 +130,7 @@ def _packed_step(cost: Array, mask: Array | None) -> Step:
 
 
 def _two_pass_step(cost: Array, mask: Array | None) -> Step:
-    size = cost.shape[0]
+    size = cost.shape[1]
     index = jnp.arange(size, dtype=jnp.int32)
 
     def prepare(state: State) -> Callable[[Search], Search]:
@@ -184,7 +184,7 @@ def _augment(state: State, search: Search, first: Array, found: Array) -> tuple[
             count + 1,
         )
 
-    # a path has at most as many columns as there are, unless its distances overflowed
+    # a path has at most as many columns as there are rows, unless its distances overflowed
     start: tuple[Array, ...] = (
         state.col_for_row,
         state.row_for_col,

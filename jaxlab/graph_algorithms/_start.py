@@ -14,23 +14,23 @@ from jaxlab.graph_algorithms.duals import smallest
 __all__ = ["greedy_matching", "reduce_rows", "settle_bids"]
 
 
-def greedy_matching(tight: Bool[Array, "n n"], start: State, *, rounds: int = 4) -> State:
+def greedy_matching(tight: Bool[Array, "n m"], start: State, *, rounds: int = 4) -> State:
     """Match free rows and columns along tight edges, for some rounds of proposals.
 
     Each free row asks for a free column, and each column takes the lowest row that asks for it.
     """
-    n = tight.shape[0]
-    turn = _turn(n)
+    n, m = tight.shape
+    turn = _turn(n, m)
     row = jnp.arange(n, dtype=jnp.int32)
 
     def propose(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         col_for_row, row_for_col, count = carry
         open_edges = tight & (row_for_col < 0)
-        first = jnp.min(jnp.where(open_edges, turn, n), axis=1)
-        asks = (first < n) & (col_for_row < 0)
-        target = jnp.where(asks, (first + row) % n, n)
-        taker = jax.ops.segment_min(row, target, n + 1)[:n]
-        won = asks & (taker[jnp.minimum(target, n - 1)] == row)
+        first = jnp.min(jnp.where(open_edges, turn, m), axis=1)
+        asks = (first < m) & (col_for_row < 0)
+        target = jnp.where(asks, (first + row) % m, m)
+        taker = jax.ops.segment_min(row, target, m + 1)[:m]
+        won = asks & (taker[jnp.minimum(target, m - 1)] == row)
         return (
             jnp.where(won, target, col_for_row),
             jnp.where(taker < n, taker, row_for_col),
@@ -45,7 +45,7 @@ def greedy_matching(tight: Bool[Array, "n n"], start: State, *, rounds: int = 4)
 
 
 def reduce_rows(
-    cost: Num[Array, "n n"], mask: Bool[Array, "n n"] | None, start: State, *, rounds: int
+    cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None, start: State, *, rounds: int
 ) -> State:
     """Rounds in which free rows bid for their cheapest column and evict who held it.
 
@@ -54,20 +54,20 @@ def reduce_rows(
     owner and no other row's tight edges are lost. Where bids are zero and the column is taken, the
     second cheapest column, equally cheap, is asked for.
     """
-    n, never = cost.shape[0], far(cost.dtype)
-    turn = _turn(n)
+    (n, m), never = cost.shape, far(cost.dtype)
+    turn = _turn(n, m)
     row = jnp.arange(n, dtype=jnp.int32)
 
     def least(prices: Array) -> tuple[Array, Array]:
         value = jnp.min(prices, axis=1)
-        first = jnp.min(jnp.where(prices == value[:, None], turn, n), axis=1)
-        return value, (jnp.minimum(first, n - 1) + row) % n
+        first = jnp.min(jnp.where(prices == value[:, None], turn, m), axis=1)
+        return value, (jnp.minimum(first, m - 1) + row) % m
 
     def bid(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         v, col_for_row, row_for_col = carry
         prices = cost - v if mask is None else jnp.where(mask, cost - v, never)
         first, col = least(prices)
-        second, other = least(jnp.where(row == col[:, None], never, prices))
+        second, other = least(jnp.where(jnp.arange(m) == col[:, None], never, prices))
         increment = jnp.where(second < never, second - first, 0)
         elsewhere = (increment == 0) & (second < never) & (row_for_col[col] >= 0)
         col = jnp.where(elsewhere, other, col)
@@ -89,8 +89,8 @@ def settle_bids(
     col: Int32[Array, " n"],
     offer: Num[Array, " n"],
     col_for_row: Int32[Array, " n"],
-    row_for_col: Int32[Array, " n"],
-) -> tuple[Bool[Array, " n"], Num[Array, " n"], Int32[Array, " n"], Int32[Array, " n"]]:
+    row_for_col: Int32[Array, " m"],
+) -> tuple[Bool[Array, " m"], Num[Array, " m"], Int32[Array, " n"], Int32[Array, " m"]]:
     """Each column goes to the row that offers most for it, the lowest of several.
 
     Args:
@@ -103,21 +103,20 @@ def settle_bids(
     Returns:
         Which columns are sold, the highest offer for each of these, and the matching.
     """
-    n = col.shape[0]
+    n, m = col.shape[0], row_for_col.shape[0]
     row = jnp.arange(n, dtype=jnp.int32)
-    target = jnp.where(bids, col, n)
-    highest = jax.ops.segment_max(offer, target, n + 1)
-    wins = jnp.where(bids & (offer == highest[target]), target, n)
-    winner = jax.ops.segment_min(row, wins, n + 1)[:n]
+    target = jnp.where(bids, col, m)
+    highest = jax.ops.segment_max(offer, target, m + 1)
+    wins = jnp.where(bids & (offer == highest[target]), target, m)
+    winner = jax.ops.segment_min(row, wins, m + 1)[:m]
     sold = winner < n
     won = bids & sold[col] & (winner[col] == row)
     evicted = (col_for_row >= 0) & sold[jnp.maximum(col_for_row, 0)]
     col_for_row = jnp.where(won, col, jnp.where(evicted, -1, col_for_row))
-    return sold, highest[:n], col_for_row, jnp.where(sold, winner, row_for_col)
+    return sold, highest[:m], col_for_row, jnp.where(sold, winner, row_for_col)
 
 
-def _turn(n: int) -> Array:
-    """``(j − i) mod n``: place of column ``j`` in the preferences of row ``i``."""
-    index = jnp.arange(n, dtype=jnp.int32)
-    ahead = index - index[:, None]
-    return jnp.where(ahead < 0, ahead + n, ahead)  # division would take longer than all the rest
+def _turn(n: int, m: int) -> Array:
+    """``(j − i) mod m``, for ``n <= m``: place of column ``j`` in the preferences of row ``i``."""
+    ahead = jnp.arange(m, dtype=jnp.int32) - jnp.arange(n, dtype=jnp.int32)[:, None]
+    return jnp.where(ahead < 0, ahead + m, ahead)  # division would take longer than all the rest

@@ -12,12 +12,12 @@ __all__ = ["State", "Work", "at", "column_bits", "far", "proof_tolerance", "put"
 
 
 class State(NamedTuple):
-    """Feasible duals of a square problem, and a matching of tight edges."""
+    """Feasible duals, and a matching of tight edges."""
 
     u: Num[Array, " n"]
-    v: Num[Array, " n"]
+    v: Num[Array, " m"]
     col_for_row: Int32[Array, " n"]
-    row_for_col: Int32[Array, " n"]
+    row_for_col: Int32[Array, " m"]
 
 
 class Work(NamedTuple):

@@ -113,8 +113,8 @@ def linear_sum_assignment(
         With ``k = max(n, m)``, after passes over the ``k²`` costs: ``O(k² a)`` time for ``a``
         augmentations by ``"sap"``, ``O(k²)`` for each of ``stats.rounds`` by the others;
         ``initial="maximum"`` adds that of a maximum matching. Memory for two to four copies of a
-        matrix of ``k²`` costs: rectangles are padded to squares, so that of few rows and many
-        columns ``scipy.optimize`` and optax make less work.
+        matrix of ``k²`` costs. So it is of rectangles that are padded to squares; a cold start by
+        ``"sap"`` pads nothing, and takes ``O(n m)`` where the others take ``O(k²)``.
 
     Source:
         Chen et al. 2022, section on matching; Dinitz et al. 2021.
@@ -162,7 +162,14 @@ def solve(
     shape = cost.shape
     if 0 in shape:
         return empty_result(cost)
-    problem = pose(cost, duals, mask, maximize=options.maximize)
+    if options.method == "auto":
+        on_cpus, elsewhere = (
+            functools.partial(solve, options=options._replace(method=method))
+            for method in ("sap", "phase")
+        )
+        return jax.lax.platform_dependent(cost, duals, mask, cpu=on_cpus, default=elsewhere)
+    square = duals is not None or options.method != "sap"
+    problem = pose(cost, duals, mask, maximize=options.maximize, square=square)
     state = feasible_start(problem, rounding=options.rounding)
     state = match_tight(problem, state, maximum=options.initial == "maximum")
     if options.row_reduction_rounds:
@@ -273,8 +280,6 @@ def augment(problem: Problem, state: State, options: Options) -> tuple[State, Wo
     arguments = problem.cost, problem.mask, state
     if options.method == "auction":
         return auction(*arguments, low=problem.low, high=problem.high, max_steps=most)
-    if options.method == "auto":
-        return jax.lax.platform_dependent(*arguments, cpu=sap, default=phase)
     return {"sap": sap, "phase": phase}[options.method](*arguments)
 
 

@@ -118,6 +118,47 @@ def test_rectangular_problems(method, shape, maximize):
     assert again.stats.augmentations[solved].sum() < results.stats.augmentations[solved].sum() / 2
 
 
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((10, 40), {}),
+        ((40, 10), {"maximize": True, "key": "two_pass"}),
+        ((10, 40), {"initial": "maximum"}),
+        ((39, 40), {"row_reduction_rounds": 8}),
+        ((1, 40), {"method": "auto"}),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_rectangles_without_a_prediction(shape, options, dtype):
+    costs = random_costs(RNG, shape, COUNT).astype(dtype)
+    masks = RNG.random(costs.shape) < np.array([1.1, 0.7, 0.1])[np.arange(COUNT) % 3, None, None]
+    options = {"method": "sap", **options}
+    if dtype == np.float32:
+        options.pop("key", None)
+
+    def solve(problem):
+        cost, mask = problem
+        result = linear_sum_assignment(cost, mask=mask, **options)
+        maximize = options.get("maximize", False)
+        return result, is_optimal_certificate(cost, result, mask=mask, maximize=maximize)
+
+    stacks = to_device(costs), to_device(masks)
+    results, certified = jax.tree.map(
+        np.asarray, jax.jit(lambda *x: jax.lax.map(solve, x))(*stacks)
+    )
+    assert_solved(results, costs, masks, options.get("maximize", False))
+    np.testing.assert_array_equal(certified, results.status == OK)
+    assert (results.status == OK).any()
+    assert (results.stats.free_rows <= min(shape)).all()
+
+
+def test_a_rectangle_without_a_prediction_is_padded_nowhere():
+    cost = jax.ShapeDtypeStruct((10, 2000), jnp.int32)
+    solve = functools.partial(linear_sum_assignment, method="sap")
+    needed = jax.jit(solve).lower(cost).compile().memory_analysis().temp_size_in_bytes
+    assert needed < 10 * 4 * cost.size
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_an_exact_prediction_leaves_nothing_to_do(method):
     costs = random_costs(RNG, SQUARE, COUNT)
