@@ -7,6 +7,7 @@ is, because jax transposes a convolution by exchanging batch and channels.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,7 +25,9 @@ def canonical_convolutions(function: Callable[..., T]) -> Callable[..., T]:
     """``function``, on CPUs with every convolution in canonical form between two transposes.
 
     Derivatives are to be taken inside ``function``: those that are taken of the result have
-    convolutions of their own.
+    convolutions of their own. Left as they are: convolutions in groups of fewer than eight
+    channels, such as depthwise ones, which are slower in canonical form; and all that is inside of
+    a ``shard_map`` in ``function``.
 
     Args:
         function: takes arrays, in PyTrees, by position, and returns arrays.
@@ -32,7 +35,7 @@ def canonical_convolutions(function: Callable[..., T]) -> Callable[..., T]:
     Returns:
         A function of the same values, which runs under every transformation that ``function`` does.
 
-    Cost: that of ``function``; one more pass over its equations when it is traced.
+    Cost: that of ``function``, or less; one more pass over its equations when it is traced.
 
     Example:
         >>> import jax.numpy as jnp
@@ -60,37 +63,71 @@ def _rewritten(value: Any) -> Any:
     """A jaxpr, or several, with canonical convolutions; any other parameter as it is."""
     if not _has_work(value):
         return value
-    if isinstance(value, tuple | list):  # branches
-        return type(value)(map(_rewritten, value))
+    if isinstance(value, tuple | list):  # branches; the parts of a linear solve
+        parts = map(_rewritten, value)
+        return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
     body = getattr(value, "jaxpr", value)
     if body is not value:  # closed over constants; from jax 0.12 on every jaxpr is
         return value.replace(jaxpr=_rewritten(body))
-    return value.replace(eqns=[_equation(equation) for equation in value.eqns])
+    return value.replace(eqns=[new for old in value.eqns for new in _equations(old)])
 
 
-def _equation(equation: core.JaxprEqn) -> core.JaxprEqn:
-    if _is_to_do(equation):
-        convolution = jax.jit(functools.partial(_convolution, equation.params))
-        (call,) = jax.make_jaxpr(convolution)(*[atom.aval for atom in equation.invars]).eqns
-        return call.replace(invars=equation.invars, outvars=equation.outvars)
-    params = {name: _rewritten(value) for name, value in equation.params.items()}
-    return equation.replace(params=params)
+def _equations(equation: core.JaxprEqn) -> list[core.JaxprEqn]:
+    """What stands in place of one equation."""
+    if not _is_to_do(equation):
+        parts = {name: _rewritten(value) for name, value in _parts(equation).items()}
+        return [equation.replace(params={**equation.params, **parts})]
+    convolution = functools.partial(_convolution, equation.params)
+    closed = jax.make_jaxpr(convolution)(*[atom.aval for atom in equation.invars])
+    ends = zip(
+        [*closed.jaxpr.invars, *closed.jaxpr.outvars],
+        [*equation.invars, *equation.outvars],
+        strict=True,
+    )
+    names: dict[Any, Any] = dict(ends)
+    return [
+        step.replace(
+            invars=[names.get(atom, atom) for atom in step.invars],
+            outvars=[names.get(variable, variable) for variable in step.outvars],
+        )
+        for step in closed.jaxpr.eqns
+    ]
 
 
 def _has_work(value: Any) -> bool:
     if isinstance(value, tuple | list):
         return any(map(_has_work, value))
     return isinstance(value, core.ClosedJaxpr | core.Jaxpr) and any(
-        _is_to_do(equation) or any(map(_has_work, equation.params.values()))
+        _is_to_do(equation) or any(map(_has_work, _parts(equation).values()))
         for equation in value.eqns
     )
+
+
+def _parts(equation: core.JaxprEqn) -> dict[str, Any]:
+    """Parameters of an equation that may have convolutions in them."""
+    return {} if equation.primitive.name == "shard_map" else equation.params
 
 
 def _is_to_do(equation: core.JaxprEqn) -> bool:
     if equation.primitive is not jax.lax.conv_general_dilated_p:
         return False
     given = equation.params["dimension_numbers"]
-    return given != _canonical(len(given.out_spec))
+    return given != _canonical(len(given.out_spec)) and not _has_narrow_groups(equation)
+
+
+def _has_narrow_groups(equation: core.JaxprEqn) -> bool:
+    """Whether it is depthwise, or nearly so.
+
+    Not meant are derivatives of single examples, each of which is a group, with a kernel as large
+    as the image.
+    """
+    given: Any = equation.params["dimension_numbers"]
+    kernel: Any = equation.invars[1].aval
+    found: Any = equation.outvars[0].aval
+    _, channels, *taps = (kernel.shape[axis] for axis in given.rhs_spec)
+    _, _, *pixels = (found.shape[axis] for axis in given.out_spec)
+    groups: int = equation.params["feature_group_count"]
+    return groups > 1 and channels < 8 and math.prod(taps) < math.prod(pixels)
 
 
 def _canonical(ndim: int) -> jax.lax.ConvDimensionNumbers:

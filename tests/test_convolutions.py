@@ -1,5 +1,6 @@
 """Convolutions in canonical form: the same values, and none left in another form."""
 
+import functools
 from unittest import mock
 
 import jax
@@ -85,8 +86,8 @@ def check(function, *args):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_form_and_its_derivatives(name, layout):
     options = OPTIONS[name]
-    sizes = {"N": 4, "H": 7, "W": 6, "C": 4}
-    taps = {"H": 3, "W": 3, "I": 4 // options.get("feature_group_count", 1), "O": 6}
+    sizes = {"N": 4, "H": 7, "W": 6, "C": 16}
+    taps = {"H": 3, "W": 3, "I": 16 // options.get("feature_group_count", 1), "O": 16}
     images = draw(0, *(sizes[axis] for axis in layout[0]))
     kernel = draw(1, *(taps[axis] for axis in layout[1]))
 
@@ -164,6 +165,16 @@ def recomputed(batches):
     return jax.lax.map(lambda images: jax.grad(loss)(KERNEL, images), batches)
 
 
+def solved(batches):
+    def forward(images):
+        def matvec(z):
+            return 9 * z + jax.lax.conv(z, KERNEL.T[:2], (1, 1), "SAME")
+
+        return jax.scipy.sparse.linalg.cg(matvec, jnp.moveaxis(images, -1, 1), maxiter=3)[0]
+
+    return jax.lax.map(forward, batches)
+
+
 LOOPS = {
     "map": lambda batches: jax.lax.map(gradient, batches),
     "map of batches": lambda batches: jax.lax.map(gradient, batches, batch_size=2),
@@ -171,6 +182,7 @@ LOOPS = {
     "while_loop": until,
     "cond": branches,
     "checkpoint": recomputed,
+    "cg": solved,
     "jit": lambda batches: jax.lax.map(jax.jit(gradient), batches),
     "custom_jvp": lambda batches: jax.lax.map(of_own_rule, batches),
     "trees": lambda batches: jax.lax.map(lambda x: {"g": gradient(x), "n": x.size}, batches),
@@ -213,6 +225,46 @@ def test_inside_of_shard_map():
     loop = LOOPS["map"]  # derivatives in what all devices share are summed over them
     found, expected = (jax.jit(spread(f))(BATCHES) for f in (canonical_convolutions(loop), loop))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_around_shard_map():
+    mesh = jax.make_mesh((5,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+
+    def total(images):  # what differs between devices
+        return jax.lax.psum(gradient(images), "d")
+
+    spread = jax.shard_map(total, mesh=mesh, in_specs=jax.P("d"), out_specs=jax.P())
+
+    def loop(batches):
+        return jax.lax.map(spread, batches)
+
+    found, expected = canonical_convolutions(loop)(BATCHES), loop(BATCHES)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "left"), [(1, True), (7, True), (8, False)])
+def test_convolutions_in_narrow_groups_are_left(channels, left):
+    images, kernel = draw(0, 2, 4 * channels, 6, 6), draw(1, 4, channels, 3, 3)
+    grouped = functools.partial(convolve, layout=("NCHW", "OIHW", "NCHW"), feature_group_count=4)
+    before, after = (
+        str(jax.make_jaxpr(f)(images, kernel)) for f in (grouped, canonical_convolutions(grouped))
+    )
+    assert (after == before) == left
+
+
+def test_without_jit():
+    expected = LOOPS["map"](BATCHES)
+    with jax.disable_jit():
+        found = canonical_convolutions(LOOPS["map"])(BATCHES)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_second_call_outside_jit_compiles_nothing(caplog):
+    matvec = ntk_vp(channels_first, draw(1, 4, 2, 4, 4), None, draw(0, 4, 2, 3, 3))
+    matvec(jnp.ones((4, 4)))
+    with jax.log_compiles():
+        matvec(jnp.zeros((4, 4)))
+    assert not [r for r in caplog.records if "Compiling" in r.getMessage()]
 
 
 def forward(batches):

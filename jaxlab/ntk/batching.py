@@ -93,6 +93,8 @@ def batched(
             a kernel whose first axes are not ``(n, m)``, as where the examples are traced or on
             the diagonal; with ``x2=None``, further axes that do not pair; ``store="host"`` inside
             jit; a ``resume_path`` that is no folder or holds tiles of another computation.
+        NotImplementedError: jax's, on a ``mesh`` or ``pmap_devices``, for a network with grouped
+            convolutions by "jacobian" or "vector_products"; "structured" needs none of it.
 
     Cost:
         ``t₁·t₂`` tiles for ``t`` tiles a side, ``t(t+1)/2`` with ``x2=None``; what ``kernel_fn``
