@@ -52,7 +52,7 @@ def require(condition: bool, argument: str, got: object, expected: str) -> None:
         raise ValueError(f"{argument}: expected {expected}, got {_describe(got)}")
 
 
-def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) -> None:
+def check_shape(argument: str, array: Any, shape: Sequence[int | np.integer | str | None]) -> None:
     """Refuse ``array`` unless its shape matches ``shape``.
 
     An integer must match exactly; a string or ``None`` matches any size (the string is how the
@@ -74,7 +74,7 @@ def check_shape(argument: str, array: Any, shape: Sequence[int | str | None]) ->
         fits = len(actual) == len(wanted)
         compared = actual
     fits = fits and all(
-        not isinstance(want, int) or have == want
+        want is None or isinstance(want, str) or have == want
         for have, want in zip(compared, wanted, strict=False)
     )
     names = ", ".join("any" if size is None else str(size) for size in shape)

@@ -2,7 +2,7 @@
 
 On a terminal, one live line shows the count, the rate, the time left and the latest values. When
 the output is a file or a pipe, a plain line is written at most every ``interval`` seconds, and one
-at the end.
+at the end unless none was due before.
 """
 
 import io
@@ -78,6 +78,9 @@ class Progress:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[latest]}", markup=False),
                 console=Console(file=self._stream),  # type: ignore[arg-type]
+                # what is printed to a file or a pipe meanwhile is to arrive there
+                redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+                redirect_stderr=sys.stderr is not None and sys.stderr.isatty(),
             )
             self._task = self._bar.add_task(title, total=total, completed=initial, latest="")
 

@@ -55,6 +55,7 @@ TABLE = [
         (np.ones((3, 4)), np.ones((3, 0)), MATRIX),
         (1.0, np.ones(3), np.ones((4, 3)), np.ones((1, 3, 4)), RAGGED),
     ),
+    (check_shape, (((np.int64(3), 4),), {}), (np.ones((3, 4)),), (np.ones((2, 4)),)),
     (
         check_shape,
         ((("...", None, 4),), {}),

@@ -27,6 +27,17 @@ def test_a_terminal_shows_every_text_as_it_is(monkeypatch, name):
         assert text in shown
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_printed_beside_a_bar_arrives_where_it_belongs(monkeypatch, watched):
+    bar, printed = Terminal(), Terminal() if watched else io.StringIO()
+    monkeypatch.setattr("sys.stdout", printed)
+    with Progress("work", total=1, stream=bar) as progress:
+        print("printed meanwhile")
+        progress.advance()
+    assert ("printed meanwhile" in bar.getvalue()) == watched  # above the bar
+    assert ("printed meanwhile" in printed.getvalue()) != watched
+
+
 def test_the_closing_line_is_not_written_twice():
     stream = io.StringIO()
     with Progress("work", total=2, stream=stream, interval=0.0) as progress:

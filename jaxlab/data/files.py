@@ -58,7 +58,8 @@ class FileSpec:
         sha256: SHA-256 of the file as published, in lower-case hexadecimal.
         content_sha256: SHA-256 of the file after gunzip.
         system: folder of a system-wide copy, and how to install it there.
-        compared: with ``content_sha256``: what of the content is compared, all of it by default.
+        compared: with ``content_sha256``: what of the content is compared, all of it by default;
+            what this leaves out is not verified.
             An error of it refuses the file.
         copies: further file names; with ``compared``, of copies in other formats too.
     """

@@ -111,10 +111,12 @@ def read_graph(
 
 
 def fingerprint(graph: SimpleGraph) -> bytes:
-    """Bytes that tell graphs apart, and are the same for every numbering of one graph.
+    """Bytes that damage to a graph changes, and that are the same for every numbering of it.
 
-    Three rounds of colour refinement: each vertex's colour, at first its degree, is mixed with the
-    sum of its neighbours' colours. Numbers of vertices and edges and the sorted colours are given.
+    They tell other data sets apart too, but are no proof: two graphs that three rounds of colour
+    refinement cannot tell apart, such as regular ones of one size and degree, have the same. In a
+    round each vertex's colour, at first its degree, is mixed with the sum of its neighbours'
+    colours. Numbers of vertices and edges and the sorted colours are given.
 
     Example:
         >>> path, turned = ([[0, 1], [1, 2]], [[5, 9], [2, 9]])

@@ -61,8 +61,8 @@ def create_train_state(
         handed in are copied), so that donating the state to a step leaves the caller's alone.
 
     Raises:
-        ValueError: if ``key`` is not one typed PRNG key, ``params`` has leaves that cannot be
-            differentiated by, or ``model_state`` leaves that are neither numbers nor truth values.
+        ValueError: if ``key`` is not one typed PRNG key, ``params`` has leaves that are no
+            floats, or ``model_state`` leaves that are neither numbers nor truth values.
 
     Cost: one copy of ``params`` and ``model_state``, and the optimizer's initial state.
 
@@ -73,7 +73,7 @@ def create_train_state(
     """
     check_key("key", key)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        fits = jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+        fits = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
         require(fits, "params" + jax.tree_util.keystr(path), leaf, "an array of floats")
     for path, leaf in jax.tree_util.tree_leaves_with_path(model_state):
         kind = jnp.result_type(leaf)

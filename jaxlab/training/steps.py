@@ -58,7 +58,8 @@ def make_train_step(
         loss_fn: ``loss_fn(params, model_state, batch, key) -> (loss, (model_state, metrics))``:
             a scalar loss, averaged over the examples of ``batch``; the new model state, of the same
             structure, shapes and dtypes; a dict of metrics, averaged over the examples too.
-        optimizer: an optax gradient transformation.
+        optimizer: an optax gradient transformation; one that asks for the loss gets it, as
+            ``value``.
         axis_name: the mapped axis over which the batch is sharded and the state replicated, when
             the step is to run under ``jax.pmap`` or ``jax.shard_map``; ``None`` for one device.
         accumulate: number of micro-batches, consecutive slices of the (per-device) batch, worked
@@ -93,6 +94,7 @@ def make_train_step(
     """
     check_integer("accumulate", accumulate, minimum=1)
     gradient = jax.value_and_grad(_checked(loss_fn), has_aux=True)
+    optimizer = optax.with_extra_args_support(optimizer)
 
     def step(state: TrainState, batch: PyTree) -> tuple[TrainState, Metrics]:
         device = 0 if axis_name is None else jax.lax.axis_index(axis_name)
@@ -113,7 +115,7 @@ def make_train_step(
         loss, model_state, metrics, grads = _combine_devices(
             (loss, model_state, metrics, grads), axis_name
         )
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params, value=loss)
         new_state = state.replace(
             step=state.step + 1,
             params=optax.apply_updates(state.params, updates),

@@ -46,8 +46,8 @@ def test_refuses_what_is_not_a_key():
 
 
 @pytest.mark.usefixtures("bad_input")
-@pytest.mark.parametrize("leaf", [jnp.arange(3), jnp.array(True), jax.random.key(0)])
-def test_refuses_params_without_a_gradient(leaf):
+@pytest.mark.parametrize("leaf", [jnp.arange(3), jnp.array(True), jax.random.key(0), jnp.array(1j)])
+def test_refuses_params_that_are_no_floats(leaf):
     with pytest.raises(ValueError, match=r"params\['a'\]: expected an array of floats"):
         create_train_state({"a": leaf}, optax.sgd(0.1), key=jax.random.key(0))
 

@@ -109,6 +109,18 @@ def test_randomness_is_derived_as_documented(accumulate, at):
     assert_same(state.key, noise_state().key)
 
 
+@pytest.mark.parametrize("optimizer", [optax.polyak_sgd(), optax.contrib.reduce_on_plateau()])
+def test_optimizers_that_ask_for_the_loss_get_it(optimizer):
+    optimizer = optax.chain(optax.sgd(0.1), optimizer)
+    state = initial_state(optimizer)
+    new, metrics = jax.jit(make_train_step(loss_fn, optimizer, accumulate=2))(state, BATCH)
+    (_, grads) = jax.value_and_grad(lambda p: loss_fn(p, state.model_state, BATCH, state.key)[0])(
+        state.params
+    )
+    updates, _ = optimizer.update(grads, state.opt_state, state.params, value=metrics["loss"])
+    assert_close(new.params, optax.apply_updates(state.params, updates))
+
+
 def test_jit_is_eager():
     step = make_train_step(noisy_loss_fn, OPTIMIZERS["adam"], accumulate=2)
     assert_close(run(jax.jit(step), initial_state()), run(step, initial_state()), 1e-6)
