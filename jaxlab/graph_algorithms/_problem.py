@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
-from jaxlab.graph_algorithms._state import State, Work, far, proof_tolerance
+from jaxlab.graph_algorithms._state import State, Work, far, proof_tolerance, small_unit
 from jaxlab.graph_algorithms.cardinality import search
 from jaxlab.graph_algorithms.duals import (
     dual_objective,
@@ -40,6 +40,8 @@ class Problem(NamedTuple):
         low: least cost of an edge.
         high: largest cost of an edge.
         valid: False where a cost is NaN or an infinite gain.
+        unit: what 1 stands for: a power of two, of floats that are all small, so that differences
+            and tolerances do not vanish.
     """
 
     cost: Num[Array, "k m"]
@@ -48,6 +50,7 @@ class Problem(NamedTuple):
     low: Num[Array, ""]
     high: Num[Array, ""]
     valid: Array
+    unit: Num[Array, ""] | int
 
 
 def pose(
@@ -81,6 +84,10 @@ def pose(
         low, high = (jnp.where(jnp.any(mask), x, 0) for x in (low, high))
     if duals is not None:
         duals = _bounded(duals, low, high, max(cost.shape))
+    unit: Array | int = 1
+    if jnp.issubdtype(dtype, jnp.floating):
+        unit = small_unit(jnp.maximum(jnp.abs(low), jnp.abs(high)))
+        cost, low, high, duals = jax.tree.map(lambda x: x / unit, (cost, low, high, duals))
     rows, columns = cost.shape
     more = columns - rows
     if more and square:
@@ -90,7 +97,7 @@ def pose(
         if duals is not None:
             added = jnp.full((more,), low - jnp.max(duals.col), dtype)
             duals = Duals(jnp.concatenate([duals.row, added]), duals.col)
-    return Problem(cost, mask, duals, low, high, valid)
+    return Problem(cost, mask, duals, low, high, valid, unit)
 
 
 def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
@@ -166,7 +173,7 @@ def result_of(
     row_for_col = jnp.where(state.row_for_col < rows, state.row_for_col, -1)
     column = jnp.maximum(col_for_row, 0)
     paid = problem.cost[jnp.arange(rows), column]
-    cost = jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=paid.dtype)
+    cost = problem.unit * jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=paid.dtype)
     # a sum of floats that overflows is infinite
     proved = problem.valid & _proved(problem, state) & jnp.isfinite(cost)
     status = jnp.where(proved, OK, jnp.where(work.limited, LIMIT, OVERFLOW)).astype(jnp.int32)
@@ -175,6 +182,7 @@ def result_of(
         status = jnp.where(~proved & hopeless, INFEASIBLE, status)
     if rows < columns:  # columns without a row have the largest dual: the zero of the problem posed
         u, v = u + jnp.max(v), v - jnp.max(v)
+    u, v = problem.unit * u, problem.unit * v
     if shape[0] > shape[1]:
         u, v, col_for_row, row_for_col = v, u, row_for_col, col_for_row
     if maximize:

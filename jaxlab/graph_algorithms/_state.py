@@ -8,7 +8,17 @@ from jaxtyping import Array, Bool, Int32, Num
 
 from jaxlab.graph_algorithms.types import Duals
 
-__all__ = ["State", "Work", "at", "column_bits", "far", "proof_tolerance", "put", "tolerance"]
+__all__ = [
+    "State",
+    "Work",
+    "at",
+    "column_bits",
+    "far",
+    "proof_tolerance",
+    "put",
+    "small_unit",
+    "tolerance",
+]
 
 
 class State(NamedTuple):
@@ -63,6 +73,13 @@ def proof_tolerance(
     each = max(cost.shape) * each
     worst = jnp.max(jnp.where(matched, each[jnp.arange(cost.shape[0]), column], 0))
     return each + worst, worst
+
+
+def small_unit(largest: Num[Array, ""]) -> Num[Array, ""]:
+    """The power of two that numbers up to ``largest`` are divided by; 1 for those above 1."""
+    _, exponent = jnp.frexp(jnp.where(largest > 0, largest, 1))
+    least = jnp.finfo(largest.dtype).minexp
+    return jnp.ldexp(jnp.ones_like(largest), jnp.clip(exponent, least, 0))
 
 
 def at(x: Array, index: Array) -> Array:

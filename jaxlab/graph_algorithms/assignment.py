@@ -20,7 +20,14 @@ from jaxlab.graph_algorithms._problem import (
 )
 from jaxlab.graph_algorithms._sap import shortest_augmenting_paths
 from jaxlab.graph_algorithms._start import greedy_matching, reduce_rows
-from jaxlab.graph_algorithms._state import State, Work, column_bits, proof_tolerance, tolerance
+from jaxlab.graph_algorithms._state import (
+    State,
+    Work,
+    column_bits,
+    proof_tolerance,
+    small_unit,
+    tolerance,
+)
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
 from jaxlab.graph_algorithms.duals import check_problem, reduced_costs, working_dtype
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
@@ -113,8 +120,9 @@ def linear_sum_assignment(
         With ``k = max(n, m)``, after passes over the ``k²`` costs: ``O(k² a)`` time for ``a``
         augmentations by ``"sap"``, ``O(k²)`` for each of ``stats.rounds`` by the others;
         ``initial="maximum"`` adds that of a maximum matching. Memory for two to four copies of a
-        matrix of ``k²`` costs. So it is of rectangles that are padded to squares; a cold start by
-        ``"sap"`` pads nothing, and takes ``O(n m)`` where the others take ``O(k²)``.
+        matrix of ``k²`` costs, of floats up to six. So it is of rectangles that are padded to
+        squares; a cold start by ``"sap"`` pads nothing, and takes ``O(n m)`` where the others take
+        ``O(k²)``.
 
     Source:
         Chen et al. 2022, section on matching; Dinitz et al. 2021.
@@ -236,6 +244,9 @@ def _proves(cost: Array, result: AssignmentResult, mask: Array | None, *, maximi
     sign = -1 if maximize else 1
     u, v = sign * result.duals.row, sign * result.duals.col
     cost = jnp.where(there, sign * cost, 0)
+    if jnp.issubdtype(cost.dtype, jnp.floating):
+        unit = small_unit(jnp.max(jnp.abs(cost)))
+        cost, u, v = cost / unit, u / unit, v / unit
     column, row = jnp.maximum(result.col_for_row, 0), jnp.maximum(result.row_for_col, 0)
     matched, taken = result.col_for_row >= 0, result.row_for_col >= 0
     index = jnp.arange(rows)

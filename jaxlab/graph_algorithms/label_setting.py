@@ -56,7 +56,9 @@ def dijkstra(
             or could overflow ``OVERFLOW``.
 
     Cost:
-        O(arcs) per round; rounds are between the depth of the tree and the number of vertices.
+        O(arcs) per round; rounds are between the depth of the tree and the number of vertices. They
+        are no fewer, but for the last, than those of
+        :func:`~jaxlab.graph_algorithms.label_correcting.bellman_ford`, which is faster.
 
     Source:
         Crauser, Mehlhorn, Meyer and Sanders 1998, *A parallelization of Dijkstra's shortest path

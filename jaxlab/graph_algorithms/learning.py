@@ -113,7 +113,8 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
             :func:`canonicalize`.
 
     Cost:
-        A sort of ``S`` samples for each coordinate; ``O(steps S n log n)`` for ``"linf"``.
+        A sort of ``S`` samples for each coordinate; for ``"linf"`` ``steps`` iterations of some
+        passes over all samples.
 
     Source:
         Dinitz et al. 2021 (medians); Chen et al. 2022 (other norms); Boyd et al. 2011,
@@ -132,8 +133,7 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
     check_duals(samples, "samples")
     row, col = canonicalize(samples, gauge)
     if loss == "linf":
-        joined = jnp.concatenate([row, col], axis=1)
-        joined = joined.astype(jnp.promote_types(joined.dtype, jnp.float32))
+        joined = as_floats(jnp.concatenate([row, col], axis=1))
         fitted = _least_largest_deviation(joined, steps)
         return Duals(fitted[: row.shape[1]], fitted[row.shape[1] :])
     fits: dict[str, Callable[[Array], Array]] = {
@@ -142,6 +142,11 @@ def fit_duals(samples: Duals, loss: str = "l1", gauge: str = "mean", *, steps: i
         "l2": lambda x: jnp.mean(x, axis=0),
     }
     return Duals(fits[loss](row), fits[loss](col))
+
+
+def as_floats(values: Num[Array, "..."]) -> Float[Array, "..."]:
+    """Floats as they are, of float32 at least; integers in the type that their mean has."""
+    return values.astype(jnp.promote_types(jnp.result_type(values, float), jnp.float32))
 
 
 def lower_median(samples: Num[Array, "s n"]) -> Num[Array, " n"]:
@@ -186,14 +191,27 @@ def _least_largest_deviation(samples: Float[Array, "s n"], steps: int) -> Float[
 
 
 def _onto_l1_ball(points: Float[Array, "s n"], radius: Float[Array, ""]) -> Float[Array, "s n"]:
-    """Nearest points of sum of absolute values at most ``radius``, by sorting."""
+    """Nearest points of sum of absolute values at most ``radius > 0``.
+
+    All absolute values fall by a threshold, to no less than zero. Newton's steps to it are steps
+    up, and come to an end: each finds the threshold for what was above the one before.
+    """
     size = jnp.abs(points)
-    ordered = -jnp.sort(-size, axis=1)
-    place = jnp.arange(1, points.shape[1] + 1)
-    surplus = (jnp.cumsum(ordered, axis=1) - radius) / place
-    support = jnp.sum(ordered > surplus, axis=1)
-    threshold = jnp.take_along_axis(surplus, jnp.maximum(support - 1, 0)[:, None], axis=1)
-    return jnp.sign(points) * jnp.maximum(size - jnp.maximum(threshold, 0), 0)
+
+    def step(sizes: Array, threshold: Array) -> Array:
+        above = sizes > threshold[:, None]
+        surplus = jnp.sum(jnp.where(above, sizes, 0), axis=1) - radius
+        return jnp.maximum(surplus / jnp.maximum(jnp.sum(above, axis=1), 1), 0)
+
+    def raised(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        threshold, _ = carry
+        new = jnp.maximum(step(fixed, threshold), threshold)
+        return new, jnp.any(new > threshold)
+
+    fixed = jax.lax.stop_gradient(size)
+    low = jnp.zeros_like(fixed[:, 0])
+    threshold, _ = jax.lax.while_loop(lambda carry: carry[1], raised, (low, low[0] == 0))
+    return jnp.sign(points) * jnp.maximum(size - step(size, threshold)[:, None], 0)
 
 
 def sample_complexity(

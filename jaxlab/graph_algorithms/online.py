@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape
-from jaxlab.graph_algorithms.learning import LOSSES, fit_duals
+from jaxlab.graph_algorithms.learning import LOSSES, as_floats, fit_duals
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["OnlineLearner", "median_learner", "online_learner", "regret"]
@@ -183,10 +183,10 @@ def regret(predictions: Duals, samples: Duals, loss: str = "l1") -> Float[Array,
 
     def total(guesses: Duals) -> Array:
         apart = jnp.concatenate(
-            [jnp.asarray(g - s, jnp.float32) for g, s in zip(guesses, samples, strict=True)], axis=1
+            [as_floats(g) - as_floats(s) for g, s in zip(guesses, samples, strict=True)], axis=1
         )
         if loss == "l0":
-            return jnp.sum(apart != 0).astype(jnp.float32)
+            return jnp.sum(apart != 0).astype(apart.dtype)
         if loss == "l2":
             return jnp.sum(jnp.square(apart))
         size = jnp.abs(apart)

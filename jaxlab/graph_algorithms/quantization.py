@@ -27,8 +27,9 @@ class QuantizedCosts(NamedTuple):
 def quantize_costs(cost: Float[Array, "*s n m"], bits: int = 20) -> QuantizedCosts:
     """Round costs to ``2^bits`` equally spaced values between the least and the largest.
 
-    Each is off by at most half of ``scale``, so an assignment that is optimal for the integers
-    costs at most ``n · scale`` more than the optimum does.
+    Each is off by at most half of ``scale`` and ``4 ε max |c|`` for rounding errors, so an
+    assignment that is optimal for the integers costs at most ``n (scale + 8 ε max |c|)`` more than
+    the optimum does. In float32 the two parts are alike at 22 bits.
 
     Args:
         cost: of the edges, of one problem or a stack that shares the scale. Entries that are not

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlab.correlation_clustering import disagreements, local_moves
+from jaxlab.correlation_clustering.local_moves import _sorted_pairs
 from jaxlab.graphs import graph_from_edges
 from tests.correlation_clustering import oracles
 from tests.correlation_clustering.instances import N, clique, padded, random_graphs, stacked
@@ -80,6 +81,15 @@ def test_cliques_are_found_from_anywhere():
         found = local_moves(jax.random.key(0), graph, start, rounds=60)
         assert disagreements(graph, found.labels) == 1
         assert found.converged
+
+
+@pytest.mark.parametrize("most", [7, 2**16 - 1, 2**16])
+def test_pairs_in_order(most):
+    first, second = np.random.default_rng(0).integers(0, [[4], [most + 1]], (2, 500))
+    first[0] = most
+    found = _sorted_pairs(jnp.asarray(first, jnp.int32), jnp.asarray(second, jnp.int32), most)
+    order = np.lexsort((second, first))
+    np.testing.assert_array_equal(found, [first[order], second[order]])
 
 
 def test_vmap_is_a_loop():

@@ -324,6 +324,24 @@ def test_floats_infinities_and_what_is_not_a_number(method):
     assert (solve_all(broken, guesses, method=method).status == OVERFLOW).all()
 
 
+@pytest.mark.parametrize("exponent", [-30, -36])
+@pytest.mark.parametrize("method", METHODS)
+def test_floats_that_are_all_small(method, exponent):
+    ordinary = RNG.random((COUNT, *SQUARE)).astype(np.float32)
+    costs = ordinary * np.float32(10) ** exponent
+    costs[costs < np.finfo(np.float32).tiny] = 0  # as XLA reads them
+    guesses = Duals(*(to_device(RNG.random((COUNT, SIZE)), np.float32) for _ in range(2)))
+    results = solve_all(costs, jax.tree.map(lambda x: x * 10.0**exponent, guesses), method=method)
+    assert (results.status == OK).all()
+    optima = np.array([scipy_cost(cost) for cost in costs.astype(np.float64)])
+    np.testing.assert_allclose(results.cost, optima, rtol=1e-4)
+    proof = jax.jit(jax.vmap(is_optimal_certificate))
+    if exponent == -30:  # below, many duals vanish
+        assert proof(to_device(costs), results).all()
+    half = jax.tree.map(lambda x: x / 2, results.duals)
+    assert not proof(to_device(costs), results._replace(duals=half)).any()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_floats_of_very_different_sizes(method):
     costs = RNG.random((COUNT, *SQUARE))

@@ -5,12 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from jax.test_util import check_grads
+from scipy.optimize import brentq, linprog
 from scipy.stats import mode
 
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
 from jaxlab.graph_algorithms.learning import (
     GAUGES,
+    _onto_l1_ball,
     canonicalize,
     fit_duals,
     predict_or_fallback,
@@ -107,6 +109,33 @@ def test_least_largest_deviation_by_linear_programming():
         assert best - 1e-3 * high <= found <= best * 1.01
     same = Duals(jnp.full((4, 2), 7), jnp.full((4, 2), 7))
     np.testing.assert_allclose(fit_duals(same, "linf", "none").row, 7)
+
+
+@pytest.mark.parametrize("radius", [1e-3, 1.0, 7.0, 1e3])
+def test_projection_onto_the_ball_of_the_sum_norm(radius):
+    points = np.concatenate([RNG.normal(size=(5, 40)), np.zeros((1, 40)), np.full((1, 40), 3.0)])
+    points = points.astype(np.float32)
+    found = np.asarray(_onto_l1_ball(jnp.asarray(points), jnp.float32(radius)))
+    for given, point in zip(points.astype(np.float64), found, strict=True):
+
+        def excess(t, given=given):
+            return np.maximum(np.abs(given) - t, 0).sum() - radius
+
+        threshold = brentq(excess, 0, 9) if excess(0) > 0 else 0
+        expected = np.sign(given) * np.maximum(np.abs(given) - threshold, 0)
+        np.testing.assert_allclose(point, expected, atol=1e-5)
+
+
+def test_derivatives_of_the_projection():
+    points, radius = to_device(RNG.normal(size=(2, 9)), np.float32), jnp.float32(2)
+    check_grads(lambda x: _onto_l1_ball(jnp.asarray(x), radius), (points,), order=1, rtol=1e-2)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("loss", ["l2", "linf"])
+def test_wide_integers_keep_their_digits(loss):
+    same = Duals(jnp.full((2, 3), 10**12 + 1), jnp.full((2, 1), 5))
+    assert fit_duals(same, loss, "none").row.tolist() == 3 * [10**12 + 1.0]
 
 
 def test_a_second_fit_of_equal_shapes_compiles_nothing(caplog):

@@ -101,6 +101,20 @@ def test_regret_of_the_best_is_zero_and_of_others_is_not():
     assert regret(constant, constant, "l1") == 0
 
 
+@pytest.mark.parametrize(("dtype", "high"), [(np.uint8, 256), (np.int16, 2**15), (np.int32, 2**31)])
+def test_regret_of_integers_that_a_difference_would_wrap(dtype, high):
+    info = np.iinfo(dtype)
+    guesses, samples = (
+        Duals(*(RNG.integers(info.min, high, (9, k)).astype(dtype) for k in (2, 3)))
+        for _ in range(2)
+    )
+    wide = [
+        jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), duals) for duals in (guesses, samples)
+    ]
+    narrow = (jax.tree.map(jnp.asarray, duals) for duals in (guesses, samples))
+    assert regret(*narrow, "l1") == pytest.approx(float(regret(*wide, "l1")), rel=1e-5)
+
+
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("learner", [online_learner("l2"), median_learner(2)])
 def test_wide_samples_within_a_scan(learner):
