@@ -182,11 +182,12 @@ def regret(predictions: Duals, samples: Duals, loss: str = "l1") -> Float[Array,
     best = fit_duals(samples, loss, "none")
 
     def total(guesses: Duals) -> Array:
+        if loss == "l0":
+            wrong = [jnp.sum(g != s) for g, s in zip(guesses, samples, strict=True)]
+            return as_floats(sum(wrong, start=jnp.zeros((), jnp.int32)))
         apart = jnp.concatenate(
             [as_floats(g) - as_floats(s) for g, s in zip(guesses, samples, strict=True)], axis=1
         )
-        if loss == "l0":
-            return jnp.sum(apart != 0).astype(apart.dtype)
         if loss == "l2":
             return jnp.sum(jnp.square(apart))
         size = jnp.abs(apart)

@@ -111,7 +111,9 @@ def test_regret_of_integers_that_a_difference_would_wrap(dtype, high):
     wide = [
         jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), duals) for duals in (guesses, samples)
     ]
-    narrow = (jax.tree.map(jnp.asarray, duals) for duals in (guesses, samples))
+    narrow = [jax.tree.map(jnp.asarray, duals) for duals in (guesses, samples)]
+    one_off = jax.tree.map(lambda x: x ^ 1, narrow[1])
+    assert regret(one_off, narrow[1], "l0") >= regret(narrow[1], narrow[1], "l0") + 9 * 5
     assert regret(*narrow, "l1") == pytest.approx(float(regret(*wide, "l1")), rel=1e-5)
 
 
