@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
-from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require
+from jaxlab.checks import check_choice, check_dtype, check_integer, check_shape, require, uncut
 from jaxlab.varying import vary_like
 
 __all__ = ["METRICS", "Metric", "distance_matrix", "safe_sqrt"]
@@ -43,6 +43,7 @@ def safe_sqrt(square: Num[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("metric", "block_size"))
 def distance_matrix(
     points: Float[Array, "n d"],
@@ -75,7 +76,8 @@ def distance_matrix(
 
     Raises:
         ValueError: unknown metric; coordinates that are not floating; shapes that do not fit;
-            coordinates of centers for distances that are given.
+            coordinates of centers for distances that are given; numbers of NumPy that do not fit
+            the type jax gives them.
 
     Cost:
         O(n k d) time, and beside the table memory for ``d`` numbers of each point.

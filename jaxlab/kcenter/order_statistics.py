@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxlab.checks import check_dtype, check_shape
+from jaxlab.checks import check_dtype, check_shape, uncut
 from jaxlab.kcenter._devices import alike
 from jaxlab.varying import vary_like
 
 __all__ = ["kth_smallest"]
 
 
+@uncut
 @functools.partial(jax.jit, static_argnames=("axis_name",))
 def kth_smallest(
     values: Float[Array, "..."],
@@ -40,7 +41,8 @@ def kth_smallest(
         The value: 0 for ``rank <= 0``, infinite where there are fewer than ``rank``.
 
     Raises:
-        ValueError: values that are not floating; weights of another shape, or not integers.
+        ValueError: values that are not floating; weights of another shape, or not integers;
+            numbers of NumPy that do not fit the type jax gives them.
 
     Cost:
         31 passes over the values in float32, 63 in float64.

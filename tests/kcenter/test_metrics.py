@@ -148,6 +148,8 @@ def test_bad_input(bad_input):
         distance_matrix(x, x, block_size=0)
     with pytest.raises(ValueError, match=r"points: expected shape \[n, d\]"):
         distance_matrix(x[:, 0], x)
+    with pytest.raises(ValueError, match="centers: expected"):
+        distance_matrix(x, np.array([2**32 + 1]))
     with pytest.raises(ValueError, match="points: expected at least one coordinate"):
         distance_matrix(x[:, :0], np.array([0]))
     for kind in (np.uint8, np.int32, bool):  # whose differences would wrap

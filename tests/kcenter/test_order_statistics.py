@@ -55,3 +55,5 @@ def test_bad_input(bad_input):
         kth_smallest(np.ones(3), 1, weights=np.ones(2, int))
     with pytest.raises(ValueError, match="weights: expected dtype integer"):
         kth_smallest(np.ones(3), 1, weights=np.full(3, 0.5))
+    with pytest.raises(ValueError, match="weights: expected"):
+        kth_smallest(np.ones(3), 1, weights=np.full(3, 2**32 + 1))
