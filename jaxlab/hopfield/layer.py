@@ -195,6 +195,10 @@ class HopfieldPooling(nn.Module):
 
         Raises:
             ValueError: as :class:`Hopfield`; ``num_queries < 1``.
+
+        Cost:
+            As :class:`Hopfield`: the learned queries are normalised and projected for every bag,
+            which costs little as long as they are fewer than its members.
         """
         check_integer("num_queries", self.num_queries, minimum=1)
         check_shape("memories", memories, ("...", "n", "d"))
@@ -231,6 +235,10 @@ class HopfieldLookup(nn.Module):
 
         Raises:
             ValueError: as :class:`Hopfield`; ``num_memories < 1``.
+
+        Cost:
+            As :class:`Hopfield` with all queries in one sample: memories are normalised and
+            projected once, however many samples there are.
         """
         check_integer("num_memories", self.num_memories, minimum=1)
         check_shape("query", query, ("...", "q", "d"))
@@ -238,10 +246,9 @@ class HopfieldLookup(nn.Module):
         start = nn.initializers.normal(0.02)
         memories = self.param("memories", start, shape)
         values = self.param("values", start, shape) if self.separate_values else memories
-        memories, values = (
-            jnp.broadcast_to(x, (*query.shape[:-2], *shape)) for x in (memories, values)
-        )
-        return self.hopfield(query, memories, values, deterministic=deterministic)
+        queries = query.reshape(math.prod(query.shape[:-1]), query.shape[-1])
+        output = self.hopfield(queries, memories, values, deterministic=deterministic)
+        return output.reshape(*query.shape[:-1], output.shape[-1])
 
 
 def association_weights(

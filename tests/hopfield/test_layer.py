@@ -134,6 +134,29 @@ def test_lookup_equals_hflayers(stored, separate):
     np.testing.assert_allclose(output, expected["output"], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("separate", [False, True])
+def test_lookup_of_a_batch_projects_its_memories_once(separate):
+    layer = HopfieldLookup(64, separate_values=separate, hopfield=Hopfield(2, update_steps=1))
+    parameters = initial(layer, jnp.ones((1, 2, 8)))
+
+    def flops(*shape):
+        def loss(parameters, query):
+            return jnp.sum(layer.apply(parameters, query) ** 2)
+
+        gradient = jax.jit(jax.grad(loss, (0, 1)))
+        return gradient.lower(parameters, jnp.ones((*shape, 8))).cost_analysis()["flops"]
+
+    np.testing.assert_allclose(flops(32, 1), flops(1, 32), rtol=0.01)
+    np.testing.assert_allclose(flops(4, 4, 2), flops(32), rtol=0.01)
+
+
+def test_lookup_of_no_sample_or_no_query():
+    layer = HopfieldLookup(5, hopfield=Hopfield(2, features=4))
+    for shape in ((0, 3, 6), (2, 0, 3, 6), (2, 0, 6)):
+        output = layer.init_with_output(jax.random.key(0), jnp.ones(shape))[0]
+        assert output.shape == (*shape[:-1], 4)
+
+
 def initial(layer, *arrays):
     return jax.jit(layer.init)(jax.random.key(0), *arrays)
 
