@@ -2,7 +2,8 @@
 
 Softmax gives every memory some weight. ``sparsemax`` and ``entmax15`` maximise ``β s·w`` plus
 another entropy over the simplex; their solutions have exact zeros. Both are found from the sorted
-scores, in closed form.
+scores, in closed form. Sums are of distances from the least score that has weight, which cancel
+nothing however many memories share the weight.
 """
 
 import jax
@@ -47,11 +48,10 @@ def sparsemax(beta: NumberPerQuery) -> Separation:
     @separation_function(mask_value=-jnp.inf)
     def sparsemax_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
         logits, missing = _logits(scores, beta, 1.0)
-        ordered, rank = _descending(logits)
-        sums = jnp.cumsum(ordered, axis=-1)
-        support = 1 + rank * ordered > sums
-        tau = (_last_of(sums, support) - 1) / _size(support, logits.dtype)
-        return jnp.where(missing, 0, jnp.maximum(logits - tau, 0))
+        above, inside, size = _above_least(logits, squared=False)
+        # x_k the least on a support of k: Σ (x_j − x_k) + k (x_k − τ) = 1
+        least = (1 - _sum(jnp.where(inside, above, 0))) / size
+        return jnp.where(missing, 0, jnp.maximum(above + least, 0))
 
     return sparsemax_separation
 
@@ -88,16 +88,12 @@ def entmax15(beta: NumberPerQuery) -> Separation:
     @separation_function(mask_value=-jnp.inf)
     def entmax15_separation(scores: Float[Array, "*b n"]) -> Float[Array, "*b n"]:
         logits, missing = _logits(scores, beta, 0.5)
-        ordered, rank = _descending(logits)
-        mean = jnp.cumsum(ordered, axis=-1) / rank
-        mean_square = jnp.cumsum(ordered**2, axis=-1) / rank
-        # on a support of the k largest: Σ (x_j − τ)² = 1, a quadratic in τ
-        discriminant = 1 / rank - (mean_square - mean**2)
-        solvable = discriminant > 0
-        root = jnp.sqrt(jnp.where(solvable, discriminant, 1))
-        candidates = mean - jnp.where(solvable, root, 0)
-        tau = _last_of(candidates, candidates <= ordered)
-        return jnp.where(missing, 0, jnp.square(jnp.maximum(logits - tau, 0)))
+        above, inside, size = _above_least(logits, squared=True)
+        # x_k the least on a support of k: Σ (x_j − x_k + x_k − τ)² = 1, a quadratic in x_k − τ
+        within = jnp.where(inside, above, 0)
+        linear, left = _sum(within), 1 - _sum(within**2)
+        least = left / (linear + jnp.sqrt(linear**2 + size * left))
+        return jnp.where(missing, 0, jnp.square(jnp.maximum(above + least, 0)))
 
     return entmax15_separation
 
@@ -117,16 +113,23 @@ def _logits(scores: Array, beta: NumberPerQuery, scale: float) -> tuple[Array, A
     return jnp.where(missing | (logits < -2), -2.0, logits), missing
 
 
-def _descending(logits: Array) -> tuple[Array, Array]:
-    ordered = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
-    return ordered, jnp.arange(1, logits.shape[-1] + 1, dtype=logits.dtype)
+def _above_least(logits: Array, *, squared: bool) -> tuple[Array, Array, Array]:
+    """How far logits are above the least ``x_k`` that has weight, which have any, and how many.
+
+    ``x_k`` is the last in descending order with ``Σ_{i ≤ k} (x_i − x_k)^p < 1``, ``p`` 2 if
+    ``squared`` and 1 if not. Where it lies changes no weight: to derivatives it is a constant.
+    """
+    ordered = jnp.flip(jnp.sort(jax.lax.stop_gradient(logits), axis=-1), axis=-1)
+    step = -jnp.diff(ordered, axis=-1, prepend=ordered[..., :1])
+    growth = jnp.arange(logits.shape[-1], dtype=logits.dtype) * step  # of all that are above
+    sums = jnp.cumsum(growth, axis=-1)
+    if squared:
+        sums = jnp.cumsum(step * (2 * sums - growth), axis=-1)
+    last = jnp.maximum(jnp.sum(sums < 1, axis=-1, keepdims=True) - 1, 0)
+    above = logits - jnp.take_along_axis(ordered, last, axis=-1)
+    inside = above >= 0
+    return above, inside, _sum(inside.astype(logits.dtype))
 
 
-def _size(support: Array, dtype: jnp.dtype) -> Array:
-    return jnp.maximum(jnp.sum(support, axis=-1, keepdims=True), 1).astype(dtype)
-
-
-def _last_of(values: Array, support: Array) -> Array:
-    """The value at the last place of the support, which starts at the front."""
-    last = jnp.maximum(jnp.sum(support, axis=-1, keepdims=True) - 1, 0)
-    return jnp.take_along_axis(values, last, axis=-1)
+def _sum(terms: Array) -> Array:
+    return jnp.sum(terms, axis=-1, keepdims=True)

@@ -219,6 +219,19 @@ def test_sparse_separations_against_the_entmax_package():
         assert ((np.asarray(ours(scores)) == 0) == (expected == 0)).mean() > 0.999
 
 
+@pytest.mark.parametrize(("factory", "beta"), [(s.sparsemax, 0.99), (s.entmax15, 1.9)])
+def test_sparse_separations_of_a_large_bank(factory, beta):
+    n, function = 100_000, factory(beta)
+    scores = np.zeros(n, np.float32)
+    scores[5] = 1  # all others have a little weight each
+    weights = np.asarray(function(scores), float)
+    np.testing.assert_allclose(weights.sum(), 1, atol=1e-6)
+    gradient = jax.jit(jax.grad(lambda x: function(x)[5]))(scores)
+    slope = np.sqrt(weights) if factory is s.entmax15 else np.ones(n)
+    expected = beta * slope[5] * (np.eye(1, n, 5)[0] - slope / slope.sum())
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+
+
 def test_signs_and_powers():
     scores = np.float32([-2.0, 0.0, 3.0])
     np.testing.assert_array_equal(s.polynomial(2)(scores), [4, 0, 9])
