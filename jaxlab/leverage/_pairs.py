@@ -69,12 +69,12 @@ def unit_columns(matrix: Float[Array, "m n"]) -> Float[Array, "m n"]:
     return matrix / jnp.where(norms > 0, norms, 1)
 
 
-def scaled(matrix: Float[Array, "m n"]) -> tuple[Float[Array, "m n"], Float[Array, ""]]:
-    """The matrix divided by a power of two near its largest entry, so that squares are finite."""
-    least = jnp.finfo(matrix.dtype).tiny
-    exponent = jnp.frexp(jnp.maximum(jnp.max(jnp.abs(matrix)), least))[1] - 1
-    scale = jnp.ldexp(jnp.ones((), matrix.dtype), exponent)
-    return matrix / scale, scale
+def scaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, ""]]:
+    """The array divided by a power of two near its largest entry, so that squares are finite."""
+    least = jnp.finfo(array.dtype).tiny
+    exponent = jnp.frexp(jnp.maximum(jnp.max(jnp.abs(array)), least))[1] - 1
+    scale = jnp.ldexp(jnp.ones((), array.dtype), exponent)
+    return array / scale, scale
 
 
 def centred(

@@ -262,15 +262,24 @@ def _thin_jvp(method: str, primals: tuple[Array], tangents: tuple[Array]) -> Any
     positive = s > default_rtol(a.shape, a.dtype, "exact") * s[0]
     inverse = jnp.where(positive, 1 / jnp.where(positive, s, 1), 0)
     turned = matmul(matmul(u.T, da), vt.T)
-    apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
-    distinct = jnp.abs(apart) > jnp.sqrt(eps) * s[0] * s[0]
-    weight = jnp.where(distinct, 1 / jnp.where(distinct, apart, 1), 0)
-    left = weight * (turned * s[None, :] + s[:, None] * turned.T)
-    right = weight * (s[:, None] * turned + turned.T * s[None, :])
+    relative, weight = inverse_differences(s, jnp.sqrt(eps))
+    left = weight * (turned * relative[None, :] + relative[:, None] * turned.T)
+    right = weight * (relative[:, None] * turned + turned.T * relative[None, :])
     towards_u, towards_v = matmul(da, vt.T * inverse), matmul(da.T, u * inverse)
     du = matmul(u, left) + towards_u - matmul(u, matmul(u.T, towards_u))
     dv = matmul(vt.T, right) + towards_v - matmul(vt.T, matmul(vt, towards_v))
     return (u, s, vt), (du, jnp.diagonal(turned), dv.T)
+
+
+def inverse_differences(s: Array, least: Any) -> tuple[Array, Array]:
+    """``s / unit`` and ``unit / (s_j² − s_i²)``, 0 where that is of no more than ``least s_0²``.
+
+    The unit is near ``s_0``, so that squares are in the range of the dtype.
+    """
+    s, unit = scaled(s)
+    apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
+    distinct = jnp.abs(apart) > least * s[0] * s[0]
+    return s, jnp.where(distinct, 1 / jnp.where(distinct, apart, 1), 0) / unit
 
 
 def _tall(a: Array, method: str) -> tuple[Array, Array, Array]:

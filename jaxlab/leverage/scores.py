@@ -23,6 +23,7 @@ from jaxlab.leverage.decomposition import (
     METHODS,
     decompose,
     default_rtol,
+    inverse_differences,
     orthonormal_basis,
     resolved,
     svd,
@@ -283,9 +284,10 @@ def _diagonal_jvp(method: str, primals: Any, tangents: Any) -> Any:
     # column r: how v_r turns, towards the other vectors and towards the null space
     turned = matmul(matmul(u.T, da), vt.T)
     across = (1 - chosen)[:, None] * chosen[None, :] * (s > 0)[:, None]
-    apart = (s[None, :] - s[:, None]) * (s[None, :] + s[:, None])
-    across = jnp.where(apart != 0, across / jnp.where(apart != 0, apart, 1), 0)
-    within = matmul(vt.T, across * (s[:, None] * turned + s[None, :] * turned.T))
+    relative, weight = inverse_differences(s, 0)
+    weight = jnp.where(across > 0, weight, 0)
+    turns = weight * (relative[:, None] * turned + relative[None, :] * turned.T)
+    within = matmul(vt.T, turns)
     towards = matmul(da.T, u * (chosen / jnp.where(s > 0, s, 1)))
     outside = towards - matmul(vt.T, matmul(vt, towards))
     dscores = 2 * jnp.sum(vt.T * chosen * (within + outside), axis=1)

@@ -138,6 +138,19 @@ def test_gradients_of_a_matrix_of_low_rank(x64):
         assert found == pytest.approx((ends[1] - ends[0]) / (2 * h), abs=1e-6)
 
 
+@pytest.mark.parametrize("through_svd", [False, True])
+def test_gradients_at_any_scale(through_svd):
+    """The squares of singular values need not be numbers of the dtype."""
+    a, rng = example(TALL, [5, 4, 3, 1, 0.7, 0.3])
+    direction, weights = rng.normal(size=TALL), rng.normal(size=6)
+
+    def slope(scale):
+        given = (np.float32(scale * a), np.float32(weights), np.float32(scale * direction))
+        return slopes(*jax.device_put(given), "columns", through_svd)[1]
+
+    np.testing.assert_allclose([slope(1e-25), slope(1e25)], slope(1), rtol=1e-4)
+
+
 def test_ridge_scores_and_their_gradients(x64):
     h, lam = 1e-6, 0.7
     for singular, axis in (([5, 3, 3, 1, 0.7, 0.3], "rows"), ([5, 3, 3, 1, 0, 0], "columns")):
