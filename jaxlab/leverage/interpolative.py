@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxlab.leverage._inputs import check_matrix
-from jaxlab.leverage._pairs import check_indices, matmul, whiten
+from jaxlab.leverage._pairs import check_indices, matmul, scaled, whiten
 
 __all__ = ["Interpolative", "interpolative"]
 
@@ -57,7 +57,8 @@ def interpolative(a: Float[Array, "m n"], columns: Int[Array, " c"]) -> Interpol
 
 @jax.jit
 def _interpolative(a: Array, columns: Array) -> Interpolative:
+    a, scale = scaled(a)
     basis, white = whiten(a[:, columns])
     inside = matmul(basis.T, a)
     left = a - matmul(basis, inside)
-    return Interpolative(matmul(white.weights, inside), jnp.sqrt(jnp.sum(left * left)))
+    return Interpolative(matmul(white.weights, inside), scale * jnp.sqrt(jnp.sum(left * left)))

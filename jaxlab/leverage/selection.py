@@ -20,7 +20,7 @@ from jaxlab.checks import (
     require,
 )
 from jaxlab.leverage._inputs import check_columns, check_matrix
-from jaxlab.leverage._pairs import matmul, top
+from jaxlab.leverage._pairs import matmul, scaled, top
 from jaxlab.leverage.types import SVD, Selection
 
 __all__ = ["sample_columns", "select_columns", "select_singular_subset"]
@@ -152,8 +152,9 @@ def select_singular_subset(
 
     Returns:
         The vectors by descending energy, of equal ones the lowest index first, and all energies in
-        squared units of ``B``. Where fewer than ``k`` are to be considered, the others follow by
-        index; those beyond the rank have no energy and add nothing to scores.
+        squared units of ``B``, 0 or inf where the dtype has no such numbers. Where fewer than ``k``
+        are to be considered, the others follow by index; those beyond the rank have no energy and
+        add nothing to scores.
 
     Raises:
         ValueError: ``b`` not 2-D, empty or not finite, or not of the same number of rows; ``k``
@@ -223,8 +224,10 @@ def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Ar
 
 @functools.partial(jax.jit, static_argnames=("k",))
 def _singular_subset(decomposition: SVD, b: Array, rtol: Any, k: int) -> tuple[Array, Array]:
+    b, scale = scaled(b)  # the order is that of numbers whose squares are finite
     z = matmul(decomposition.u.T, b)
-    return target_subset(decomposition.s, z, k, 0 if rtol is None else rtol)
+    subset, energies = target_subset(decomposition.s, z, k, 0 if rtol is None else rtol)
+    return subset, scale * (scale * energies)
 
 
 def target_subset(

@@ -27,6 +27,15 @@ def test_is_least_squares(x64):
     np.testing.assert_allclose(found.coefficients, least, atol=1e-9)
 
 
+def test_scale_changes_nothing():
+    a = np.random.default_rng(1).normal(size=(14, 8)).astype(np.float32)
+    known = interpolative(*put(a, np.array([5, 0, 3])))
+    for scale in (1e20, 1e-20):
+        found = interpolative(*put(a * np.float32(scale), np.array([5, 0, 3])))
+        np.testing.assert_allclose(found.coefficients, known.coefficients, atol=1e-5)
+        np.testing.assert_allclose(found.residual / np.float32(scale), known.residual, rtol=1e-5)
+
+
 def test_a_row():
     found = interpolative(jnp.array([[1.0, -2.0, 4.0]]), jnp.array([2]))
     np.testing.assert_allclose(found.coefficients, [[0.25, -0.5, 1]], rtol=1e-6)

@@ -142,6 +142,18 @@ def test_singular_vectors_of_a_target(x64):
     assert not energies.any()
 
 
+def test_singular_vectors_of_a_target_at_any_scale():
+    rng = np.random.default_rng(2)
+    a, b = (rng.normal(size=shape).astype(np.float32) for shape in (TALL, (9, 2)))
+    decomposition = svd(jnp.asarray(a))
+    known, energies = select_singular_subset(decomposition, jnp.asarray(b), 3)
+    for scale in (1e25, 1e-25, 1e15):
+        scaled = jnp.asarray(b * np.float32(scale))
+        assert select_singular_subset(decomposition, scaled, 3)[0].tolist() == known.tolist()
+    found = select_singular_subset(decomposition, scaled, 3)[1]
+    np.testing.assert_allclose(found, np.float32(1e30) * energies, rtol=1e-5)
+
+
 def test_bad_input(bad_input):
     scores = jnp.array([0.5, 0.25, 0.25])
     for c in (0, 4, 1.0):
