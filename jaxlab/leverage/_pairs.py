@@ -57,10 +57,12 @@ def check_indices(argument: str, indices: Any, n: int, *, distinct: bool = False
 
 
 def column_norms(matrix: Float[Array, "m n"]) -> Float[Array, " n"]:
-    """Euclidean length of each column, without overflow."""
-    largest = jnp.max(jnp.abs(matrix), axis=0)
-    scale = jnp.where(largest > 0, largest, 1)
-    return scale * jnp.sqrt(jnp.sum((matrix / scale) ** 2, axis=0))
+    """Euclidean length of each column, without overflow; of zeros, with derivative 0."""
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(matrix), axis=0))
+    nothing = largest == 0  # not "> 0": NaN stays NaN
+    scale = jnp.where(nothing, 1, largest)
+    squares = jnp.sum((matrix / scale) ** 2, axis=0)
+    return jnp.where(nothing, 0, scale * jnp.sqrt(jnp.where(nothing, 1, squares)))
 
 
 def unit_columns(matrix: Float[Array, "m n"]) -> Float[Array, "m n"]:
@@ -126,31 +128,80 @@ class Whitened(NamedTuple):
 def whiten(columns: Float[Array, "m c"], ridge: Any = 0.0) -> tuple[Float[Array, "m c"], Whitened]:
     """Basis ``C W`` of the span of columns, computed by QR and a small SVD, and ``W``.
 
-    With a ridge the basis is that part of an orthonormal one of ``[C; √ridge I]``.
+    With a ridge the basis is that part of an orthonormal one of ``[C; √ridge I]``. The derivative
+    is that of a basis which does not turn within the span, of a change that keeps the rank: right,
+    and finite, for all that depends on ``C C⁺`` and ``C⁺`` only, whatever the singular values are.
     """
-    m, c = columns.shape
+    c = columns.shape[1]
     below = jnp.sqrt(jnp.asarray(ridge, columns.dtype)) * jnp.eye(c, dtype=columns.dtype)
     lengths = column_norms(jnp.concatenate([columns, below]))
     lengths = jnp.where(lengths > 0, lengths, 1)
-    q, r = jnp.linalg.qr(columns / lengths)
-    u, s, vt = jnp.linalg.svd(jnp.concatenate([r, below / lengths]), full_matrices=False)
+    basis, white = _whiten_units(columns / lengths, below / lengths)
+    return basis, white._replace(weights=white.weights / lengths[:, None])
+
+
+@jax.custom_jvp
+def _whiten_units(columns: Array, below: Array) -> tuple[Array, Whitened]:
+    """:func:`whiten` of ``N = [columns; below]`` with columns of unit length."""
+    m, c = columns.shape
+    q, r = jnp.linalg.qr(columns)
+    u, s, vt = jnp.linalg.svd(jnp.concatenate([r, below]), full_matrices=False)
     kept = s > resolution(m, c, s.dtype) * s[0]
-    weights = vt.T * _inverse(s, kept) / lengths[:, None]
     basis = matmul(q, jnp.where(kept, u[: r.shape[0]], 0))
-    return basis, Whitened(weights, s, kept)
+    return basis, Whitened(vt.T * _inverse(s, kept), s, kept)
+
+
+@_whiten_units.defjvp
+def _whiten_units_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> Any:
+    """Of ``U = N W``: ``dU = (I − U Uᵀ) dN W``, and ``dW`` for which ``d(W Uᵀ) = dN⁺``.
+
+    Neither is told by single singular vectors, so that second derivatives are right too.
+    """
+    (columns, below), (dcolumns, dbelow) = primals, tangents
+    basis, white = _whiten_units(columns, below)
+    weights = white.weights
+    under = matmul(below, weights)
+    inside = matmul(basis.T, columns) + matmul(under.T, below)  # UᵀN
+    change = matmul(basis.T, dcolumns) + matmul(under.T, dbelow)  # UᵀdN
+    turned = matmul(change, weights)
+    dbasis = matmul(dcolumns, weights) - matmul(basis, turned)
+    across = matmul(change.T, matmul(weights.T, weights))  # towards columns that depend on others
+    dweights = across - matmul(weights, matmul(inside, across) + turned)
+    return (basis, white), (dbasis, _tangents(white, dweights, turned))
 
 
 def whiten_gram(gram: Float[Array, "c c"], ridge: Any = 0.0) -> Whitened:
-    """``W`` of :func:`whiten` from ``CᵀC``."""
+    """``W`` of :func:`whiten` from ``CᵀC``, with derivatives for what depends on ``C W Wᵀ Cᵀ``."""
     c = gram.shape[0]
     gram = gram + jnp.asarray(ridge, gram.dtype) * jnp.eye(c, dtype=gram.dtype)
     square = jnp.diagonal(gram)
     lengths = jnp.sqrt(jnp.where(square > 0, square, 1))
-    values, vectors = jnp.linalg.eigh(gram / lengths / lengths[:, None])
+    white = _whiten_unit_gram(gram / lengths / lengths[:, None])
+    return white._replace(weights=white.weights / lengths[:, None])
+
+
+@jax.custom_jvp
+def _whiten_unit_gram(gram: Array) -> Whitened:
+    """:func:`whiten_gram` of columns of unit length."""
+    values, vectors = jnp.linalg.eigh(gram)
     values, vectors = values[::-1], vectors[:, ::-1]
-    kept = values > 4 * c * jnp.finfo(values.dtype).eps * values[0]
+    kept = values > 4 * gram.shape[0] * jnp.finfo(values.dtype).eps * values[0]
     s = jnp.sqrt(jnp.maximum(values, 0))
-    return Whitened(vectors * _inverse(s, kept) / lengths[:, None], s, kept)
+    return Whitened(vectors * _inverse(s, kept), s, kept)
+
+
+@_whiten_unit_gram.defjvp
+def _whiten_unit_gram_jvp(primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    """Of ``Wᵀ G W = I``, with no turn of ``W`` within the span of its columns."""
+    white = _whiten_unit_gram(*primals)
+    rates = matmul(white.weights.T, matmul(tangents[0], white.weights)) / 2
+    return white, _tangents(white, -matmul(white.weights, rates), rates)
+
+
+def _tangents(white: Whitened, dweights: Array, rates: Array) -> Whitened:
+    """With rates of singular values, relative to these, on the diagonal."""
+    kept: Any = np.zeros(white.kept.shape, jax.dtypes.float0)
+    return Whitened(dweights, jnp.diagonal(rates) * white.values, kept)
 
 
 def _inverse(values: Array, kept: Array) -> Array:

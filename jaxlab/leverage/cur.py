@@ -30,7 +30,8 @@ def cur(
 
     Columns and rows are those of the largest scores; by default the leverage scores of the ``k``
     leading singular vectors. Where chosen columns or rows depend on each other, ``U`` is made with
-    the pseudo-inverses of them at unit length; ``C U R`` is the same.
+    the pseudo-inverses of them at unit length; ``C U R`` is the same. Derivatives are those of
+    changes that keep the chosen columns and rows, and their rank.
 
     Args:
         a: the matrix, ``[m, n]``.

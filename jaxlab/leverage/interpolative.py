@@ -29,6 +29,7 @@ def interpolative(a: Float[Array, "m n"], columns: Int[Array, " c"]) -> Interpol
 
     That is ``X = A_S⁺ A`` where the chosen columns are independent. Where they are not, ``X`` has
     the least norm in terms of them at unit length, so that it does not hang on their units.
+    Derivatives are those of changes that keep the rank of the chosen columns.
 
     Args:
         a: the matrix, ``[m, n]``.

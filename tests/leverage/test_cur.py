@@ -1,8 +1,10 @@
 """CUR decompositions against pseudo-inverses."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 
 from jaxlab.leverage import cur, svd
 from tests.leverage.targets import put
@@ -30,6 +32,24 @@ def test_given_scores_and_exactness_at_the_rank(x64):
     assert found.columns.tolist() == [7, 6, 5]
     assert found.rows.tolist() == [13, 12, 11, 10]
     np.testing.assert_allclose(found.c @ found.u @ found.r, a, atol=1e-10)
+
+
+def test_derivatives_where_singular_values_are_equal(x64):
+    """What depends on ``C⁺`` and ``R⁺`` only is smooth there."""
+    rng = np.random.default_rng(2)
+    a = np.concatenate([scipy.linalg.hadamard(8)[:, :3], rng.normal(size=(8, 3))], axis=1)
+    a, weights = put(a, rng.normal(size=(8, 6)))
+    scores = {"column_scores": -jnp.arange(6.0), "row_scores": -jnp.arange(8.0)}
+
+    def found(a):
+        return jnp.vdot(weights, jnp.matmul(*cur(a, 3, 3, **scores)[:2]) @ a[:3])
+
+    def expected(a):
+        u = jnp.linalg.pinv(a[:, :3]) @ a @ jnp.linalg.pinv(a[:3])
+        return jnp.vdot(weights, a[:, :3] @ u @ a[:3])
+
+    slope = jax.jit(jax.grad(found))(a)
+    np.testing.assert_allclose(slope, jax.jit(jax.grad(expected))(a), atol=1e-9)
 
 
 def test_numbers_of_numpy(bad_input):

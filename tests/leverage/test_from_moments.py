@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 
 from jaxlab.leverage import (
     Moments,
@@ -50,6 +51,25 @@ def test_selection_on_wine(x64):
     left = targets.residual(a, b, found.columns)
     np.testing.assert_allclose(found.residual, left, rtol=1e-8)
     assert left <= found.certificate
+
+
+@pytest.mark.parametrize("columns", [np.eye(8)[:, :4], scipy.linalg.hadamard(8)[:, :4]])
+def test_the_residual_is_differentiable_where_singular_values_are_equal(x64, columns):
+    a, b = columns.astype(float), np.random.default_rng(0).normal(size=(8, 2))
+    options = {"c": 3, "subset": (0, 1, 2)}
+    known = moments_of(a, b)
+    chosen = gcss_from_moments(known, **options).columns
+
+    def found(a):
+        moments = known._replace(caa=a.T @ a, cab=a.T @ b)
+        return gcss_from_moments(moments, **options).residual
+
+    def expected(a):
+        c = a[:, chosen]
+        return jnp.linalg.norm(b - c @ (jnp.linalg.pinv(c) @ b))
+
+    slope, exact = (jax.jit(jax.grad(function))(*put(a)) for function in (found, expected))
+    np.testing.assert_allclose(slope, exact, atol=1e-9)
 
 
 @pytest.mark.parametrize("method", ["leverage", "subspace"])

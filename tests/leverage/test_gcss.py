@@ -59,6 +59,20 @@ def test_scale_changes_nothing():
             np.testing.assert_allclose(found.residual_fraction, known.residual_fraction, rtol=1e-4)
 
 
+@pytest.mark.parametrize("columns", [np.eye(8)[:, :4], scipy.linalg.hadamard(8)[:, :4]])
+def test_the_residual_is_differentiable_where_singular_values_are_equal(x64, columns):
+    a, b = put(columns.astype(float), np.random.default_rng(0).normal(size=(8, 2)))
+    options = {"c": 3, "subset": (0, 1, 2)}
+    chosen = gcss(a, b, **options).columns
+
+    def expected(a):
+        c = a[:, chosen]
+        return jnp.linalg.norm(b - c @ (jnp.linalg.pinv(c) @ b))
+
+    slope = jax.jit(jax.grad(lambda a: gcss(a, b, **options).residual))(a)
+    np.testing.assert_allclose(slope, jax.jit(jax.grad(expected))(a), atol=1e-9)
+
+
 def test_a_search_that_is_cut_off_says_so(x64):
     a, b = targets.random_pair(np.random.default_rng(5))
     whole = select(a, b, "local_search")
