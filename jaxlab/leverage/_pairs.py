@@ -73,8 +73,9 @@ def unit_columns(matrix: Float[Array, "m n"]) -> Float[Array, "m n"]:
 
 def scaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, ""]]:
     """The array divided by a power of two near its largest entry, so that squares are finite."""
-    least = jnp.finfo(array.dtype).tiny
-    exponent = jnp.frexp(jnp.maximum(jnp.max(jnp.abs(array)), least))[1] - 1
+    limits = jnp.finfo(array.dtype)
+    exponent = jnp.frexp(jnp.maximum(jnp.max(jnp.abs(array)), limits.tiny))[1] - 1
+    exponent = jnp.minimum(exponent, -limits.minexp)  # the inverse of a larger one may be cut to 0
     scale = jnp.ldexp(jnp.ones((), array.dtype), exponent)
     return array / scale, scale
 

@@ -22,6 +22,7 @@ from jaxlab.checks import (
 from jaxlab.leverage._inputs import check_columns, check_matrix
 from jaxlab.leverage._pairs import matmul, scaled, top
 from jaxlab.leverage.types import SVD, Selection
+from jaxlab.varying import vary_like
 
 __all__ = ["sample_columns", "select_columns", "select_singular_subset"]
 
@@ -95,6 +96,10 @@ def sample_columns(
     the probability that ``j`` is above the ``c + 1``-st. Either way ``Σ scale² v_j v_jᵀ`` over the
     columns has the expectation ``Σ_j v_j v_jᵀ``.
 
+    With replacement a column is found by halves of all of them, and shares of halves are right to
+    ``eps / 2``, not relative to their size: a score that is smaller by ``eps`` than those beside it
+    is not drawn as often as it should be.
+
     Args:
         key: PRNG key; the same key gives the same columns.
         scores: one for each column, not negative.
@@ -131,7 +136,7 @@ def sample_columns(
         check_columns("c", c, scores.shape[0])
     known = concrete(scores)
     if known is not None:
-        fits = bool(np.isfinite(known).all() and (known >= 0).all() and known.sum() > 0)
+        fits = bool(np.isfinite(known).all() and (known >= 0).all() and known.any())
         require(fits, "scores", scores, "scores that are finite, not negative and not all 0")
     return _sample(key, scores, c, replace)
 
@@ -204,12 +209,7 @@ def _select(scores: Array, epsilon: Any, k: Any, c: int | None) -> Selection:
 def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Array]:
     n = scores.shape[0]
     if replace:
-        # sums are not taken one after the other, and may differ by rounding where a score is 0
-        reached = jax.lax.cummax(jnp.where(scores > 0, jnp.cumsum(scores), 0))
-        # in (0, total], so that what has no score is never met
-        drawn = reached[-1] * (1 - jax.random.uniform(key, (c,), scores.dtype))
-        columns = jnp.minimum(jnp.searchsorted(reached, drawn), n - 1).astype(jnp.int32)
-        chance = c * scores[columns] / reached[-1]
+        columns, chance = _drawn(key, scores, c)
     else:
         logits = jnp.log(scores)
         perturbed = logits + jax.random.gumbel(key, (n,), scores.dtype)
@@ -219,7 +219,33 @@ def _sample(key: Array, scores: Array, c: int, replace: bool) -> tuple[Array, Ar
         above = jnp.where(scores[columns] > 0, logits[columns], 0) - threshold
         chance = -jnp.expm1(-jnp.exp(above))
     drawable = scores[columns] > 0
-    return columns, jnp.where(drawable, jax.lax.rsqrt(jnp.where(drawable, chance, 1)), 0)
+    scale = jnp.where(drawable, jax.lax.rsqrt(jnp.where(drawable, chance, 1)), 0)
+    return columns, scale.astype(scores.dtype)
+
+
+def _drawn(key: Array, scores: Array, c: int) -> tuple[Array, Array]:
+    """Columns drawn with replacement, and how often each is expected.
+
+    By halves: of all columns, then of those in the half that was drawn, and so on. Each time a
+    random number tells two sums apart; a single one would not tell apart the columns of a long row.
+    """
+    scores, _ = scaled(scores.astype(jnp.promote_types(scores.dtype, jnp.float32)))
+    depth = (scores.shape[0] - 1).bit_length()
+    sums = [jnp.pad(scores, (0, 2**depth - scores.shape[0]))]
+    for _ in range(depth):
+        sums.append(sums[-1].reshape(-1, 2).sum(axis=1))
+    # the total is number 1, and the halves of number i are 2 i and 2 i + 1
+    tree = jnp.concatenate([jnp.zeros_like(sums[-1]), *sums[::-1]])
+    middle = jnp.finfo(tree.dtype).eps / 2  # of the numbers that a random one stands for
+
+    def halve(level: Array, node: Array) -> Array:
+        left, right = tree[2 * node], tree[2 * node + 1]
+        number = middle + jax.random.uniform(jax.random.fold_in(key, level), (c,), tree.dtype)
+        return 2 * node + ((left == 0) & (right > 0) | (number * (left + right) > left))
+
+    node = vary_like(jnp.ones(c, jnp.int32), key, scores)
+    columns = jax.lax.fori_loop(0, depth, halve, node) - 2**depth
+    return columns, c * scores[columns] / tree[1]
 
 
 @functools.partial(jax.jit, static_argnames=("k",))

@@ -109,6 +109,40 @@ def test_no_column_of_score_0_is_drawn_however_the_sums_are_rounded():
     assert (np.asarray(scale) > 0).all()
 
 
+def test_of_many_columns_of_small_scores_each_can_be_drawn():
+    n = 1_000_000
+    scores = np.full(n + 1, 0.01 / n, np.float32)
+    scores[0] = 0.99  # the others are less of the sum than float32 tells apart
+    columns = np.asarray(sample_columns(jax.random.key(0), jnp.asarray(scores), 1_000_000)[0])
+    others = columns[columns > 0]
+    assert len(others) == pytest.approx(10_000, rel=0.04)
+    assert len(set(others.tolist())) / len(others) > 0.99  # 0.995 of so many draws are distinct
+    assert np.mean(others) == pytest.approx(n / 2, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_samples_by_scores_of_half_precision(dtype):
+    columns, scale = sample_columns(jax.random.key(0), jnp.array([0, 3, 1, 0], dtype), 100)
+    assert set(columns.tolist()) == {1, 2}
+    assert scale.dtype == dtype
+    expected = jnp.sqrt(jnp.array([0, 4 / 300, 4 / 100, 0]))[columns]
+    np.testing.assert_allclose(scale.astype(jnp.float32), expected, rtol=0.01)
+
+
+@pytest.mark.parametrize("scale", [1e-37, 1e38])
+def test_samples_by_scores_of_any_scale(scale):
+    scores = jnp.array([3.0, 0, 2, 3, 1])
+    found, known = (sample_columns(jax.random.key(0), s, 9) for s in (scores * scale, scores))
+    for one, other in zip(found, known, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_traced_scores_of_nothing_have_no_scale():
+    columns, scale = jax.jit(lambda s: sample_columns(jax.random.key(0), s, 4))(jnp.zeros(5))
+    assert set(columns.tolist()) <= set(range(5))
+    assert not scale.any()
+
+
 def test_samples_of_all_columns_and_of_too_few_with_scores():
     scores = jnp.array([0.0, 0.5, 0.25, 0.0])
     columns, scale = sample_columns(jax.random.key(1), scores, 4, replace=False)
