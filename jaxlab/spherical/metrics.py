@@ -46,15 +46,16 @@ def confusion_matrix(
             ``tables.weights[:, None]`` for maps ``[..., β, α]``. None counts samples.
 
     Returns:
-        ``C[pred, true]``: integers without ``weights``, in float32 at least with them. The
-        matrices of batches, or of devices, add up to that of all.
+        ``C[pred, true]``: integers without ``weights``, in float32 at least with them, rounded
+        like running sums of some ``√samples + num_classes²`` numbers. The matrices of batches, or
+        of devices, add up to that of all.
 
     Raises:
         ValueError: if shapes differ, or a class is out of range. Inside ``jit`` values are not
             known: a sample with a class out of range is then left out.
 
     Cost:
-        O(samples + num_classes² √samples).
+        O(samples + num_classes²).
 
     Example:
         >>> confusion_matrix(jnp.array([0, 1, 1, 0]), jnp.array([0, 1, 0, -1]), 2).tolist()
@@ -70,10 +71,10 @@ def confusion_matrix(
     samples = counted if weights is None else jnp.where(counted, _spread(weights, true), 0)
     samples = samples.astype(jnp.promote_types(samples.dtype, jnp.int32)).ravel()
     # sums of sums: one alone would stop growing in float32 after some millions of samples
-    group_size = math.isqrt(cell.size) + 1
-    group = np.arange(cell.size) // group_size
-    sums = jnp.zeros((cell.size // group_size + 1, num_classes**2), samples.dtype)
-    sums = sums.at[group, cell].add(samples)
+    groups = min(math.isqrt(cell.size), cell.size // num_classes**2)
+    groups = 1 if weights is None else max(groups, 1)
+    sums = jnp.zeros((groups, num_classes**2), samples.dtype)
+    sums = sums.at[jnp.arange(cell.size) % groups, cell].add(samples)
     return sums.sum(axis=0).reshape(num_classes, num_classes)
 
 
