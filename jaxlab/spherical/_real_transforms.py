@@ -40,8 +40,7 @@ def s2_forward(
     """``F^l_m = Σ_k w_k d^l_{m0}(β_k) Σ_j f_{kj} exp(−imα_j)``."""
     batch = f.shape[:-2]
     f = f.astype(tables.d.dtype).reshape(math.prod(batch), *tables.shape)
-    d = _for_each_part(tables.d * tables.weights)
-    parts = jnp.matmul(d, s2_orders(f, tables, fft), precision=EXACT)
+    parts = _to_degrees(tables, s2_orders(f, tables, fft))
     return parts.reshape(*parts.shape[:-1], *batch)
 
 
@@ -51,9 +50,7 @@ def s2_inverse(
     """``f_{kj} = Σ_m exp(imα_j) Σ_l (2l+1) d^l_{m0}(β_k) F^l_m``."""
     batch = parts.shape[3:]
     parts = parts.reshape(*parts.shape[:3], math.prod(batch))
-    d = _for_each_part((tables.d * _dimensions(tables.L)).mT)
-    orders = jnp.matmul(d, parts, precision=EXACT)
-    return s2_samples(orders, tables, fft).reshape(*batch, *tables.shape)
+    return s2_samples(_to_colatitudes(tables, parts), tables, fft).reshape(*batch, *tables.shape)
 
 
 def so3_forward(
@@ -62,8 +59,7 @@ def so3_forward(
     """``F^l_{mn} = Σ_k w_k d^l_{mn}(β_k) Σ_{ij} f_{kij} exp(−imα_j − inγ_i)``."""
     batch = f.shape[:-3]
     f = f.astype(tables.d.dtype).reshape(math.prod(batch), *tables.shape)
-    d = _for_each_part((tables.d * tables.weights).swapaxes(0, 1))
-    parts = jnp.matmul(d, so3_orders(f, tables, fft), precision=EXACT)
+    parts = _to_degrees(tables, so3_orders(f, tables, fft))
     return parts.reshape(*parts.shape[:-1], *batch)
 
 
@@ -73,9 +69,7 @@ def so3_inverse(
     """``f_{kij} = Σ_{mn} exp(imα_j + inγ_i) Σ_l (2l+1) d^l_{mn}(β_k) F^l_{mn}``."""
     batch = parts.shape[4:]
     parts = parts.reshape(*parts.shape[:4], math.prod(batch))
-    d = _for_each_part((tables.d * _dimensions(tables.L)).swapaxes(0, 1).mT)
-    orders = jnp.matmul(d, parts, precision=EXACT)
-    return so3_samples(orders, tables, fft).reshape(*batch, *tables.shape)
+    return so3_samples(_to_colatitudes(tables, parts), tables, fft).reshape(*batch, *tables.shape)
 
 
 def to_parts(F: S2Spectrum | SO3Spectrum) -> Float[Array, "..."]:
@@ -95,10 +89,45 @@ def from_parts(parts: Float[Array, "..."], kind: type[Spectrum]) -> Spectrum:
     return kind(jax.lax.complex(parts[0], parts[1]))
 
 
-def _dimensions(L: int) -> Float[np.ndarray, "l 1"]:
-    return (2 * np.arange(L) + 1)[:, None].astype(np.float32)
+# --- between colatitudes and degrees ----------------------------------------------------------
+#
+# Many signals are multiplied by a scaled copy of the table for each part. Few signals are less to
+# copy than the table is: they are scaled, and laid out so that it is read as it lies.
 
 
-def _for_each_part(d: Float[Array, "... p q"]) -> Float[Array, "... 2 p q"]:
+def _to_degrees(
+    tables: S2Tables | SO3Tables, orders: Float[Array, "... 2 k z"]
+) -> Float[Array, "... 2 l z"]:
+    """``Σ_k w_k d^l_{mn}(β_k) X_{mn}(β_k)`` of orders ``[m, 2, k, z]``, or ``[m, n, …]``."""
+    if _are_few(orders, tables):
+        columns = _as_table(orders * tables.weights[:, None]).swapaxes(-3, -2)
+        product = jnp.einsum("...lk,...kcz->...lcz", tables.d, columns, precision=EXACT)
+        return _as_table(product.swapaxes(-3, -2))
+    return jnp.matmul(_for_each_part(tables.d * tables.weights), orders, precision=EXACT)
+
+
+def _to_colatitudes(
+    tables: S2Tables | SO3Tables, parts: Float[Array, "... 2 l z"]
+) -> Float[Array, "... 2 k z"]:
+    """``Σ_l (2l+1) d^l_{mn}(β_k) F^l_{mn}`` of spectra ``[m, 2, l, z]``, or ``[m, n, …]``."""
+    dimensions = (2 * np.arange(tables.L) + 1)[:, None].astype(np.float32)
+    if _are_few(parts, tables):
+        rows = _as_table(parts * dimensions)
+        product = jnp.einsum("...lk,...clz->...czk", tables.d, rows, precision=EXACT)
+        return _as_table(product.mT)
+    return jnp.matmul(_for_each_part((tables.d * dimensions).mT), parts, precision=EXACT)
+
+
+def _are_few(signals: Float[Array, "... z"], tables: S2Tables | SO3Tables) -> bool:
+    return 2 * signals.shape[-1] < tables.L
+
+
+def _as_table(signals: Float[Array, "m ... 2 p z"]) -> Float[Array, "... m 2 p z"]:
+    """Orders ``m`` and ``n``, where there are both, the other way round."""
+    return jnp.moveaxis(signals, 0, -4)
+
+
+def _for_each_part(d: Float[Array, "... m p q"]) -> Float[Array, "m ... 2 p q"]:
     """The same matrix for real and imaginary part, which makes them axes of a batch."""
-    return jnp.broadcast_to(d[..., None, :, :], (*d.shape[:-2], 2, *d.shape[-2:]))
+    d = jnp.moveaxis(d, -3, 0)[..., None, :, :]
+    return jnp.broadcast_to(d, (*d.shape[:-3], 2, *d.shape[-2:]))

@@ -177,6 +177,24 @@ def test_float32_is_exact_to_rounding():
             np.testing.assert_allclose(found.coeffs, F.coeffs, atol=2e-6)
 
 
+@pytest.mark.parametrize("kind", ["sphere", "group"])
+def test_few_signals_are_transformed_as_many_are_without_a_copy_of_the_table(kind):
+    if kind == "sphere":
+        tables, analysis, synthesis = make_s2_tables(24, 20), s2_analysis, s2_synthesis
+    else:
+        tables, analysis, synthesis = make_so3_tables(12, 11, 7), so3_analysis, so3_synthesis
+    f = jnp.asarray(RNG.standard_normal((12, *tables.shape)), jnp.float32)
+    F = analysis(f, tables)
+    f_again = synthesis(F, tables)
+    one, one_again = analysis(f[:2], tables), synthesis(type(F)(F.coeffs[:2]), tables)
+    np.testing.assert_allclose(one.coeffs, F.coeffs[:2], atol=1e-6)
+    np.testing.assert_allclose(one_again, f_again[:2], atol=2e-5)
+    one = type(F)(F.coeffs[:1])
+    for lowered in (analysis.lower(f[:1], tables), synthesis.lower(one, tables)):
+        needed = lowered.compile().memory_analysis().temp_size_in_bytes
+        assert needed < tables.d.nbytes
+
+
 def round_trip(f, tables):
     return so3_synthesis(so3_analysis(f, tables), tables)
 
