@@ -139,7 +139,7 @@ def best_rotation(f: Float[Array, "*batch k i j"], grid: Grid = "soft") -> Align
     beta = colatitudes(max(size // 2, 1), grid)
     fits = size > 0 and size % 2 == 0 and columns > 0 and rows == beta.size
     require(fits, "f", f, f"axes [..., β, γ, α] of a {grid} grid: 2b longitudes")
-    flat = f.reshape(*f.shape[:-3], -1)
+    flat = f.reshape(*f.shape[:-3], rows * columns * size)  # −1 would not do for an empty batch
     k, i, j = jnp.unravel_index(flat.argmax(axis=-1), (rows, columns, size))
     dtype = jnp.promote_types(f.dtype, jnp.float32)
     angles = EulerAngles(

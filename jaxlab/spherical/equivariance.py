@@ -53,8 +53,8 @@ def equivariance_error(
         ``"invariant"`` the one over the first axis. NaN or infinity where ``f(x)`` does not vary.
 
     Raises:
-        ValueError: for an unknown kind, an output of another shape than ``out_tables`` says, or
-            tables that do not fit the kind.
+        ValueError: for an unknown kind, no signals, an output of another shape than ``out_tables``
+            says, or tables that do not fit the kind.
 
     Cost:
         Two evaluations of ``fn``, two transforms of the input and of the output, two rotations.
@@ -73,6 +73,7 @@ def equivariance_error(
     check_choice("kind", kind, get_args(OutputKind))
     out_tables = _output_tables(kind, tables, out_tables)
     X = s2_analysis(x, tables)
+    require(x.size > 0, "x", x, "a signal or more")
     turned = rotate_s2(X, rotation)
     X = S2Spectrum(jnp.broadcast_to(_leading(X.coeffs, turned.coeffs.ndim), turned.coeffs.shape))
     before, after = fn(s2_synthesis(X, tables)), fn(s2_synthesis(turned, tables))

@@ -223,7 +223,8 @@ def _synthesis(parts: Float[Array, "... l m 2"], tables: HealpixTables) -> Float
     twice = np.where(np.arange(tables.L) == 0, 1.0, 2.0)[:, None] * np.array([1.0, -1.0])
     circles = circles * jnp.asarray(twice, parts.dtype)
     values = jnp.einsum("rjmc,...rmc->...rj", tables.phases, circles, precision=EXACT)
-    return values.reshape(*values.shape[:-2], -1)[..., tables.place]
+    flat = values.reshape(*values.shape[:-2], tables.pixel.size)  # −1 would not do for no maps
+    return flat[..., tables.place]
 
 
 def _adjoint(f: Float[Array, "... npix"], tables: HealpixTables) -> Float[Array, "... l m 2"]:

@@ -124,6 +124,14 @@ def test_refinement_knows_no_units_and_does_not_converge_on_nan():
     assert refine_rotation(F, broken, (0.1, 0.1, 0.0)).converged.tolist() == [False, True, True]
 
 
+def test_no_signals_have_no_rotations():
+    found = best_rotation(jnp.zeros((0, 2, 4, 4, 4)))
+    assert found.matrix.shape == (0, 2, 3, 3)
+    assert found.value.shape == found.angles.gamma.shape == (0, 2)
+    F = S2Spectrum(jnp.zeros((0, 2, 2), complex))
+    assert refine_rotation(F, F, jnp.zeros((0, 3, 3))).matrix.shape == (0, 3, 3)
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_refusals():
     F, tables = S2Spectrum(jnp.ones((3, 2, 2), complex)), make_so3_tables(3, 2)

@@ -105,7 +105,7 @@ def test_refusals():
     signals = jnp.ones((2, 4, 4))
     tables = make_s2_tables(2, 2)
 
-    def refused(match, fn=lambda x: x, **options):
+    def refused(match, fn=lambda x: x, signals=signals, **options):
         with pytest.raises(ValueError, match=match):
             equivariance_error(fn, signals, (0.0, 0.1, 0.0), tables=tables, **options)
 
@@ -114,4 +114,5 @@ def test_refusals():
     refused("out_tables: expected S2Tables for kind 's2'", out_tables=group)
     refused("out_tables: expected None for kind 'invariant'", kind="invariant", out_tables=tables)
     refused(r"fn: expected shape \[..., 4, 4\], got", fn=lambda x: x[..., :2, :])
+    refused("x: expected a signal or more", signals=signals[:0])
     refused("fn: expected outputs of 2 signals", fn=lambda x: x[:1], kind="invariant")

@@ -121,6 +121,13 @@ def test_a_second_call_of_equal_shapes_compiles_nothing(caplog):
                 assert found == compiled
 
 
+def test_no_maps_have_no_spectra():
+    tables = make_healpix_tables(2, 3)
+    F = healpix_analysis(jnp.zeros((0, 2, 48)), tables)
+    assert F.coeffs.shape == (0, 2, 3, 3)
+    assert healpix_synthesis(F, tables).shape == (0, 2, 48)
+
+
 @pytest.mark.usefixtures("x64", "bad_input")
 def test_maps_that_the_tables_would_round_are_refused():
     with pytest.raises(ValueError, match="f: expected at most the precision of tables, float32"):
