@@ -270,7 +270,8 @@ def _enlarged(x: Array, layer: Affine, window: int, stride: int, size: Size, pad
 def _draw(key: Key[Array, ""], shapes: list[tuple[int, ...]]) -> list[Affine]:
     """Random layers, of one draw: a program for each shape would take seconds to compile."""
     ends = np.cumsum([math.prod(shape) + shape[-1] for shape in shapes])
-    draws = jnp.split(jax.random.uniform(key, (int(ends[-1]),), minval=-1.0), ends[:-1])
+    draw = jax.random.uniform(key, (int(ends[-1]),), jnp.float32, minval=-1.0)
+    draws = jnp.split(draw, ends[:-1])
     layers = []
     for shape, draw in zip(shapes, draws, strict=True):
         draw = draw / math.sqrt(math.prod(shape[:-1]))

@@ -253,8 +253,8 @@ def init_s2cnn(key: Key[Array, ""], cfg: S2CNNConfig) -> tuple[S2CNNParams, S2CN
     widths = (widths[-1], *cfg.hidden, cfg.num_classes)
     for index, (before, after) in enumerate(itertools.pairwise(widths)):
         shape = (before + 1, after)
-        draw = jax.random.uniform(jax.random.fold_in(key, index), shape, minval=-1, maxval=1)
-        draw = draw / math.sqrt(before)
+        one = jax.random.fold_in(key, index)
+        draw = jax.random.uniform(one, shape, jnp.float32, minval=-1) / math.sqrt(before)
         readout.append(Readout(norm(before, cfg.features_norm), Affine(draw[:-1], draw[-1])))
     return S2CNNParams(tuple(layers), None, tuple(readout)), tuple(states)
 

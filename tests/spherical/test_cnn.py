@@ -45,6 +45,13 @@ def normalise(x, norm, statistics):
     return (x - statistics.mean) / jnp.sqrt(statistics.variance + 1e-5) * norm.scale + norm.bias
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("cfg", [SEGMENTER, CLASSIFIER])
+def test_parameters_are_float32_with_x64_too(cfg):
+    for leaf in jax.tree.leaves(jax.eval_shape(lambda key: init_cnn(key, cfg), jax.random.key(0))):
+        assert leaf.dtype == jnp.float32
+
+
 def test_segmentation_network_is_composed_as_described():
     params, state = init_cnn(jax.random.key(0), SEGMENTER)
     params, state = params._replace(down=scrambled(params.down)), scrambled(state)

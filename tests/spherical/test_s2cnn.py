@@ -76,6 +76,13 @@ def test_shapes_and_numbers_of_parameters(name):
     assert half.dtype == jnp.bfloat16
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("cfg", VARIANTS.values(), ids=VARIANTS)
+def test_parameters_are_float32_with_x64_too(cfg):
+    for leaf in jax.tree.leaves(jax.eval_shape(lambda key: init_s2cnn(key, cfg), KEY)):
+        assert leaf.dtype == jnp.float32
+
+
 def test_smooth_networks_turn_with_their_input():
     turn = (0.3, 1.1, -0.7)
     F, x = smooth()
