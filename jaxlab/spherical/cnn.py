@@ -145,6 +145,7 @@ def init_cnn(key: Key[Array, ""], cfg: CNNConfig) -> tuple[CNNParams, CNNState]:
     return CNNParams(*blocks, linear), tuple(states)
 
 
+@functools.partial(jax.jit, static_argnames=("cfg", "train", "axis_name"))
 def apply_cnn(
     params: CNNParams,
     state: CNNState,

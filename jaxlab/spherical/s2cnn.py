@@ -259,6 +259,7 @@ def init_s2cnn(key: Key[Array, ""], cfg: S2CNNConfig) -> tuple[S2CNNParams, S2CN
     return S2CNNParams(tuple(layers), None, tuple(readout)), tuple(states)
 
 
+@functools.partial(jax.jit, static_argnames=("cfg", "train", "axis_name"))
 def apply_s2cnn(
     params: S2CNNParams,
     state: S2CNNState,

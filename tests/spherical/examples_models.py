@@ -1,11 +1,9 @@
 """Example arguments for equivariant networks and zonal convolutions."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
-from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
+from jaxlab.spherical.s2cnn import init_s2cnn, make_s2cnn_tables
 from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.tables import make_s2_tables
 from jaxlab.spherical.zonal import s2_zonal_conv_init
@@ -19,8 +17,7 @@ X = jnp.ones((2, 1, 6, 6))
 EXAMPLES = {
     "jaxlab.spherical.s2cnn.init_s2cnn": Example((KEY,), {"cfg": CFG}),
     "jaxlab.spherical.s2cnn.apply_s2cnn": Example(
-        (PARAMS, STATE, X, make_s2cnn_tables(CFG)),
-        made=functools.partial(apply_s2cnn, cfg=CFG, train=True),
+        (PARAMS, STATE, X, make_s2cnn_tables(CFG)), {"cfg": CFG, "train": True}
     ),
     "jaxlab.spherical.zonal.s2_zonal_conv_init": Example(
         (KEY,), {"channels_in": 1, "channels_out": 2}

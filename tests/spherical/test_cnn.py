@@ -1,6 +1,7 @@
 """Planar networks against compositions of jax's own primitives, symmetries, and eight devices."""
 
 import dataclasses
+import functools
 
 import chex
 import jax
@@ -22,7 +23,6 @@ SEGMENTER = CNNConfig((10, 9), (2, 3), (3, 2), (2, 1), num_classes=4, batch_norm
 CLASSIFIER = CNNConfig(
     (6, 8), (3, 2), (3, 2), (1, 2), num_classes=4, task="classification", padding="erp"
 )
-apply = jax.jit(apply_cnn, static_argnames=("cfg", "train", "axis_name"))
 
 
 def images(cfg, n=4):
@@ -74,10 +74,10 @@ def test_segmentation_network_is_composed_as_described():
         return correlate(x, fourth.layer, padding=[(2, 3), (2, 2)], dilation=(2, 2))
 
     x = images(SEGMENTER)
-    logits, kept = apply(params, state, x, SEGMENTER, train=False)
+    logits, kept = apply_cnn(params, state, x, SEGMENTER, train=False)
     np.testing.assert_allclose(logits, composed(params, state, x), rtol=1e-4, atol=1e-4)
     assert all(map(np.array_equal, jax.tree.leaves(kept), jax.tree.leaves(state)))
-    _, moved = apply(params, state, x, SEGMENTER, train=True)
+    _, moved = apply_cnn(params, state, x, SEGMENTER, train=True)
     assert not any(map(np.array_equal, jax.tree.leaves(moved), jax.tree.leaves(state)))
 
 
@@ -87,7 +87,7 @@ def test_padded_networks_turn_with_the_sphere_about_its_axis():
     params, state = init_cnn(jax.random.key(1), cfg)
     x = images(cfg)
     both = jnp.concatenate([x, jnp.roll(x, 4, axis=2), jnp.roll(x, 3, axis=2)])
-    logits, turned, between = jnp.split(apply(params, state, both, cfg, train=False)[0], 3)
+    logits, turned, between = jnp.split(apply_cnn(params, state, both, cfg, train=False)[0], 3)
     np.testing.assert_allclose(turned, jnp.roll(logits, 4, axis=2), atol=1e-5)
     assert np.abs(between - jnp.roll(logits, 3, axis=2)).max() > 1e-2
 
@@ -99,7 +99,7 @@ def test_padded_transposed_convolutions_cross_the_poles():
     x = images(cfg)
     features = jax.nn.relu(correlate(erp_pad(x, 1, 2), params.down[0].layer))
     expected = correlate(erp_pad(features, 2, 1), params.up[0].layer)
-    logits, _ = apply(params, state, x, cfg, train=False)
+    logits, _ = apply_cnn(params, state, x, cfg, train=False)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
@@ -120,18 +120,21 @@ def test_initial_weights_are_spread_as_documented():
 def test_transformations_agree_and_gradients_are_right():
     params, state = init_cnn(jax.random.key(4), CLASSIFIER)
     x = images(CLASSIFIER, 2)
-    logits, _ = apply(params, state, x, CLASSIFIER, train=True)
-    eager, _ = apply_cnn(params, state, x, CLASSIFIER, train=True)
+    apply = functools.partial(apply_cnn, cfg=CLASSIFIER, train=True)
+    assert len(jax.make_jaxpr(apply)(params, state, x).eqns) == 1  # compiled as a whole
+    logits, _ = apply_cnn(params, state, x, CLASSIFIER, train=True)
+    with jax.disable_jit():
+        eager, _ = apply_cnn(params, state, x, CLASSIFIER, train=True)
     np.testing.assert_allclose(eager, logits, atol=1e-5)
-    empty, _ = apply(params, state, x[:0], CLASSIFIER, train=True)
+    empty, _ = apply_cnn(params, state, x[:0], CLASSIFIER, train=True)
     assert empty.shape == (0, 4)
-    half, _ = apply(params, state, x.astype(jnp.bfloat16), CLASSIFIER, train=True)
+    half, _ = apply_cnn(params, state, x.astype(jnp.bfloat16), CLASSIFIER, train=True)
     assert half.dtype == jnp.bfloat16
     np.testing.assert_allclose(half.astype(jnp.float32), logits, atol=0.05)
 
     def loss(params):
         params = jax.tree.map(jnp.asarray, params)
-        return jnp.sum(jnp.sin(apply(params, state, x, CLASSIFIER, train=True)[0]))
+        return jnp.sum(jnp.sin(apply_cnn(params, state, x, CLASSIFIER, train=True)[0]))
 
     check_grads(loss, (params,), order=1, modes=["rev"], rtol=0.05, atol=0.05)
 

@@ -58,22 +58,23 @@ def network(name):
     return cfg, params, state, tables
 
 
-@functools.cache
-def compiled(name, train=False):
-    cfg = VARIANTS[name]
-    return jax.jit(functools.partial(apply_s2cnn, cfg=cfg, train=train))
+def applied(name, train=False):
+    return functools.partial(apply_s2cnn, cfg=VARIANTS[name], train=train)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_shapes_and_numbers_of_parameters(name):
     cfg, params, state, tables = network(name)
     assert count_params(params) == s2cnn_param_count(cfg)
-    logits, _ = jax.eval_shape(compiled(name), params, state, images(), tables)
+    apply = applied(name)
+    logits, _ = jax.eval_shape(apply, params, state, images(), tables)
     assert logits.shape == ((4, 2 * B, 2 * B, 5) if cfg.task == "segmentation" else (4, 5))
-    empty, _ = jax.eval_shape(compiled(name), params, state, images(0), tables)
+    empty, _ = jax.eval_shape(apply, params, state, images(0), tables)
     assert empty.shape == (0, *logits.shape[1:])
-    half, _ = jax.eval_shape(compiled(name), params, state, images().astype(jnp.bfloat16), tables)
+    half, _ = jax.eval_shape(apply, params, state, images().astype(jnp.bfloat16), tables)
     assert half.dtype == jnp.bfloat16
+    program = jax.make_jaxpr(apply)(params, state, images(), tables)
+    assert len(program.eqns) == 1  # compiled as a whole
 
 
 @pytest.mark.usefixtures("x64")
@@ -91,7 +92,7 @@ def test_smooth_networks_turn_with_their_input():
     errors = {}
     for activation, oversample in (("none", 1.0), ("square", 1.5), ("relu", 1.0)):
         one = dataclasses.replace(cfg, activation=activation, oversample=oversample)
-        run = jax.jit(functools.partial(apply_s2cnn, cfg=one, train=False))
+        run = functools.partial(apply_s2cnn, cfg=one, train=False)
         tables = make_s2cnn_tables(one)
         both, _ = run(params, state, jnp.concatenate([x, turned]), tables)
         plain, of_turned = jnp.moveaxis(both, -1, 1)[: len(x)], jnp.moveaxis(both, -1, 1)[len(x) :]
@@ -106,11 +107,11 @@ def test_smooth_networks_turn_with_their_input():
 
 def test_an_azimuthal_bandlimit_no_signal_reaches_changes_nothing():
     cfg, params, state, tables = network("segment")
-    logits, _ = compiled("segment")(params, state, images(), tables)
+    logits, _ = applied("segment")(params, state, images(), tables)
 
     def limited(n_max):
         one = dataclasses.replace(cfg, n_max=n_max)
-        run = jax.jit(functools.partial(apply_s2cnn, cfg=one, train=False))
+        run = functools.partial(apply_s2cnn, cfg=one, train=False)
         return run(params, state, images(), make_s2cnn_tables(one))[0]
 
     np.testing.assert_allclose(logits, limited(max(cfg.bandlimits)), rtol=1e-4, atol=1e-5)
@@ -120,16 +121,16 @@ def test_an_azimuthal_bandlimit_no_signal_reaches_changes_nothing():
 def test_turns_about_the_axis_by_grid_steps_are_exact_with_any_activation():
     _, params, state, tables = network("classify")
     # half a turn is a whole number of steps on the grids of all layers
-    logits, _ = compiled("classify")(params, state, images(), tables)
-    turned, _ = compiled("classify")(params, state, jnp.roll(images(), B, axis=-1), tables)
+    logits, _ = applied("classify")(params, state, images(), tables)
+    turned, _ = applied("classify")(params, state, jnp.roll(images(), B, axis=-1), tables)
     np.testing.assert_allclose(logits, turned, atol=1e-5)
 
 
 def test_batch_norm_trains_on_the_batch_and_tests_on_what_it_collected():
     _, params, state, tables = network("normalised")
     x = images(8)
-    trained, collected = compiled("normalised", True)(params, state, x, tables)
-    tested, kept = compiled("normalised")(params, state, x, tables)
+    trained, collected = applied("normalised", True)(params, state, x, tables)
+    tested, kept = applied("normalised")(params, state, x, tables)
     assert all(np.array_equal(a, b) for a, b in zip(kept[0], state[0], strict=True))
     assert not np.allclose(collected[0].mean, state[0].mean)
     assert not np.allclose(trained, tested)
@@ -138,7 +139,7 @@ def test_batch_norm_trains_on_the_batch_and_tests_on_what_it_collected():
 def test_shards_of_a_batch_are_the_batch(devices):
     cfg, params, state, tables = network("normalised")
     x = images(4)
-    whole, collected = compiled("normalised", True)(params, state, x, tables)
+    whole, collected = applied("normalised", True)(params, state, x, tables)
     mesh = jax.make_mesh((2,), ("batch",), devices=devices[:2], axis_types=(AxisType.Auto,))
 
     def run(params, state, x, tables):
