@@ -8,6 +8,7 @@ is, because jax transposes a convolution by exchanging batch and channels.
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array
 
-__all__ = ["canonical_convolutions"]
+__all__ = ["canonical_convolutions", "trace_canonical"]
 
 T = TypeVar("T")
 
@@ -25,9 +26,10 @@ def canonical_convolutions(function: Callable[..., T]) -> Callable[..., T]:
     """``function``, on CPUs with every convolution in canonical form between two transposes.
 
     Derivatives are to be taken inside ``function``: those that are taken of the result have
-    convolutions of their own. Left as they are: convolutions in groups of fewer than eight
-    channels, such as depthwise ones, which are slower in canonical form; and all that is inside of
-    a ``shard_map`` in ``function``.
+    convolutions of their own. Left as they are: convolutions that canonical form makes slower,
+    which are those between few channels (up to sixteen pairs of them, or groups of fewer than
+    eight, such as depthwise ones); those with a sharding of their own; and all that is inside of a
+    ``shard_map`` in ``function``.
 
     Args:
         function: takes arrays, in PyTrees, by position, and returns arrays.
@@ -35,7 +37,7 @@ def canonical_convolutions(function: Callable[..., T]) -> Callable[..., T]:
     Returns:
         A function of the same values, which runs under every transformation that ``function`` does.
 
-    Cost: that of ``function``, or less; one more pass over its equations when it is traced.
+    Cost: mostly that of ``function`` or less; one more pass over its equations when it is traced.
 
     Example:
         >>> import jax.numpy as jnp
@@ -49,34 +51,87 @@ def canonical_convolutions(function: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(function)
     def canonical(*arguments: Any) -> T:
-        if jax.default_backend() != "cpu":
-            return function(*arguments)
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        results = core.jaxpr_as_fun(_rewritten(closed))(*jax.tree.leaves(arguments))
+        return trace_canonical(function, *arguments)(*arguments)
+
+    return canonical
+
+
+def trace_canonical(function: Callable[..., T], *like: Any) -> Callable[..., T]:
+    """:func:`canonical_convolutions`, traced once, for arguments of the types of ``like``.
+
+    Args:
+        function: as there; on other devices than CPUs it comes back as it is.
+        like: arrays, in PyTrees.
+
+    Returns:
+        The function of such arguments.
+
+    Cost: one trace of ``function``.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> kernel = jnp.ones((1, 1, 3))
+        >>> images = jnp.ones((1, 1, 4))
+        >>> smooth = trace_canonical(lambda x: jax.lax.conv(x, kernel, (1,), "SAME"), images)
+        >>> smooth(images).tolist()
+        [[[2.0, 3.0, 3.0, 2.0]]]
+    """
+    if jax.default_backend() != "cpu":
+        return function
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
+    flat = core.jaxpr_as_fun(_rewritten(closed, {}))
+
+    def canonical(*arguments: Any) -> T:
+        results = flat(*jax.tree.leaves(arguments))
         result: T = jax.tree.unflatten(jax.tree.structure(shapes), results)
         return result
 
     return canonical
 
 
-def _rewritten(value: Any) -> Any:
-    """A jaxpr, or several, with canonical convolutions; any other parameter as it is."""
-    if not _has_work(value):
-        return value
+def _rewritten(value: Any, done: dict[int, Any]) -> Any:
+    """A jaxpr, or several, with canonical convolutions; the value itself where nothing changes.
+
+    What stands in several places is rewritten once, and stays one.
+    """
     if isinstance(value, tuple | list):  # branches; the parts of a linear solve
-        parts = map(_rewritten, value)
+        parts = [_rewritten(part, done) for part in value]
+        if all(new is old for new, old in zip(parts, value, strict=True)):
+            return value
         return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
-    body = getattr(value, "jaxpr", value)
-    if body is not value:  # closed over constants; from jax 0.12 on every jaxpr is
-        return value.replace(jaxpr=_rewritten(body))
-    return value.replace(eqns=[new for old in value.eqns for new in _equations(old)])
+    if not isinstance(value, core.ClosedJaxpr | core.Jaxpr):
+        return value
+    if id(value) not in done:
+        done[id(value)] = _rewritten_jaxpr(value, done)
+    return done[id(value)]
 
 
-def _equations(equation: core.JaxprEqn) -> list[core.JaxprEqn]:
+def _rewritten_jaxpr(jaxpr: Any, done: dict[int, Any]) -> Any:
+    body = getattr(jaxpr, "jaxpr", jaxpr)
+    if body is not jaxpr:  # closed over constants; from jax 0.12 on every jaxpr is
+        new = _rewritten(body, done)
+        return jaxpr if new is body else jaxpr.replace(jaxpr=new)
+    steps = [step for equation in jaxpr.eqns for step in _equations(equation, done)]
+    same = len(steps) == len(jaxpr.eqns) and all(map(operator.is_, steps, jaxpr.eqns))
+    return jaxpr if same else jaxpr.replace(eqns=steps)
+
+
+def _equations(equation: core.JaxprEqn, done: dict[int, Any]) -> list[core.JaxprEqn]:
     """What stands in place of one equation."""
-    if not _is_to_do(equation):
-        parts = {name: _rewritten(value) for name, value in _parts(equation).items()}
-        return [equation.replace(params={**equation.params, **parts})]
+    if _is_to_do(equation):
+        return _in_place_of(equation)
+    if equation.primitive.name == "shard_map":
+        return [equation]
+    changed = {
+        name: new
+        for name, old in equation.params.items()
+        if (new := _rewritten(old, done)) is not old
+    }
+    return [equation.replace(params={**equation.params, **changed}) if changed else equation]
+
+
+def _in_place_of(equation: core.JaxprEqn) -> list[core.JaxprEqn]:
+    """Of a convolution: transposes, the canonical one, and a transpose."""
     convolution = functools.partial(_convolution, equation.params)
     closed = jax.make_jaxpr(convolution)(*[atom.aval for atom in equation.invars])
     ends = zip(
@@ -94,40 +149,29 @@ def _equations(equation: core.JaxprEqn) -> list[core.JaxprEqn]:
     ]
 
 
-def _has_work(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return any(map(_has_work, value))
-    return isinstance(value, core.ClosedJaxpr | core.Jaxpr) and any(
-        _is_to_do(equation) or any(map(_has_work, _parts(equation).values()))
-        for equation in value.eqns
-    )
-
-
-def _parts(equation: core.JaxprEqn) -> dict[str, Any]:
-    """Parameters of an equation that may have convolutions in them."""
-    return {} if equation.primitive.name == "shard_map" else equation.params
-
-
 def _is_to_do(equation: core.JaxprEqn) -> bool:
     if equation.primitive is not jax.lax.conv_general_dilated_p:
         return False
     given = equation.params["dimension_numbers"]
-    return given != _canonical(len(given.out_spec)) and not _has_narrow_groups(equation)
+    if given == _canonical(len(given.out_spec)) or equation.params.get("out_sharding") is not None:
+        return False
+    return not _is_narrow(equation)
 
 
-def _has_narrow_groups(equation: core.JaxprEqn) -> bool:
-    """Whether it is depthwise, or nearly so.
-
-    Not meant are derivatives of single examples, each of which is a group, with a kernel as large
-    as the image.
-    """
+def _is_narrow(equation: core.JaxprEqn) -> bool:
+    """Whether the channels are so few that the canonical form is the slower one."""
     given: Any = equation.params["dimension_numbers"]
     kernel: Any = equation.invars[1].aval
     found: Any = equation.outvars[0].aval
-    _, channels, *taps = (kernel.shape[axis] for axis in given.rhs_spec)
-    _, _, *pixels = (found.shape[axis] for axis in given.out_spec)
-    groups: int = equation.params["feature_group_count"]
-    return groups > 1 and channels < 8 and math.prod(taps) < math.prod(pixels)
+    outputs, inputs, *taps = (kernel.shape[axis] for axis in given.rhs_spec)
+    batch, _, *pixels = (found.shape[axis] for axis in given.out_spec)
+    # a derivative with respect to a kernel has an image for kernel, and channels for a batch
+    of_kernel = math.prod(taps) >= math.prod(pixels)
+    if equation.params["feature_group_count"] > 1:
+        return inputs < 8 and not of_kernel
+    if equation.params["batch_group_count"] > 1:
+        return False
+    return outputs * (batch if of_kernel else inputs) <= 16
 
 
 def _canonical(ndim: int) -> jax.lax.ConvDimensionNumbers:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -79,8 +79,8 @@ class Progress:
                 TextColumn("{task.fields[latest]}", markup=False),
                 console=Console(file=self._stream),  # type: ignore[arg-type]
                 # what is printed to a file or a pipe meanwhile is to arrive there
-                redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
-                redirect_stderr=sys.stderr is not None and sys.stderr.isatty(),
+                redirect_stdout=_is_terminal(sys.stdout),
+                redirect_stderr=_is_terminal(sys.stderr),
             )
             self._task = self._bar.add_task(title, total=total, completed=initial, latest="")
 
@@ -127,6 +127,11 @@ class Progress:
         line += f"{_duration(left)} left" + (f", {self._latest}" if self._latest else "")
         print(line, file=self._stream, flush=True)
         self._last_line, self._written = now, self._done
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Of whatever stands in for ``sys.stdout``: None, closed, or only able to write, too."""
+    return not getattr(stream, "closed", False) and getattr(stream, "isatty", bool)()
 
 
 def _short(value: float | str) -> str:

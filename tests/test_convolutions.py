@@ -49,8 +49,8 @@ def gradient(images):
     return jax.grad(lambda kernel: network(kernel, images).sum())(KERNEL)
 
 
-KERNEL = draw(0, 3, 3, 2, 4)
-BATCHES = draw(1, 3, 5, 6, 6, 2)
+KERNEL = draw(0, 3, 3, 6, 4)
+BATCHES = draw(1, 3, 5, 6, 6, 6)
 
 
 def forms(jaxpr, inside=True):
@@ -136,7 +136,7 @@ def carried(batches):
         return network(kernel, images).sum()
 
     def descend(kernel, images):
-        return (kernel - jax.grad(loss)(kernel, images), None)
+        return (kernel - 0.1 * jax.grad(loss)(kernel, images), None)
 
     return jax.lax.scan(descend, KERNEL, batches)[0]
 
@@ -166,9 +166,11 @@ def recomputed(batches):
 
 
 def solved(batches):
+    square = jnp.concatenate([KERNEL.T, KERNEL.T[:2]])
+
     def forward(images):
         def matvec(z):
-            return 9 * z + jax.lax.conv(z, KERNEL.T[:2], (1, 1), "SAME")
+            return 99 * z + jax.lax.conv(z, square, (1, 1), "SAME")
 
         return jax.scipy.sparse.linalg.cg(matvec, jnp.moveaxis(images, -1, 1), maxiter=3)[0]
 
@@ -242,6 +244,41 @@ def test_around_shard_map():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "left"), [(1, 16, True), (4, 4, True), (1, 17, False), (3, 8, False)]
+)
+def test_convolutions_of_few_channels_are_left(inputs, outputs, left):
+    images, kernel = draw(0, 2, inputs, 6, 6), draw(1, outputs, inputs, 3, 3)
+
+    def slopes(images, kernel):
+        def loss(*args):
+            return jax.lax.conv(*args, (1, 1), "SAME").sum()
+
+        return jax.grad(loss, (0, 1))(images, kernel)
+
+    before, after = (
+        str(jax.make_jaxpr(f)(images, kernel)) for f in (slopes, canonical_convolutions(slopes))
+    )
+    assert (after == before) == left
+
+
+@pytest.mark.parametrize("inner", [6, 8])
+def test_a_sharding_of_their_own_is_kept(inner):
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(jax.sharding.AxisType.Explicit,))
+    kernel = draw(0, inner, 8, 3, 3)
+
+    def spread(images):
+        return jax.lax.conv_general_dilated(
+            images, kernel, (1, 1), "SAME", out_sharding=jax.P(None, "d", None, None)
+        )
+
+    with jax.set_mesh(mesh):
+        images = draw(1, 2, 8, 5, 5)
+        found, expected = canonical_convolutions(spread)(images), spread(images)
+        assert found.sharding == expected.sharding
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("channels", "left"), [(1, True), (7, True), (8, False)])
 def test_convolutions_in_narrow_groups_are_left(channels, left):
     images, kernel = draw(0, 2, 4 * channels, 6, 6), draw(1, 4, channels, 3, 3)
@@ -252,6 +289,20 @@ def test_convolutions_in_narrow_groups_are_left(channels, left):
     assert (after == before) == left
 
 
+def test_what_stands_in_several_places_stays_one():
+    def block(images):
+        return jax.lax.conv(images, kernel, (1, 1), "SAME")
+
+    kernel = draw(0, 8, 8, 3, 3)
+    for _ in range(12):
+        block = jax.jit(lambda x, inner=block: inner(inner(x)))
+    traced = (
+        jax.make_jaxpr(f)(draw(1, 1, 8, 4, 4)) for f in (block, canonical_convolutions(block))
+    )
+    before, after = (str(jaxpr).count("conv_general_dilated") for jaxpr in traced)
+    assert after == before
+
+
 def test_without_jit():
     expected = LOOPS["map"](BATCHES)
     with jax.disable_jit():
@@ -260,7 +311,7 @@ def test_without_jit():
 
 
 def test_a_second_call_outside_jit_compiles_nothing(caplog):
-    matvec = ntk_vp(channels_first, draw(1, 4, 2, 4, 4), None, draw(0, 4, 2, 3, 3))
+    matvec = ntk_vp(channels_first, draw(1, 4, 8, 4, 4), None, draw(0, 4, 8, 3, 3))
     matvec(jnp.ones((4, 4)))
     with jax.log_compiles():
         matvec(jnp.zeros((4, 4)))
@@ -348,7 +399,7 @@ USES = {
 
 @pytest.mark.parametrize("name", USES)
 def test_loops_over_networks_are_canonical(name):
-    kernel, images = draw(0, 4, 2, 3, 3), draw(1, 4, 2, 4, 4)
+    kernel, images = draw(0, 4, 8, 3, 3), draw(1, 4, 8, 4, 4)
     found = list(forms(jax.make_jaxpr(USES[name])(kernel, images), inside=False))
     assert found
     assert all(found)

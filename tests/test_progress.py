@@ -38,6 +38,28 @@ def test_what_is_printed_beside_a_bar_arrives_where_it_belongs(monkeypatch, watc
     assert ("printed meanwhile" in printed.getvalue()) != watched
 
 
+class Writer:
+    """The least that ``print`` needs."""
+
+    def __init__(self):
+        self.written = ""
+
+    def write(self, text):
+        self.written += text
+
+
+def test_what_is_printed_to_a_stream_of_ones_own_arrives(monkeypatch):
+    closed, writer = io.StringIO(), Writer()
+    closed.close()
+    for printed in (None, closed, writer):
+        monkeypatch.setattr("sys.stdout", printed)
+        with Progress("work", total=1, stream=Terminal()) as progress:
+            if printed is writer:
+                print("printed meanwhile")
+            progress.advance()
+    assert writer.written == "printed meanwhile\n"
+
+
 def test_the_closing_line_is_not_written_twice():
     stream = io.StringIO()
     with Progress("work", total=2, stream=stream, interval=0.0) as progress:

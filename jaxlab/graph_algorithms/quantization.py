@@ -29,7 +29,7 @@ def quantize_costs(cost: Float[Array, "*s n m"], bits: int = 20) -> QuantizedCos
 
     Each is off by at most half of ``scale`` and ``4 ε max |c|`` for rounding errors, so an
     assignment that is optimal for the integers costs at most ``n (scale + 8 ε max |c|)`` more than
-    the optimum does. In float32 the two parts are alike at 22 bits.
+    the optimum does. In float32 the two parts are alike at some 20 bits.
 
     Args:
         cost: of the edges, of one problem or a stack that shares the scale. Entries that are not

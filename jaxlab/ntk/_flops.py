@@ -44,7 +44,7 @@ def tally(
         elif bodies and _rule(name) is None:
             # Several bodies belong to one computation and its transpose, of which one runs.
             costliest = _costliest([tally(body, while_trips) for body in bodies])
-            total += _times(shards(step.eqn), costliest)
+            total += _times(_runs(step.eqn), costliest)
         else:
             total += Counter({name: (_rule(name) or _per_output)(step.eqn)})
     return total
@@ -66,6 +66,13 @@ def _costliest(tallies: list[Counter[str]]) -> Counter[str]:
 
 def _times(count: int, costs: Counter[str]) -> Counter[str]:
     return Counter({name: count * cost for name, cost in costs.items()})
+
+
+def _runs(eqn: JaxprEqn) -> int:
+    """How often an equation runs its body: once on each device, or at each point of a grid."""
+    if eqn.primitive.name == "pallas_call":
+        return math.prod(eqn.params["grid_mapping"].grid)
+    return shards(eqn)
 
 
 def _while(eqn: JaxprEqn, while_trips: int | None) -> Counter[str]:
@@ -115,6 +122,15 @@ def _dot(eqn: JaxprEqn) -> int:
     return 2 * size(eqn.outvars[0]) * math.prod(shape[axis] for axis in contracted)
 
 
+def _ragged_dot(eqn: JaxprEqn) -> int:
+    """Each row is multiplied by one group's matrix, however many groups there are."""
+    numbers = eqn.params["ragged_dot_dimension_numbers"]
+    (_, contracted), (_, batch) = numbers.dot_dimension_numbers
+    taken = {*contracted, *batch, *numbers.rhs_group_dimensions}
+    columns = [n for axis, n in enumerate(shape_of(eqn.invars[1])) if axis not in taken]
+    return 2 * size(eqn.invars[0]) * math.prod(columns)
+
+
 def _convolution(eqn: JaxprEqn) -> int:
     """Taps on padding and on the holes of a dilated input count: they are multiplied too."""
     kernel = shape_of(eqn.invars[1])
@@ -156,6 +172,7 @@ _RULES: dict[str, Callable[[JaxprEqn], int]] = {
     "conv_general_dilated": _convolution,
     "dot_general": _dot,
     "lu": _lu,
+    "ragged_dot_general": _ragged_dot,
     "reduce": _per_input,
     "select_and_gather_add": _window,
     "select_and_scatter": _scattered_window,

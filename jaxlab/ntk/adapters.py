@@ -39,6 +39,8 @@ def to_scipy(operator: NTKOperator) -> Any:
     product = jax.jit(lambda operator, vector: operator.matvec(vector))
 
     def matvec(vector: np.ndarray) -> np.ndarray:
+        if np.iscomplexobj(vector):
+            return matvec(vector.real) + 1j * matvec(vector.imag)
         shaped = jnp.asarray(np.reshape(vector, operator.shape), operator.dtype)
         return np.array(product(operator, shaped)).reshape(-1)  # gmres writes into it
 
@@ -76,6 +78,7 @@ def to_lineax(operator: NTKOperator, *, ridge: int | float | Array = 0.0) -> Any
         raise ImportError("to_lineax needs the package lineax: pip install lineax") from error
     require(operator.axis_name is None, "operator", operator.axis_name, "one without axis_name")
     check_scalar("ridge", ridge, minimum=0)
+    ridge = jnp.asarray(ridge, operator.dtype)
     return lineax.FunctionLinearOperator(
         lambda vector: operator.matvec(vector) + ridge * vector,
         jax.ShapeDtypeStruct(operator.shape, operator.dtype),

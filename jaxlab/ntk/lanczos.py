@@ -67,8 +67,8 @@ class Tridiagonal(NamedTuple):
             self.off_diagonal, initial=0
         )
         scale = jnp.where(scale > 0, scale, 1)
-        # below the others, where the recursion did not get to
-        filled = jnp.where(reached, self.diagonal / scale, -2)
+        # below the others where the recursion did not get to, and apart, for their derivatives
+        filled = jnp.where(reached, self.diagonal / scale, -2 - jnp.arange(reached.shape[0]))
         coupling = jnp.where(reached[1:], coupling / scale, 0)
         matrix = jnp.diag(filled) + jnp.diag(coupling, 1) + jnp.diag(coupling, -1)
         values, vectors = jnp.linalg.eigh(matrix)
@@ -210,11 +210,11 @@ def tridiagonalize(operator: NTKOperator, start: Float[Array, "..."], steps: int
         scale = jnp.maximum(scale, jnp.where(finite, jnp.abs(along) + remainder, 0))
         made = going & finite
         further = made & (remainder > 10 * epsilon * scale)
-        vector = jnp.where(further, image / remainder, 0)
+        vector = jnp.where(further, image / jnp.where(further, remainder, 1), 0)
         row = (jnp.where(made, along, 0), jnp.where(made, remainder, 0), made)
         return (basis, vector, further, finite, scale), row
 
-    first = jnp.where(norm > 0, start / norm, 0)
+    first = jnp.where(norm > 0, start / jnp.where(norm > 0, norm, 1), 0)
     empty = jnp.zeros_like(start, shape=(steps, *start.shape))
     carry = (empty, first, norm > 0, jnp.isfinite(norm), jnp.zeros_like(norm))
     (basis, _, _, finite, _), (diagonal, off_diagonal, made) = jax.lax.scan(

@@ -36,7 +36,8 @@ def linearize(apply_fn: ApplyFn, params: PyTree) -> ApplyFn:
             cannot differentiate.
 
     Cost:
-        About two to three times the network, in time and memory.
+        About two to three times the network in time; memory as reverse mode takes it, which keeps
+        what every step of a scan computes.
 
     Source:
         Lee et al. 2019, *Wide neural networks of any depth evolve as linear models under gradient
@@ -70,8 +71,9 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
             reverse mode cannot differentiate.
 
     Cost:
-        Time and memory of the network, doubled with every degree (the transpose of reverse mode,
-        in nested forward mode).
+        Time of the network and memory of reverse mode through it, which keeps what every step of a
+        scan computes, doubled with every degree (the transpose of reverse mode, in nested forward
+        mode).
 
     Example:
         >>> cube = taylor_expand(lambda w, x: w**3 * x, 1.0, 2)

@@ -88,7 +88,9 @@ class NTKOperator(abc.ABC):
         """Euclidean norm, over all devices, of vectors whose squares over- or underflow too."""
         magnitude = self.magnitude(vector)
         vector = vector / magnitude
-        return magnitude * jnp.sqrt(self.dot(vector, vector))
+        square = self.dot(vector, vector)
+        nothing = square == 0  # where the derivative is 0
+        return magnitude * jnp.where(nothing, 0, jnp.sqrt(jnp.where(nothing, 1, square)))
 
 
 @jax.tree_util.register_dataclass

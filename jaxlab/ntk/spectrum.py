@@ -212,7 +212,8 @@ def _target_alignment(
         matrix = matrix - jnp.mean(matrix, axis=0, keepdims=True)
         matrix = matrix - jnp.mean(matrix, axis=1, keepdims=True)
     targets = targets / jnp.max(jnp.abs(targets), initial=0)
-    gram = matmul(targets.T, targets)  # has the norm of yyᵀ, and may be much smaller
+    few = targets.shape[1] < targets.shape[0]
+    gram = matmul(targets.T, targets) if few else matmul(targets, targets.T)  # of equal norm
     return jnp.sum(targets * matmul(_unit(matrix), targets)) / jnp.linalg.norm(gram)
 
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxlab.checks import check_integer, require
-from jaxlab.convolutions import canonical_convolutions
+from jaxlab.convolutions import canonical_convolutions, trace_canonical
 from jaxlab.ntk._precision import at_precision, check_precision
 from jaxlab.ntk._problem import Problem, check_outputs, differentiable
 from jaxlab.ntk._push import push_forward
@@ -151,7 +151,7 @@ def ntk_vp(
     params, x1, x2 = vary_arrays((params, x1, x2))
     x2 = x1 if x2 is None else x2
 
-    def linearised(*data: Any) -> tuple[PyTree, Callable[..., Any], Callable[..., Any]]:
+    def linearised(*data: Any) -> tuple[PyTree, Callable[[PyTree], PyTree]]:
         """The network where every array also differs wherever ``data`` do."""
         at, left, right = vary_arrays((params, x1, x2), *data)
         leaves, _, merge = differentiable(at)
@@ -160,7 +160,8 @@ def ntk_vp(
             outputs, pull = jax.vjp(lambda leaves: apply_fn(merge(leaves), right), leaves)
             check_outputs(outputs)
             push = push_forward(lambda leaves: apply_fn(merge(leaves), left), leaves)
-        return outputs, push, pull
+            product = trace_canonical(lambda v: push(pull(v))[0], outputs)
+        return outputs, product
 
     once = linearised()
     shapes = jax.tree.map(jnp.shape, once[0])
@@ -172,10 +173,8 @@ def ntk_vp(
         given = jax.tree.map(jnp.shape, v)
         require(given == shapes, "v", given, f"the shapes of the outputs on x2, {shapes}")
         more = varying(v) - varying((params, x1, x2))  # devices share the kernel, not the vector
-        outputs, push, pull = linearised(v) if more else once
-        with at_precision(precision):  # custom reverse-mode rules are traced here
-            return canonical_convolutions(lambda v: push(pull(v))[0])(
-                jax.tree.map(cotangent, v, outputs)
-            )
+        outputs, product = linearised(v) if more else once
+        with at_precision(precision):
+            return product(jax.tree.map(cotangent, v, outputs))
 
     return matvec

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
+from jax.experimental import pallas
 from jax.extend import core
 
 from jaxlab.ntk.counting import breakdown, count_flops, peak_bytes
@@ -42,6 +43,22 @@ def conv(image, kernel, **options):
 def test_a_product_costs_twice_outputs_times_contracted(subscripts, left, right, expected):
     counts = breakdown(lambda a, b: jnp.einsum(subscripts, a, b), shape(*left), shape(*right))
     assert counts == {"dot_general": expected}
+
+
+def test_rows_of_a_ragged_product_meet_one_group():
+    sizes = jax.ShapeDtypeStruct((4,), jnp.int32)
+    counts = breakdown(lax.ragged_dot, shape(64, 32), shape(4, 32, 16), sizes)
+    assert counts == {"ragged_dot_general": 2 * 64 * 32 * 16}
+
+
+def test_a_kernel_of_pallas_runs_at_every_point_of_its_grid():
+    def square(x, out):
+        out[...] = x[...] @ x[...]
+
+    rows = pallas.BlockSpec((8, 8), lambda i: (i, 0))
+    like = jax.ShapeDtypeStruct((32, 8), jnp.float32)
+    call = pallas.pallas_call(square, grid=(4,), in_specs=[rows], out_specs=rows, out_shape=like)
+    assert breakdown(call, like)["dot_general"] == 4 * 2 * 8**3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Solvers that see only products, against numpy's and other libraries' on the dense kernel."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -202,6 +204,19 @@ def test_logdet_knows_no_units(scale):
     got = logdet(KEY, dense_operator(scale * jnp.eye(3)), 3)
     assert got.status == status.OK
     np.testing.assert_allclose(got.value, 3 * np.log(scale), rtol=1e-5)
+
+
+SHARED = np.einsum("nm,op->nmop", KERNEL[:6, :6], np.eye(4))
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(("kernel", "steps"), [(np.eye(6), 6), (SHARED, 8)], ids=["eye", "shared"])
+def test_derivatives_of_logdet_where_the_recursion_ends_early(kernel, steps):
+    def value(scale):
+        return logdet(KEY, dense_operator(scale * jnp.asarray(kernel)), 4, steps).value
+
+    size = math.prod(kernel.shape[::2])  # fewer eigenvalues than these
+    np.testing.assert_allclose(jax.grad(value)(2.0), size / 2, rtol=1e-6)
 
 
 def network(params, x):

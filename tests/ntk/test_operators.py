@@ -219,6 +219,9 @@ def test_scipy_and_lineax_take_the_operator():
     operator = dataset_operator(network, PARAMS, X, micro_batch=4)
     adapted = to_scipy(operator)
     np.testing.assert_allclose(adapted @ np.ravel(V), kernel @ np.ravel(V), rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(
+        adapted @ (np.ravel(V) + 2j * np.ravel(V)), (1 + 2j) * (adapted @ np.ravel(V))
+    )
     value, status = cg(adapted + aslinearoperator(np.eye(2 * N)), np.ravel(V), rtol=1e-6)
     assert status == 0
     product = kernel @ np.ravel(V)
@@ -229,6 +232,15 @@ def test_scipy_and_lineax_take_the_operator():
     solver = lineax.CG(rtol=1e-6, atol=1e-6)
     solution = lineax.linear_solve(to_lineax(operator, ridge=1.0), V, solver)
     np.testing.assert_allclose(np.ravel(solution.value), expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("x64")
+def test_a_wide_ridge_leaves_lineax_the_operators_type():
+    lineax = pytest.importorskip("lineax")
+    operator = dense_operator(jnp.eye(3, dtype=jnp.float32))
+    adapted = to_lineax(operator, ridge=np.float64(0.5))
+    assert adapted.mv(jnp.ones(3, jnp.float32)).tolist() == [1.5, 1.5, 1.5]
+    lineax.linear_solve(adapted, jnp.ones(3, jnp.float32), lineax.CG(rtol=1e-5, atol=1e-5))
 
 
 def test_refused(bad_input):

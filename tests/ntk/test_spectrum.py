@@ -80,6 +80,14 @@ def test_alignment_by_its_definition():
             np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_alignment_of_many_columns_takes_no_square_of_them():
+    y = jnp.asarray(RNG.standard_normal((4, 3000)), jnp.float32)
+    align = jax.jit(spectrum.target_alignment)
+    needed = align.lower(y @ y.T, y).compile().memory_analysis().temp_size_in_bytes
+    assert needed < 4 * y.size * 4
+    np.testing.assert_allclose(align(y @ y.T, y), 1, rtol=1e-5)
+
+
 def test_alignment_of_labels_and_its_invariances():
     labels = jnp.array([[1], [1], [-1], [-1]])  # integers are welcome
     ideal = (labels @ labels.T).astype(jnp.float32)

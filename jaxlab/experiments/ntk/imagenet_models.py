@@ -311,7 +311,7 @@ def _judge(
         model, (batch, outputs) = worst
         reporter.verdict(
             claim,
-            ours=f"{min(shares.values()):.2f} to {shares[worst]:.3f} of the operations of "
+            ours=f"{min(shares.values()):.3f} to {shares[worst]:.3f} of the operations of "
             f"{METHODS[method]} (most: {ARCHITECTURES[model].title}, N = {batch}, O = {outputs})",
             holds=shares[worst] <= 1.02,
         )
