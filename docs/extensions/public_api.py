@@ -19,8 +19,6 @@ from sphinx.util.nodes import make_refnode
 
 import jaxlab
 
-SINGLE = ("checks", "progress", "varying")  # modules beside the packages
-
 
 def rooms() -> list[str]:
     """Names of the public sub-packages, in order."""
@@ -49,12 +47,12 @@ def write_pages(app: Sphinx) -> None:
     """Write ``api/`` anew; a page whose text is the same keeps its time, and is not read again."""
     folder = Path(app.srcdir) / "api"
     pages = {}
-    listed = rooms()
+    listed, beside = rooms(), public_modules("jaxlab")
     pages["index.rst"] = heading("API") + toctree(
-        [f"{room}/index" for room in listed] + list(SINGLE)
+        [f"{room}/index" for room in listed] + [name.removeprefix("jaxlab.") for name in beside]
     )
-    for single in SINGLE:
-        pages[f"{single}.rst"] = page(f"jaxlab.{single}")
+    for name in beside:
+        pages[f"{name.removeprefix('jaxlab.')}.rst"] = page(name)
     for room in listed:
         package = f"jaxlab.{room}"
         modules = public_modules(package)
