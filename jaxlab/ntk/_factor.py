@@ -156,7 +156,8 @@ def forever(factor: Factor, time: Array) -> Array:
 def decay(factor: Factor, time: Array) -> Array:
     """``e^{−λτ}`` as ``[T, n]`` for times ``[T]``; the null space stays where it is."""
     null, values = _safe(factor)
-    return jnp.where(null, 1, jnp.exp(-values * time[:, None]))
+    infinite, time = _finite(time)
+    return jnp.where(null, 1, jnp.where(infinite, 0, jnp.exp(-values * time)))
 
 
 def gain(factor: Factor, time: Array) -> Array:
@@ -167,7 +168,18 @@ def gain(factor: Factor, time: Array) -> Array:
     """
     null, values = _safe(factor)
     linear = jnp.where(forever(factor, time), 0, time)
-    return jnp.where(null, linear[:, None], -jnp.expm1(-values * time[:, None]) / values)
+    infinite, time = _finite(time)
+    gone = jnp.where(infinite, 1, -jnp.expm1(-values * time))
+    return jnp.where(null, linear[:, None], gone / values)
+
+
+def _finite(time: Array) -> tuple[Array, Array]:
+    """Which times are infinite, and the times with 0 in their place, as ``[T, 1]``.
+
+    An infinite time would multiply derivatives that are zero.
+    """
+    infinite = jnp.isinf(time)[:, None]
+    return infinite, jnp.where(infinite, 0, time[:, None])
 
 
 def solve(factor: Factor, rows: Array) -> Array:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from jaxlab.checks import require
 from jaxlab.ntk._factor import Factor, gain, solve, whiten
 from jaxlab.ntk._layout import as_axes
-from jaxlab.ntk._mse import check_times, status_at
+from jaxlab.ntk._mse import check_times, flow_times, status_at
 from jaxlab.ntk._rows import Rows, as_kernels, matmul
 
 __all__ = ["Gaussian", "Prior", "gp_inference", "gradient_descent_mse_ensemble"]
@@ -119,20 +119,21 @@ def _gp_inference(
     trace_axes: tuple[int, ...],
 ) -> Gaussian:
     rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, factor.dtype)
-    tau = times.reshape(-1) * learning_rate / targets.size
+    tau = flow_times(times, learning_rate, targets)
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:
-        dual, white = solve(factor, targets)[None], whiten(factor, across.T)[None]
+        mean = matmul(across, solve(factor, targets))[None]
+        white = whiten(factor, across.T)
+        known = matmul(white.T, white)[None]
     else:
-        modes = matmul(factor.matrix.T, targets)
-        dual = matmul(factor.matrix, gain(factor, tau)[..., None] * modes)
-        white = jnp.sqrt(gain(factor, 2 * tau))[..., None] * matmul(factor.matrix.T, across.T)
-    mean = rows.restore(matmul(across, dual), kept, times.shape)
+        modes = matmul(across, factor.matrix)
+        mean = matmul(modes, gain(factor, tau)[..., None] * matmul(factor.matrix.T, targets))
+        known = matmul(modes * gain(factor, 2 * tau)[:, None, :], modes.T)
+    mean = rows.restore(mean, kept, times.shape)
     covariance = None
     if k_test_test is not None:
         prior = rows.square_matrix("k_test_test", k_test_test, kept, factor.dtype)
-        reduced = prior - matmul(jnp.swapaxes(white, -1, -2), white)
-        covariance = as_kernels(reduced, times.shape, kept)
+        covariance = as_kernels(prior - known, times.shape, kept)
     return Gaussian(mean, covariance, status_at(factor, times, tau, mean, covariance))
 
 
@@ -210,7 +211,7 @@ def _ensemble(
     trace_axes: tuple[int, ...],
 ) -> Gaussian:
     rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, factor.dtype)
-    tau = times.reshape(-1) * learning_rate / targets.size
+    tau = flow_times(times, learning_rate, targets)
     kept, across = rows.test_matrix("k_test_train", k_test_train, factor.dtype)
     if factor.cholesky is not None:
         pull = solve(factor, across.T).T[None]

@@ -26,6 +26,7 @@ __all__ = [
     "Ridge",
     "as_times",
     "check_times",
+    "flow_times",
     "gradient_descent_mse",
     "kernel_ridge",
     "max_learning_rate",
@@ -144,7 +145,7 @@ def _gradient_descent_mse(
 ) -> Predictions:
     dtype = factor.dtype
     rows, targets = Rows.of("y_train", y_train, trace_axes, factor.size, dtype)
-    tau = times.reshape(-1) * learning_rate / targets.size
+    tau = flow_times(times, learning_rate, targets)
     rest = targets - rows.initial("f_train_0", f_train_0, dtype)
     if factor.cholesky is not None:
         train, dual = targets[None], solve(factor, rest)[None]
@@ -289,6 +290,14 @@ def as_times(t: int | float | Array, dtype: Any, *, finite: bool) -> Float[Array
         allowed = known if finite else known[known != np.inf]
         check_number("t", allowed, minimum=0)
     return jnp.asarray(t, dtype)
+
+
+def flow_times(times: Array, learning_rate: Any, targets: Array) -> Float[Array, " T"]:
+    """``τ = ηt/n``; what is infinite does not depend on ``η``."""
+    times = times.reshape(-1)
+    infinite = jnp.isinf(times)
+    tau = jnp.where(infinite, 0, times) * learning_rate / targets.size
+    return jnp.where(infinite, times, tau)
 
 
 def status_at(

@@ -436,6 +436,62 @@ def test_transformations_of_closed_forms():
 
 
 @pytest.mark.usefixtures("x64")
+def test_derivatives_at_infinite_time():
+    """Through the eigenvalues as through the Cholesky factor, and nothing changes any more."""
+    kernel, y = jnp.asarray(K_TRAIN), jnp.asarray(Y)
+    across, last = jnp.asarray(K_TEST), jnp.asarray(FULL[TRAIN:, TRAIN:])
+    prior = predict.Prior(kernel, across, last)
+    shift = jnp.einsum("nm,ab->nmab", jnp.diag(jnp.arange(1.0, 6.0)), jnp.eye(OUTPUTS))
+
+    @functools.partial(jax.jit, static_argnames="method")
+    def total(step, diag_reg, rate, method):
+        factor = predict.factorize(kernel + step * shift, diag_reg=diag_reg, method=method)
+        options = {"learning_rate": rate, "trace_axes": ()}
+        found = (
+            predict.kernel_ridge(factor, y, across, trace_axes=()),
+            predict.gradient_descent_mse(factor, y, k_test_train=across, **options),
+            predict.gp_inference(factor, y, across, last, **options),
+            predict.gradient_descent_mse_ensemble(factor, y, across, prior, **options),
+        )
+        parts = [part for part in jax.tree.leaves(found) if part.dtype == jnp.float64]
+        return sum(jnp.sum(jnp.sin(part)) for part in parts)
+
+    found, expected = (
+        jax.grad(total, argnums=(0, 1, 2))(0.3, 0.1, 0.7, method) for method in ("eigh", "cholesky")
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+    assert found[2] == 0
+    for index, ours in enumerate(found):
+        direction = tuple(float(index == other) for other in range(3))
+        forward = jax.jvp(lambda *at: total(*at, "eigh"), (0.3, 0.1, 0.7), direction)[1]
+        np.testing.assert_allclose(forward, ours, rtol=1e-8)
+    # a null eigenvalue stays null
+    singular = predict.factorize(jnp.diag(jnp.array([0.0, 1.0, 2.0])))
+
+    def fitted(eigenvalues):
+        ones = jnp.ones((3, 1))
+        factor = singular._replace(eigenvalues=eigenvalues)
+        return jnp.sum(predict.gradient_descent_mse(factor, ones, k_test_train=ones.T).test)
+
+    np.testing.assert_allclose(jax.grad(fitted)(singular.eigenvalues), [0, -1, -1 / 4])
+
+
+@pytest.mark.usefixtures("x64")
+def test_derivatives_in_time_where_it_begins():
+    """A covariance falls at the rate ``2 η k_* k_*ᵀ/n``, a mean rises at ``η k_* y/n``."""
+    kernel = jnp.diag(jnp.array([1.0, 2.0, 4.0]))
+    y = jnp.array([[1.0], [2.0], [3.0]])
+
+    def after(t):
+        found = predict.gp_inference(predict.factorize(kernel), y, kernel, kernel, t)
+        return found.mean, found.covariance
+
+    mean, covariance = jax.jacrev(after)(0.0)
+    np.testing.assert_allclose(mean, kernel @ y / 3, rtol=1e-12)
+    np.testing.assert_allclose(covariance, -2 * kernel @ kernel / 3, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("x64")
 def test_derivative_of_the_flow_in_forward_mode():
     def after(rate):
         return predict.gradient_descent(
