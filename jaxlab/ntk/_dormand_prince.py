@@ -52,12 +52,15 @@ def integrate(
 
     The root mean square of ``error / (atol + rtol·|y|)`` is kept at most 1 in every step. Returns
     the states and which times were reached within ``max_steps`` steps altogether; for the others
-    the state is the last one that was.
+    the state is the last one that was. The sizes of steps are constants to derivatives.
     """
     dtype = state.dtype
 
     def size(vector: Array, tolerance: Array) -> Array:
-        return jnp.sqrt(jnp.mean(jnp.square(vector / tolerance)))
+        vector = vector / tolerance
+        largest = jnp.max(jnp.abs(vector), initial=0)  # whose square may overflow
+        largest = jnp.where((largest > 0) & (largest < jnp.inf), largest, 1)
+        return largest * jnp.sqrt(jnp.mean(jnp.square(vector / largest)))
 
     slope = derivative(state)
     tolerance = atol + rtol * jnp.abs(state)
@@ -69,7 +72,7 @@ def integrate(
         jnp.zeros((), dtype),
         state,
         slope,
-        first.astype(dtype),
+        jax.lax.stop_gradient(first.astype(dtype)),
         jnp.zeros((), jnp.int32),
         jnp.zeros((), bool),
     )
@@ -95,7 +98,7 @@ def integrate(
             jnp.where(accept, time, run.time),
             jnp.where(accept, after, run.state),
             jnp.where(accept, slopes[-1], run.slope),
-            jnp.minimum(proposed, jnp.finfo(dtype).max).astype(dtype),
+            jax.lax.stop_gradient(jnp.minimum(proposed, jnp.finfo(dtype).max).astype(dtype)),
             run.taken + 1,
             ~(time > run.time),
         )

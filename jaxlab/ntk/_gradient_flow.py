@@ -42,8 +42,11 @@ def gradient_descent(
         df/ds = q,    dq/ds = −Θ ∂L/∂f + ((μ − 1)/√η) q,    q(0) = 0.
 
     Only the train outputs and ``∫ ∂L/∂f`` are integrated (Dormand–Prince, adaptive); the test
-    outputs follow from the latter, so that test examples cost nothing per step. Differentiable in
-    forward mode.
+    outputs follow from the latter, so that test examples cost nothing per step.
+
+    Differentiable in forward mode, by the steps that were chosen for the outputs alone. Where these
+    stand still to the last bit, because the loss is stationary at the start or has been for long,
+    steps grow without bound: outputs are right, and derivatives may be wrong by any factor.
 
     Args:
         loss: ``(outputs, targets) -> scalar``, both of the shape of ``y_train``; static.

@@ -503,6 +503,31 @@ def test_derivative_of_the_flow_in_forward_mode():
     np.testing.assert_allclose(slope.ravel(), expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize("momentum", [None, 0.5])
+def test_derivative_of_the_flow_at_outputs_of_zero(momentum):
+    kernel, y = jnp.eye(2), jnp.array([[1.0], [2.0]])
+
+    def after(start):
+        return predict.gradient_descent(
+            squared, kernel, y, 3.0, f_train_0=start, momentum=momentum
+        ).train
+
+    # the outputs are affine in those at the start, and from the targets they do not move
+    train, slope = jax.jit(lambda start: jax.jvp(after, (start,), (y,)))(jnp.zeros_like(y))
+    np.testing.assert_allclose(slope, y - train, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e16, 1e24])
+def test_flow_of_kernels_whose_squares_are_no_numbers(scale):
+    settings = {"learning_rate": 1 / scale}
+    kernel, y = jnp.float32(scale * MATRIX[:3, :3]), jnp.float32(Y[:3, :1])
+    times = jnp.array([1.0, 10.0])
+    found = predict.gradient_descent(squared, kernel, y, times, **settings)
+    expected = predict.gradient_descent_mse(predict.factorize(kernel), y, times, **settings)
+    assert found.status.tolist() == [status.OK] * 2
+    np.testing.assert_allclose(found.train, expected.train, atol=1e-5)
+
+
 @pytest.mark.parametrize(("momentum", "check_vma"), [(None, True), (0.5, True), (0.5, False)])
 @pytest.mark.parametrize("differs", ["y", "kernel", "scale"])
 def test_flows_on_devices_that_differ(devices, differs, momentum, check_vma):
