@@ -119,17 +119,21 @@ def _kernels(
     # entries of the kernel between an input and itself, where c = 1 to the last bit
     same = jnp.eye(x1.shape[0], dtype=bool) if x2 is None else None
 
-    def layer(moment: Array) -> Array:
+    def affine(moment: Array) -> Array:
         return weight * moment + bias
 
-    left, right = (layer(jnp.sum(jnp.square(x), axis=1) / d) for x in (first, second))
-    nngp = _where(same, left[:, None], layer(matmul(first, second.T) / d))
-    ntk = nngp
-    for _ in range(depth):
+    def layer(carry: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
+        nngp, ntk, left, right = carry
         moments = ACTIVATIONS[activation](nngp, left, right, same)
-        left, right = layer(moments.left), layer(moments.right)
-        nngp = _where(same, left[:, None], layer(moments.across))
-        ntk = nngp + weight * moments.slopes * ntk
+        left, right = affine(moments.left), affine(moments.right)
+        nngp = _where(same, left[:, None], affine(moments.across))
+        return (nngp, nngp + weight * moments.slopes * ntk, left, right), None
+
+    left, right = (affine(jnp.sum(jnp.square(x), axis=1) / d) for x in (first, second))
+    nngp = _where(same, left[:, None], affine(matmul(first, second.T) / d))
+    # a loop, as compilers take a time that grows faster than the depth; shallow networks have none
+    start: tuple[Array, ...] = (nngp, nngp, left, right)
+    (nngp, ntk, _, _), _ = jax.lax.scan(layer, start, length=depth, unroll=4)
     return Kernels(nngp if "nngp" in get else None, ntk if "ntk" in get else None)
 
 

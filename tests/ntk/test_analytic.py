@@ -175,6 +175,16 @@ def test_gradients_against_differences(activation):
     )
 
 
+def test_programs_do_not_grow_with_the_depth():
+    def program(depth):
+        def total(x):
+            return jnp.sum(fully_connected(x, depth=depth, activation="erf").ntk)
+
+        return jax.jit(jax.grad(total)).lower(jnp.ones((2, 3))).as_text()
+
+    assert len(program(64)) < 1.1 * len(program(8))
+
+
 def test_networks_approach_the_kernel_as_the_root_of_their_width():
     x = jnp.asarray(X1, jnp.float32)
     expected = fully_connected(x, depth=2, sigma_w=2**0.5, sigma_b=0.1).ntk
