@@ -58,11 +58,12 @@ def fully_connected(
     ``E[φ'φ'] = ½(π − arccos c)/π``. Error function: ``E[φφ] = (2/π) arcsin(2K/√((1+2q)(1+2q')))``
     and ``E[φ'φ'] = (4/π)/√((1+2q)(1+2q') − 4K²)``. Identity: ``K`` and 1.
 
-    Gradients are finite everywhere. The ReLU's NTK has a kink where two inputs are parallel, and
-    its kernels have one at a zero input without biases: there the singular part is taken as 0. Near
-    ``c = 1`` the ReLU's NTK is accurate to about the square root of the precision ``ε``, and that
-    of the error function to about ``ε q``: where ``q`` comes near ``1/ε``, entries between nearly
-    parallel inputs are wrong. The diagonal with ``x2=None`` is exact.
+    Gradients are finite, also where ``q²`` is no number. The ReLU's NTK has a kink where two inputs
+    are parallel, and its kernels have one at a zero input without biases: there the singular part
+    is taken as 0. Near ``c = 1`` the ReLU's NTK is accurate to about the square root of the
+    precision ``ε``, and that of the error function to about ``ε q``: where ``q`` comes near
+    ``1/ε``, entries between nearly parallel inputs and their gradients are wrong, and the gradients
+    not finite once ``q^{3/2}`` overflows. The diagonal with ``x2=None`` is exact.
 
     Args:
         x1: inputs.
@@ -144,21 +145,17 @@ def _relu(k: Array, left: Array, right: Array, same: Array | None) -> _Moments:
 
 def _erf(k: Array, left: Array, right: Array, same: Array | None) -> _Moments:
     _, cosine = _polar(k, left, right, same)
-    q, p = left[:, None], right
-    wide, tall = 1 + 2 * q, 1 + 2 * p
-    # (1+2q)(1+2q') − 4K² over the first product, which may overflow, without cancellation
-    rest = jnp.sqrt(
-        (1 + 2 * q + 2 * p) / wide / tall
-        + (2 * q / wide) * (2 * p / tall) * ((1 - cosine) * (1 + cosine))
-    )
-    scale = jnp.sqrt(wide) * jnp.sqrt(tall)
+    q, root = left[:, None], 1 / jnp.sqrt(1 + 2 * right)
+    # √((1+2q)(1+2q') − 4K²) over √(1+2q'), without cancellation and products that may overflow
+    aside = (1 - cosine) * (1 + cosine)
+    rest = jnp.sqrt(1 + 2 * q * root * root + 2 * q * (1 - root * root) * aside)
 
     def arcsine(sine: Array, cosine: Array) -> Array:
-        return 2 / np.pi * jnp.arctan2(sine, cosine)
+        return 2 / np.pi * jnp.arctan(sine / cosine)
 
     return _Moments(
-        arcsine(2 * k / scale, rest),
-        4 / np.pi / scale / rest,
+        arcsine(2 * k * root, rest),
+        4 / np.pi * root * (1 / rest),
         arcsine(2 * left, jnp.sqrt(1 + 4 * left)),
         arcsine(2 * right, jnp.sqrt(1 + 4 * right)),
     )
@@ -178,9 +175,25 @@ ACTIVATIONS: dict[str, Callable[..., _Moments]] = {
 def _polar(k: Array, left: Array, right: Array, same: Array | None) -> tuple[Array, Array]:
     """``√(q q')`` and the cosine ``K/√(q q')``, which is 0 where a variance is."""
     scale = _safe_sqrt(left)[:, None] * _safe_sqrt(right)
-    there = scale > 0
-    cosine = jnp.where(there, jnp.clip(k / jnp.where(there, scale, 1), -1, 1), 0)
+    cosine = _cosine(k, scale)
     return scale, _where(same, jnp.ones_like(cosine), cosine)
+
+
+@jax.custom_jvp
+def _cosine(k: Array, scale: Array) -> Array:
+    """``K/√(q q')``, whose derivative divides once: the square of the scale may be no number."""
+    there = scale > 0
+    return jnp.where(there, jnp.clip(k / jnp.where(there, scale, 1), -1, 1), 0)
+
+
+@_cosine.defjvp
+def _cosine_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    k, scale = primals
+    change, stretch = tangents
+    cosine = _cosine(k, scale)
+    there = scale > 0
+    slope = (change - cosine * stretch) / jnp.where(there, scale, 1)
+    return cosine, jnp.where(there, slope, 0)
 
 
 def _arc0(cosine: Array) -> Array:

@@ -1,5 +1,6 @@
 """Closed-form kernels against quadrature, wide networks and properties."""
 
+import functools
 import itertools
 
 import jax
@@ -173,6 +174,33 @@ def test_gradients_against_differences(activation):
     np.testing.assert_allclose(
         found[1], (total(0.0, 1.2 + h) - total(0.0, 1.2 - h)) / (2 * h), rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf"])
+def test_gradients_where_squares_of_variances_are_no_numbers(activation):
+    """Single precision against double; and a deep network that forgets its inputs."""
+
+    @jax.jit
+    @functools.partial(jax.grad, argnums=(0, 1))
+    def slopes(x1, x2):
+        settings = {"depth": 2, "activation": activation, "get": ("ntk",)}
+        return sum(jnp.sum(fully_connected(x1, x, **settings).ntk) for x in (x2, None))
+
+    for size in (1e-16, 1e-12, 1e12, 1e16):
+        inputs = [np.float32(size * x) for x in (X1, X2)]
+        single = slopes(*map(jnp.asarray, inputs))
+        with jax.enable_x64(True):
+            double = slopes(*(jnp.asarray(x, float) for x in inputs))
+        for one, other in zip(single, double, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+    @jax.jit
+    @jax.grad
+    def deep(x):
+        kernels = fully_connected(x, depth=24, activation=activation, sigma_w=0.5)
+        return jnp.sum(kernels.ntk) + jnp.sum(kernels.nngp)
+
+    assert jnp.all(jnp.isfinite(deep(jnp.float32(X1))))
 
 
 def test_programs_do_not_grow_with_the_depth():
