@@ -26,6 +26,7 @@ from jaxlab.graph_algorithms.duals import (
 from jaxlab.graph_algorithms.rounding import round_duals
 from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
+from jaxlab.varying import vary_like
 
 __all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of"]
 
@@ -138,10 +139,9 @@ def _lower_median(values: Array) -> Array:
 def feasible_start(problem: Problem, *, rounding: str) -> State:
     """Tight feasible duals, from the prediction where there is one, and an empty matching."""
     cost, mask, duals = problem.cost, problem.mask, problem.duals
-    nobody, unmatched = (jnp.full_like(x, -1, jnp.int32) for x in (cost[:, 0], cost[0]))
     if cost.shape[0] < cost.shape[1]:  # columns must not become dearer before they are matched
         row = smallest(cost, mask, axis=1, otherwise=jnp.zeros_like(cost[:, 0]))
-        return State(row, jnp.zeros_like(cost[0]), nobody, unmatched)
+        return _unmatched(Duals(row, vary_like(jnp.zeros_like(cost[0]), cost, mask)))
     if duals is None:
         duals = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
     elif rounding != "c_transform":  # tightening is the c-transform
@@ -155,7 +155,11 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
             cold = tighten_duals(cost, jax.tree.map(jnp.zeros_like, duals), mask=mask)
             worse = dual_objective(duals) < dual_objective(cold)
             duals = jax.tree.map(lambda x, y: jnp.where(worse, x, y), cold, duals)
-    return State(duals.row, duals.col, nobody, unmatched)
+    return _unmatched(duals)
+
+
+def _unmatched(duals: Duals) -> State:
+    return State(*duals, *(jnp.full_like(part, -1, jnp.int32) for part in duals))
 
 
 def result_of(
