@@ -72,7 +72,7 @@ TABLE = [
         check_dtype,
         (("integer",), {}),
         (1, np.uint8(1), jnp.arange(3), jnp.arange(3, dtype=jnp.int4), INT),
-        (1.0, True, HALF, np.timedelta64(1), "1", None, KEY, BOOL, FLOAT, TRACED_KEY),
+        (1.0, True, HALF, np.timedelta64(1, "s"), "1", None, KEY, BOOL, FLOAT, TRACED_KEY),
     ),
     (
         check_dtype,
