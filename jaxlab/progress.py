@@ -67,7 +67,7 @@ class Progress:
         self._written = initial
         self._started = self._last_line = time.monotonic()
         self._bar: RichProgress | None = None
-        if self._stream.isatty():
+        if _is_terminal(self._stream):
             self._bar = RichProgress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -131,7 +131,8 @@ class Progress:
 
 def _is_terminal(stream: Any) -> bool:
     """Of whatever stands in for ``sys.stdout``: None, closed, or only able to write, too."""
-    return not getattr(stream, "closed", False) and getattr(stream, "isatty", bool)()
+    closed = getattr(stream, "closed", False)
+    return hasattr(stream, "isatty") and not closed and bool(stream.isatty())
 
 
 def _short(value: float | str) -> str:

@@ -358,10 +358,9 @@ def in_batches(kernel, images):
     return batched(ntk_fn(channels_first, implementation="jacobian"), 2)(images, None, kernel)
 
 
-def by_products(kernel, images):
-    return ntk_fn(channels_first, implementation="vector_products", vmap_axes=0)(
-        images, None, kernel
-    )
+def by_products(kernel, images, vmap_axes=0):
+    products = ntk_fn(channels_first, implementation="vector_products", vmap_axes=vmap_axes)
+    return products(images, None, kernel)
 
 
 def pulled_back_in_batches(kernel, images):
@@ -387,6 +386,7 @@ USES = {
     "diagonal": lambda kernel, images: data_set(kernel, images).diagonal(),
     "batched": in_batches,
     "vector_products": by_products,
+    "vector_products of a batch": functools.partial(by_products, vmap_axes=None),
     "structured": pulled_back_in_batches,
     "ntk_vp": iterated,
     "sketched_ntk": lambda kernel, images: sketched_ntk(

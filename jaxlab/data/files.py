@@ -59,8 +59,7 @@ class FileSpec:
         content_sha256: SHA-256 of the file after gunzip.
         system: folder of a system-wide copy, and how to install it there.
         compared: with ``content_sha256``: what of the content is compared, all of it by default;
-            what this leaves out is not verified.
-            An error of it refuses the file.
+            what this leaves out is not verified. An error of it refuses the file.
         copies: further file names; with ``compared``, of copies in other formats too.
     """
 

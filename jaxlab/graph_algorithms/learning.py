@@ -197,6 +197,7 @@ def _onto_l1_ball(points: Float[Array, "s n"], radius: Float[Array, ""]) -> Floa
     up, and come to an end: each finds the threshold for what was above the one before.
     """
     size = jnp.abs(points)
+    fixed = jax.lax.stop_gradient(size)
 
     def step(sizes: Array, threshold: Array) -> Array:
         above = sizes > threshold[:, None]
@@ -208,7 +209,6 @@ def _onto_l1_ball(points: Float[Array, "s n"], radius: Float[Array, ""]) -> Floa
         new = jnp.maximum(step(fixed, threshold), threshold)
         return new, jnp.any(new > threshold)
 
-    fixed = jax.lax.stop_gradient(size)
     low = jnp.zeros_like(fixed[:, 0])
     threshold, _ = jax.lax.while_loop(lambda carry: carry[1], raised, (low, low[0] == 0))
     return jnp.sign(points) * jnp.maximum(size - step(size, threshold)[:, None], 0)

@@ -79,8 +79,7 @@ def ntk_vector_products(
             place = dict(zip(axes, jnp.unravel_index(number, outputs), strict=True))
             return product[tuple(place[axis] if axis in shared else slice(None) for axis in kept)]
 
-        loop = functools.partial(jax.lax.map, column, batch_size=column_batch)
-        found = canonical_convolutions(loop)(jnp.arange(math.prod(outputs)))
+        found = jax.lax.map(column, jnp.arange(math.prod(outputs)), batch_size=column_batch)
         return found.reshape(*outputs, *found.shape[1:])
 
     def block(index: Array) -> Array:
@@ -99,7 +98,8 @@ def ntk_vector_products(
         push = push_forward(lambda leaves: problem.apply(leaves, problem.x1), leaves)
     if batch is None:
         _, pull = jax.vjp(lambda leaves: problem.apply(leaves, problem.x2), leaves)
-        found, leading = columns(push, pull, every), layout.right
+        found = canonical_convolutions(lambda: columns(push, pull, every))()
+        leading = layout.right
     else:
         at_once = max(1, column_batch // max(1, math.prod(outputs)))
         loop = functools.partial(jax.lax.map, block, batch_size=at_once)
