@@ -5,6 +5,9 @@ transposed. With fewer, complementary slackness asks for unmatched columns to en
 the column duals. In a cold start that augments row by row they do by themselves: all begin at zero,
 and only matched ones become cheaper. Elsewhere rows are added that cost the same everywhere, until
 the problem is square.
+
+Floats are posed as what the costs exceed the least of their row by, and then of their column: that
+is what decides, and it has digits that costs far from zero would lose in every sum.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +16,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Num
 
-from jaxlab.graph_algorithms._state import State, Work, far, proof_tolerance, small_unit
+from jaxlab.graph_algorithms._state import (
+    State,
+    Work,
+    far,
+    proof_tolerance,
+    small_unit,
+    tolerance,
+)
 from jaxlab.graph_algorithms.cardinality import search
 from jaxlab.graph_algorithms.duals import (
     dual_objective,
@@ -28,7 +38,7 @@ from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 from jaxlab.varying import vary_like
 
-__all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of"]
+__all__ = ["Problem", "cold_duals", "empty_result", "feasible_start", "pose", "result_of"]
 
 
 class Problem(NamedTuple):
@@ -43,6 +53,7 @@ class Problem(NamedTuple):
         valid: False where a cost is NaN or an infinite gain.
         unit: what 1 stands for: a power of two, of floats that are all small, so that differences
             and tolerances do not vanish.
+        origin: what was subtracted from rows and columns, in that unit; None for integers.
     """
 
     cost: Num[Array, "k m"]
@@ -52,6 +63,7 @@ class Problem(NamedTuple):
     high: Num[Array, ""]
     valid: Array
     unit: Num[Array, ""] | int
+    origin: Duals | None
 
 
 def pose(
@@ -85,10 +97,6 @@ def pose(
         low, high = (jnp.where(jnp.any(mask), x, 0) for x in (low, high))
     if duals is not None:
         duals = _bounded(duals, low, high, max(cost.shape))
-    unit: Array | int = 1
-    if jnp.issubdtype(dtype, jnp.floating):
-        unit = small_unit(jnp.maximum(jnp.abs(low), jnp.abs(high)))
-        cost, low, high, duals = jax.tree.map(lambda x: x / unit, (cost, low, high, duals))
     rows, columns = cost.shape
     more = columns - rows
     if more and square:
@@ -98,7 +106,27 @@ def pose(
         if duals is not None:
             added = jnp.full((more,), low - jnp.max(duals.col), dtype)
             duals = Duals(jnp.concatenate([duals.row, added]), duals.col)
-    return Problem(cost, mask, duals, low, high, valid, unit)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return Problem(cost, mask, duals, low, high, valid, 1, None)
+    unit = small_unit(jnp.maximum(jnp.abs(low), jnp.abs(high)))
+    cost, duals = jax.tree.map(lambda x: x / unit, (cost, duals))
+    origin = cold_duals(cost, mask)
+    cost = reduced_costs(cost, origin)
+    cost = cost if mask is None else jnp.where(mask, cost, 0)
+    valid &= jnp.all(jnp.isfinite(cost))  # differences of large costs may not be
+    if duals is not None:
+        duals = jax.tree.map(jnp.subtract, duals, origin)
+    high = jnp.max(cost)
+    return Problem(cost, mask, duals, jnp.zeros_like(high), high, valid, unit, origin)
+
+
+def cold_duals(cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None) -> Duals:
+    """Tight feasible duals; those of columns are zero where some of them stay unmatched."""
+    zeros = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
+    if cost.shape[0] == cost.shape[1]:
+        return tighten_duals(cost, zeros, mask=mask)
+    row = smallest(cost, mask, axis=1, otherwise=zeros.row)
+    return Duals(row, vary_like(zeros.col, cost, mask))
 
 
 def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
@@ -139,20 +167,17 @@ def _lower_median(values: Array) -> Array:
 def feasible_start(problem: Problem, *, rounding: str) -> State:
     """Tight feasible duals, from the prediction where there is one, and an empty matching."""
     cost, mask, duals = problem.cost, problem.mask, problem.duals
-    if cost.shape[0] < cost.shape[1]:  # columns must not become dearer before they are matched
-        row = smallest(cost, mask, axis=1, otherwise=jnp.zeros_like(cost[:, 0]))
-        return _unmatched(Duals(row, vary_like(jnp.zeros_like(cost[0]), cost, mask)))
     if duals is None:
-        duals = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
-    elif rounding != "c_transform":  # tightening is the c-transform
+        return _unmatched(cold_duals(cost, mask))
+    if rounding != "c_transform":  # tightening is the c-transform
         duals = round_duals(cost, duals, method=rounding, mask=mask)
     duals = tighten_duals(cost, duals, mask=mask)
-    if problem.duals is not None and jnp.issubdtype(cost.dtype, jnp.floating):
+    if jnp.issubdtype(cost.dtype, jnp.floating):
         # one column far above the others has moved them all up to it, where costs lose their digits
         duals = Duals(duals.row, duals.col - _lower_median(duals.col))
         duals = tighten_duals(cost, duals, mask=mask)
         if rounding == "c_transform":  # forced all rows to follow it: no prediction is a better one
-            cold = tighten_duals(cost, jax.tree.map(jnp.zeros_like, duals), mask=mask)
+            cold = cold_duals(cost, mask)
             worse = dual_objective(duals) < dual_objective(cold)
             duals = jax.tree.map(lambda x, y: jnp.where(worse, x, y), cold, duals)
     return _unmatched(duals)
@@ -168,31 +193,32 @@ def result_of(
     work: Work,
     free_rows: Array,
     *,
-    shape: tuple[int, ...],
+    cost: Num[Array, "n m"],
     maximize: bool,
 ) -> AssignmentResult:
     """The answer to what was posed, and its status by the certificate."""
-    rows, columns = min(shape), max(shape)
+    rows, columns = min(cost.shape), max(cost.shape)
     col_for_row, u, v = state.col_for_row[:rows], state.u[:rows], state.v
     row_for_col = jnp.where(state.row_for_col < rows, state.row_for_col, -1)
-    column = jnp.maximum(col_for_row, 0)
-    paid = problem.cost[jnp.arange(rows), column]
-    cost = problem.unit * jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=paid.dtype)
+    if rows < columns:  # columns without a row have the largest dual: the zero of the problem posed
+        u, v = u + jnp.max(v), v - jnp.max(v)
+    if problem.origin is not None:
+        u, v = u + problem.origin.row[:rows], v + problem.origin.col
+    u, v = problem.unit * u, problem.unit * v
+    if cost.shape[0] > cost.shape[1]:
+        u, v, col_for_row, row_for_col = v, u, row_for_col, col_for_row
+    if maximize:
+        u, v = -u, -v
+    paid = cost[jnp.arange(cost.shape[0]), jnp.maximum(col_for_row, 0)].astype(u.dtype)
+    total = jnp.sum(jnp.where(col_for_row >= 0, paid, 0), dtype=u.dtype)
     # a sum of floats that overflows is infinite
-    proved = problem.valid & _proved(problem, state) & jnp.isfinite(cost)
+    proved = problem.valid & _proved(problem, state) & jnp.isfinite(total)
     status = jnp.where(proved, OK, jnp.where(work.limited, LIMIT, OVERFLOW)).astype(jnp.int32)
     if problem.mask is not None:
         hopeless = problem.valid & _hopeless(problem.mask, state)
         status = jnp.where(~proved & hopeless, INFEASIBLE, status)
-    if rows < columns:  # columns without a row have the largest dual: the zero of the problem posed
-        u, v = u + jnp.max(v), v - jnp.max(v)
-    u, v = problem.unit * u, problem.unit * v
-    if shape[0] > shape[1]:
-        u, v, col_for_row, row_for_col = v, u, row_for_col, col_for_row
-    if maximize:
-        cost, u, v = -cost, -u, -v
     stats = AssignmentStats(free_rows, work.augmentations, work.steps, work.phases, work.rounds)
-    return AssignmentResult(col_for_row, row_for_col, cost, Duals(u, v), status, stats)
+    return AssignmentResult(col_for_row, row_for_col, total, Duals(u, v), status, stats)
 
 
 def _proved(problem: Problem, state: State) -> Array:
@@ -205,7 +231,8 @@ def _proved(problem: Problem, state: State) -> Array:
     reduced = reduced_costs(cost, duals)
     column = jnp.maximum(state.col_for_row, 0)
     index = jnp.arange(size)
-    slack, rounding = proof_tolerance(cost, duals, state.col_for_row >= 0, column)
+    each = size * tolerance(cost, duals)
+    slack, rounding = proof_tolerance(each, state.col_for_row >= 0, column)
     feasible = reduced >= -slack
     tight = jnp.abs(reduced[index, column]) <= rounding
     if problem.mask is not None:

@@ -112,9 +112,8 @@ def _packed_step(cost: Array, mask: Array | None) -> Step:
 
         def step(search: Search) -> Search:
             mu = search.least >> (bits + 1)
-            # what shuts a column is added, since its cost less its row's dual may be negative
             reached = (at(cost, search.row) + (mu - at(state.u, search.row))) * (2 * scale)
-            reached += base + search.shut
+            reached += base  # of closed columns too, which duals that are feasible bring no nearer
             if mask is not None:
                 reached = jnp.where(at(mask, search.row), reached, never)
             nearer = reached < search.label

@@ -64,14 +64,12 @@ def tolerance(cost: Num[Array, "n m"], duals: Duals) -> Num[Array, "n m"] | int:
 
 
 def proof_tolerance(
-    cost: Num[Array, "n m"], duals: Duals, matched: Bool[Array, " n"], column: Int32[Array, " n"]
+    each: Num[Array, "n m"] | int, matched: Bool[Array, " n"], column: Int32[Array, " n"]
 ) -> tuple[Num[Array, "n m"] | int, Num[Array, ""] | int]:
-    """The same once paths have added up: for each edge, and for the worst of the matched ones."""
-    each = tolerance(cost, duals)
+    """Of a proof: what matched edges may be off by, the worst of them, and any edge besides it."""
     if isinstance(each, int):
         return 0, 0
-    each = max(cost.shape) * each
-    worst = jnp.max(jnp.where(matched, each[jnp.arange(cost.shape[0]), column], 0))
+    worst = jnp.max(jnp.where(matched, each[jnp.arange(each.shape[0]), column], 0))
     return each + worst, worst
 
 

@@ -13,6 +13,7 @@ from jaxlab.graph_algorithms._auction import auction
 from jaxlab.graph_algorithms._phase import augment_in_phases
 from jaxlab.graph_algorithms._problem import (
     Problem,
+    cold_duals,
     empty_result,
     feasible_start,
     pose,
@@ -80,10 +81,12 @@ def linear_sum_assignment(
     passes what overflowed packed keys. Inside, both leave the status ``OVERFLOW``.
 
     Integers are exact, in int32, or int64 where that is given. Floats are solved in their own
-    dtype, to the rounding errors of costs and duals, and ``OK`` means an optimum up to these. With
-    ``"cover"`` and ``"greedy"`` a prediction far larger than the costs that matter leaves fewer of
-    their digits, or none; ``"c_transform"`` drops one that is worth less than zeros.
-    :func:`~jaxlab.graph_algorithms.quantization.quantize_costs` is faster and has a bound.
+    dtype, and ``OK`` means an optimum up to rounding errors: those of the costs, and of what costs
+    exceed the least of their row by (of square problems, then of their column), however far from
+    zero they lie. With ``"cover"`` and ``"greedy"`` a prediction far larger than the costs that
+    matter leaves fewer of their digits, or none; ``"c_transform"`` drops one that is worth less
+    than zeros. :func:`~jaxlab.graph_algorithms.quantization.quantize_costs` is faster and has a
+    bound.
 
     Args:
         cost: of the edges; positive infinity forbids one (negative, where ``maximize``).
@@ -167,8 +170,7 @@ def solve(
     options: Options,
 ) -> AssignmentResult:
     """:func:`linear_sum_assignment`, with all that is static decided."""
-    shape = cost.shape
-    if 0 in shape:
+    if 0 in cost.shape:
         return empty_result(cost)
     if options.method == "auto":
         on_cpus, elsewhere = (
@@ -184,7 +186,7 @@ def solve(
         state = reduce_rows(problem.cost, problem.mask, state, rounds=options.row_reduction_rounds)
     free_rows = jnp.sum(state.col_for_row < 0, dtype=jnp.int32)
     state, work = augment(problem, state, options)
-    return result_of(problem, state, work, free_rows, shape=shape, maximize=options.maximize)
+    return result_of(problem, state, work, free_rows, cost=cost, maximize=options.maximize)
 
 
 def is_optimal_certificate(
@@ -208,8 +210,10 @@ def is_optimal_certificate(
 
     Returns:
         True for an optimum. For floats, what has to be zero may be off by the most that
-        ``16 ε max(n, m) (|c| + |u| + |v|)`` is on a matched edge, and a reduced cost may be below
-        zero by that and its own edge's bound together.
+        ``16 ε (s + min(n, m) s')`` is on a matched edge, and a reduced cost may be below zero by
+        that and its own edge's bound together. Here ``s = |c| + |u| + |v|``, and ``s'`` is the same
+        once the least of each row (of each column where they are fewer, of each of both where they
+        are as many) is subtracted from costs and duals.
 
     Raises:
         ValueError: shapes that do not fit the cost; numbers of NumPy that do not fit the type jax
@@ -237,29 +241,43 @@ def is_optimal_certificate(
 @functools.partial(jax.jit, static_argnames=("maximize",))
 def _proves(cost: Array, result: AssignmentResult, mask: Array | None, *, maximize: bool) -> Array:
     rows, columns = cost.shape
-    cost = cost.astype(working_dtype(cost.dtype))
+    if rows > columns:
+        turned = AssignmentResult(
+            result.row_for_col,
+            result.col_for_row,
+            result.cost,
+            Duals(result.duals.col, result.duals.row),
+            result.status,
+            result.stats,
+        )
+        return _proves(cost.T, turned, None if mask is None else mask.T, maximize=maximize)
     if 0 in cost.shape:
         return jnp.all(result.col_for_row < 0) & jnp.all(result.row_for_col < 0)
+    cost = cost.astype(working_dtype(cost.dtype))
     there = jnp.abs(cost) < jnp.inf if mask is None else mask & (jnp.abs(cost) < jnp.inf)
     sign = -1 if maximize else 1
     u, v = sign * result.duals.row, sign * result.duals.col
     cost = jnp.where(there, sign * cost, 0)
+    each: Array | int = 0
     if jnp.issubdtype(cost.dtype, jnp.floating):
         unit = small_unit(jnp.max(jnp.abs(cost)))
         cost, u, v = cost / unit, u / unit, v / unit
+        # what is as large as the costs is rounded once, what they differ by in each step of a path
+        row, col = cold_duals(cost, there)
+        moved = tolerance(reduced_costs(cost, Duals(row, col)), Duals(u - row, v - col))
+        each = tolerance(cost, Duals(u, v)) + rows * moved
     column, row = jnp.maximum(result.col_for_row, 0), jnp.maximum(result.row_for_col, 0)
     matched, taken = result.col_for_row >= 0, result.row_for_col >= 0
     index = jnp.arange(rows)
     reduced = reduced_costs(cost, Duals(u, v))
-    slack, rounding = proof_tolerance(cost, Duals(u, v), matched, column)
+    slack, rounding = proof_tolerance(each, matched, column)
     tight = there[index, column] & (jnp.abs(reduced[index, column]) <= rounding)
     proved = jnp.all((reduced >= -slack) | ~there) & jnp.all(tight | ~matched)
     proved &= jnp.all(~matched | (taken[column] & (result.row_for_col[column] == index)))
     proved &= jnp.all(~taken | (matched[row] & (result.col_for_row[row] == jnp.arange(columns))))
-    proved &= jnp.sum(matched) == min(rows, columns)
-    for longer, prices, used in ((rows > columns, u, matched), (columns > rows, v, taken)):
-        if longer:
-            proved &= jnp.all(prices <= rounding) & jnp.all(used | (jnp.abs(prices) <= rounding))
+    proved &= jnp.all(matched)
+    if rows < columns:
+        proved &= jnp.all(v <= rounding) & jnp.all(taken | (jnp.abs(v) <= rounding))
     return proved
 
 

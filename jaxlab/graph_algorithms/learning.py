@@ -172,7 +172,7 @@ def _least_largest_deviation(samples: Float[Array, "s n"], steps: int) -> Float[
     """``argmin_y Σ_s ‖y − y_s‖∞`` by ADMM on the splitting ``x_s = y − y_s``."""
     middle = jnp.mean(samples, axis=0)
     deviation = samples - middle
-    scale = jnp.max(jnp.abs(deviation))
+    scale = jnp.max(jnp.abs(deviation), initial=0)
     scale = jnp.where(scale > 0, scale, 1)
     target = deviation / scale
     # the penalty at which one step of the proximal map moves by about the size of the deviations
@@ -209,7 +209,7 @@ def _onto_l1_ball(points: Float[Array, "s n"], radius: Float[Array, ""]) -> Floa
         new = jnp.maximum(step(fixed, threshold), threshold)
         return new, jnp.any(new > threshold)
 
-    low = jnp.zeros_like(fixed[:, 0])
+    low = jnp.zeros_like(fixed, shape=fixed.shape[:1])
     threshold, _ = jax.lax.while_loop(lambda carry: carry[1], raised, (low, low[0] == 0))
     return jnp.sign(points) * jnp.maximum(size - step(size, threshold)[:, None], 0)
 

@@ -77,8 +77,10 @@ def online_learner(
             slope = apart
         else:
             size = jnp.abs(jnp.concatenate(apart))
-            index = jnp.arange(size.shape[0])
-            first = jnp.min(jnp.where(size == jnp.max(size), index, size.shape[0]))
+            count = size.shape[0]
+            index = jnp.arange(count)
+            largest = size == jnp.max(size, initial=0)
+            first = jnp.min(jnp.where(largest, index, count), initial=count)
             steepest = jnp.where(index == first, jnp.sign(jnp.concatenate(apart)), 0)
             rows = apart.row.shape[0]
             slope = Duals(steepest[:rows], steepest[rows:])
@@ -191,6 +193,6 @@ def regret(predictions: Duals, samples: Duals, loss: str = "l1") -> Float[Array,
         if loss == "l2":
             return jnp.sum(jnp.square(apart))
         size = jnp.abs(apart)
-        return jnp.sum(size) if loss == "l1" else jnp.sum(jnp.max(size, axis=1))
+        return jnp.sum(size) if loss == "l1" else jnp.sum(jnp.max(size, axis=1, initial=0))
 
     return total(predictions) - total(best)

@@ -83,24 +83,23 @@ def _solve(
     rounding: str,
     max_rounds: int | None,
 ) -> AssignmentResult:
-    shape = cost.shape
-    if 0 in shape:
+    if 0 in cost.shape:
         return empty_result(cost)
     problem = pose(cost, duals, mask, maximize=maximize)
     state = match_tight(problem, feasible_start(problem, rounding=rounding), maximum=True)
-    cost, mask = problem.cost, problem.mask
-    size, never = cost.shape[0], far(cost.dtype)
+    posed, mask = problem.cost, problem.mask
+    size, never = posed.shape[0], far(posed.dtype)
     # a change of the duals reaches another column, and n columns reach a free one
     most = min(size * size + 1 if max_rounds is None else max_rounds, COUNTABLE)
 
     def tight(u: Array, v: Array) -> Array:
         duals = Duals(u, v)
-        edges = reduced_costs(cost, duals) <= tolerance(cost, duals)
+        edges = reduced_costs(posed, duals) <= tolerance(posed, duals)
         return edges if mask is None else edges & mask
 
     def advance(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
         state, count, _ = carry
-        reduced = reduced_costs(cost, Duals(state.u, state.v))
+        reduced = reduced_costs(posed, Duals(state.u, state.v))
         free = state.col_for_row < 0
         limit = jnp.full_like(count, size)
         edges = tight(state.u, state.v)
@@ -129,4 +128,4 @@ def _solve(
     left = jnp.sum(state.col_for_row < 0, dtype=jnp.int32)
     zero = jnp.zeros_like(count)
     work = Work(free_rows - left, zero, count, zero, (left > 0) & (count >= most))
-    return result_of(problem, state, work, free_rows, shape=shape, maximize=maximize)
+    return result_of(problem, state, work, free_rows, cost=cost, maximize=maximize)

@@ -377,6 +377,38 @@ def test_floats_keep_their_digits_from_a_far_prediction(method):
         np.testing.assert_allclose(found.cost, best, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [SQUARE, (4, 40), (40, 4)])
+@pytest.mark.parametrize("method", METHODS)
+def test_floats_far_from_zero(method, shape):
+    costs = (10_000 + RNG.random((COUNT, *shape))).astype(np.float32)
+    costs[1::4] += 1000 * RNG.random((len(costs[1::4]), shape[0], 1)).astype(np.float32)
+    costs[2::4] += 1000 * RNG.random((len(costs[2::4]), 1, shape[1])).astype(np.float32)
+    guesses = (RNG.normal(size=(COUNT, size)) for size in shape)
+    guesses = Duals(*(to_device(guess, np.float32) for guess in guesses))
+    for prediction in (None, guesses):
+        results = solve_all(costs, prediction, method=method)
+        assert (results.status == OK).all()
+        matched = jnp.maximum(results.col_for_row, 0)[..., None]
+        paid = np.take_along_axis(costs.astype(float), np.asarray(matched), 2)[..., 0]
+        paid = np.sum(paid, axis=1, where=results.col_for_row >= 0)
+        np.testing.assert_allclose(paid, [scipy_cost(cost) for cost in costs], atol=0.01)
+        assert jax.vmap(is_optimal_certificate)(to_device(costs), results).all()
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (5, 2000)])
+def test_certificate_of_floats_far_from_zero_sees_what_they_differ_by(shape):
+    cost = (100 + RNG.random(shape)).astype(np.float32)
+    good = linear_sum_assignment(to_device(cost))
+    assert is_optimal_certificate(to_device(cost), good)
+    column = np.asarray(good.col_for_row).copy()
+    column[:2] = column[1::-1]
+    assert cost[[0, 1], column[:2]].sum() > cost[[1, 0], column[:2]].sum() + 0.01
+    row = np.full(shape[1], -1)
+    row[column] = np.arange(shape[0])
+    turned = good._replace(col_for_row=to_device(column), row_for_col=to_device(row))
+    assert not is_optimal_certificate(to_device(cost), turned)
+
+
 def test_certificate_of_floats_is_not_blinded_by_one_large_cost():
     cost = np.full((6, 6), 2, np.float32)
     np.fill_diagonal(cost, 1)
@@ -526,3 +558,17 @@ def test_limits_of_large_problems_fit_int32(solve, n):
     cost = jax.ShapeDtypeStruct((n, n), jnp.int32)
     found = jax.eval_shape(solve, cost)
     assert found.col_for_row.shape == (n,)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [16, 64, 257])
+def test_costs_that_use_all_of_what_packed_keys_leave(size, method):
+    room = 2 ** (29 - (size - 1).bit_length())
+    costs = RNG.integers(0, room, (24 if size < 100 else 3, size, size))
+    costs[1::3] = np.where(costs[1::3] < room / 2, 0, room - 1)
+    points, others = RNG.random((2, len(costs[2::3]), size, 2))
+    far = np.linalg.norm(points[:, :, None] - others[:, None], axis=-1)
+    costs[2::3] = far / far.max() * (room - 1)
+    results = solve_all(costs.astype(np.int32), method=method, key="packed")
+    assert (results.status == OK).all()
+    np.testing.assert_array_equal(results.cost, [scipy_cost(cost) for cost in costs])

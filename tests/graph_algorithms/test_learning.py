@@ -12,12 +12,14 @@ from scipy.stats import mode
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
 from jaxlab.graph_algorithms.learning import (
     GAUGES,
+    LOSSES,
     _onto_l1_ball,
     canonicalize,
     fit_duals,
     predict_or_fallback,
     sample_complexity,
 )
+from jaxlab.graph_algorithms.online import online_learner, regret
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import to_device
 
@@ -91,6 +93,18 @@ def test_medians_modes_and_means(count):
         assert found["l1"].dtype == found["l0"].dtype == jnp.int32
     shifted = Duals(duals.row + 9, duals.col - 9)
     chex.assert_trees_all_equal(fit_duals(duals, "l1"), fit_duals(shifted, "l1"))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_duals_of_empty_problems(loss):
+    empty = Duals(jnp.zeros((3, 0)), jnp.zeros((3, 0)))
+    fitted = fit_duals(empty, loss, "none")
+    assert fitted.row.shape == fitted.col.shape == (0,)
+    assert regret(empty, empty, loss) == 0
+    if loss != "l0":
+        learner = online_learner(loss, 0.1)
+        one = Duals(jnp.zeros(0), jnp.zeros(0))
+        chex.assert_trees_all_equal(learner.update(one, learner.init(one))[0], one)
 
 
 def test_least_largest_deviation_by_linear_programming():
