@@ -119,7 +119,8 @@ def _to_colatitudes(
 
 
 def _are_few(signals: Float[Array, "... z"], tables: S2Tables | SO3Tables) -> bool:
-    return 2 * signals.shape[-1] < tables.L
+    count = signals.shape[-1]
+    return isinstance(count, int) and 2 * count < tables.L  # a symbolic size counts as many
 
 
 def _as_table(signals: Float[Array, "m ... 2 p z"]) -> Float[Array, "... m 2 p z"]:

@@ -282,6 +282,6 @@ def _inner(F: Complex[Array, "*#batch l m"], G: Complex[Array, "*#batch l m"]) -
 
 def _check_batches(F: S2Spectrum, G: S2Spectrum) -> None:
     try:
-        np.broadcast_shapes(F.coeffs.shape, G.coeffs.shape)
+        jnp.broadcast_shapes(F.coeffs.shape, G.coeffs.shape)
     except ValueError:
         require(False, "G", G.coeffs, f"batch axes that broadcast with F, {F.coeffs.shape[:-2]}")

@@ -191,7 +191,7 @@ def as_angles(argument: str, rotation: Any, dtype: Any = None) -> tuple[Array, A
         angles = euler_angles(rotation)
     shapes = [np.shape(angle) for angle in angles]
     try:
-        shape = np.broadcast_shapes(*shapes)
+        shape = jnp.broadcast_shapes(*shapes)
     except ValueError:
         require(False, argument, shapes, "three angles whose shapes broadcast")
     if dtype is None:

@@ -1,6 +1,7 @@
 """Rotational matching against inner products of rotated signals, and rotations recovered by it."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -122,6 +123,22 @@ def test_refinement_knows_no_units_and_does_not_converge_on_nan():
     ]
     broken = S2Spectrum(G.coeffs.at[0, 1, 0].set(jnp.nan))
     assert refine_rotation(F, broken, (0.1, 0.1, 0.0)).converged.tolist() == [False, True, True]
+
+
+@pytest.mark.usefixtures("bad_input")  # a symbolic size is no integer
+def test_exported_for_any_number_of_signals():
+    F, G = [S2Spectrum(jnp.asarray(random_s2(RNG, L), "c8")[None].repeat(2, 0)) for _ in range(2)]
+    tables = make_so3_tables(L, L)
+
+    def match(F, G):
+        return refine_rotation(F, G, best_rotation(correlate_s2(F, G, tables)).angles, steps=2)
+
+    (n,) = jax.export.symbolic_shape("n")
+    kind = S2Spectrum(jax.ShapeDtypeStruct((n, L, L), F.coeffs.dtype))
+    exported = jax.export.export(jax.jit(match))(kind, kind)
+    found, expected = exported.call(F, G), match(F, G)
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-5)
+    np.testing.assert_allclose(found.matrix, expected.matrix, atol=1e-4)
 
 
 def test_no_signals_have_no_rotations():

@@ -5,6 +5,7 @@ import functools
 
 import chex
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -156,6 +157,19 @@ def test_shards_of_a_batch_are_the_batch(devices):
     logits, states = sharded(params, state, x, tables)
     np.testing.assert_allclose(logits, whole, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(states[0].mean, collected[0].mean, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.usefixtures("bad_input")  # a symbolic size is no integer
+def test_exported_for_any_batch():
+    _, params, state, tables = network("learned")
+    apply = jax.jit(applied("learned"))
+    (n,) = jax.export.symbolic_shape("n")
+    kind = jax.ShapeDtypeStruct((n, *images().shape[1:]), jnp.float32)
+    logits, _ = jax.export.export(apply)(params, state, kind, tables).call(
+        params, state, images(), tables
+    )
+    expected, _ = apply(params, state, images(), tables)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_layers_computed_again_change_nothing():

@@ -1,6 +1,7 @@
 """Transforms against their definition, scipy's harmonics, s2fft, and the theorems they obey."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -212,6 +213,26 @@ def test_batches_eager_evaluation_and_shards(devices):
     shards = jax.shard_map(round_trip, mesh=mesh, in_specs=(spec, PartitionSpec()), out_specs=spec)
     sharded = jax.jit(shards)(jax.device_put(f, NamedSharding(mesh, spec)), tables)
     np.testing.assert_allclose(sharded, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("fft", ["xla", "matmul"])
+def test_exported_for_any_number_of_signals(fft):
+    sphere, group = make_s2_tables(3, 3), make_so3_tables(3, 3)
+
+    def every(f, g):
+        F = s2_analysis(f, sphere, fft=fft)
+        G = so3_analysis(g, group, fft=fft)
+        return s2_synthesis(F, sphere, fft=fft), so3_synthesis(G, group, fft=fft)
+
+    (n,) = jax.export.symbolic_shape("n")
+    kinds = [jax.ShapeDtypeStruct((n, *t.shape), jnp.float32) for t in (sphere, group)]
+    exported = jax.export.export(jax.jit(every))(*kinds)
+    for count in (1, 4):  # fewer than degrees, and more
+        signals = [
+            RNG.standard_normal((count, *t.shape)).astype(np.float32) for t in (sphere, group)
+        ]
+        for found, expected in zip(exported.call(*signals), every(*signals), strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.usefixtures("x64")
