@@ -266,7 +266,10 @@ def average_over_rotations(
 
     Cost:
         That of ``apply_fn`` and of two interpolations for each rotation, one after another; memory
-        for the probabilities of all rotations.
+        for the probabilities of all rotations. On signals that are not traced ``apply_fn`` runs as
+        it is: have it jitted. On traced ones, derivatives that are taken of the average have
+        convolutions of their own, up to fifty times slower on CPUs:
+        ``canonical_convolutions(jax.grad(…))`` of :mod:`jaxlab.convolutions` mends them.
 
     Example:
         >>> brightness = lambda x: jnp.stack([x.mean((1, 2, 3)), 0 * x[:, 0, 0, 0]], axis=-1)
@@ -297,8 +300,12 @@ def average_over_rotations(
         check_shape("apply_fn(x)", logits, (x.shape[0], "any", "any", "any"))
         return jax.nn.softmax(turn(logits, R.T), axis=-1 if channels_last else 1)
 
-    loop = functools.partial(jax.lax.map, probabilities)
-    return canonical_convolutions(loop)(jnp.asarray(rotations)).mean(axis=0)
+    rotations = jnp.asarray(rotations)
+    if isinstance(x, jax.core.Tracer) or isinstance(rotations, jax.core.Tracer):
+        found = canonical_convolutions(functools.partial(jax.lax.map, probabilities))(rotations)
+    else:  # a loop of jax's would be compiled at every call, the network with it
+        found = jnp.stack([probabilities(R) for R in rotations])
+    return found.mean(axis=0)
 
 
 def _rotation(key: Array, number: Array) -> Float[Array, "3 3"]:

@@ -116,6 +116,29 @@ def test_average_over_rotations_leaves_equivariant_networks_alone():
     np.testing.assert_allclose(found, jax.nn.softmax(seen, axis=-1).mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_a_second_average_outside_jit_compiles_nothing(task, caplog):
+    x = jnp.asarray(RNG.normal(size=(2, 6, 6, 2)), jnp.float32)
+
+    def average(weight, x):
+        def network(x):
+            logits = jnp.tanh(x * weight)
+            return logits if task == "segmentation" else logits.mean((1, 2))
+
+        rotations = random_rotations(KEY, 3)
+        return augmentation.average_over_rotations(
+            network, x, rotations, task=task, channels_last=True
+        )
+
+    weights = jnp.ones(2), jnp.array([3.0, 1.0])
+    first = average(weights[0], x)
+    with jax.log_compiles():
+        found = average(weights[1], x)
+    assert not [r for r in caplog.records if "Compiling" in r.getMessage()]
+    assert not np.allclose(found, first)
+    np.testing.assert_allclose(jax.jit(average)(weights[1], x), found, atol=1e-6)
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
     for arguments, named in [
