@@ -4,6 +4,11 @@ Spectra are real and imaginary parts, ``[m, 2, l, ...]`` on the sphere and ``[m,
 the rotation group, where ``...`` are the leading axes of the signals. In this layout every stage of
 a transform, and of the products between spectra, is a small matrix times a long one. The public
 transforms and the layers both stand on it; the layers never form a complex number.
+
+The long matrix has signals and colatitudes on one axis, which no sharding of the signals alone
+describes: ``jax.jit`` gathers signals that come to it sharded, and the devices are to be given
+their shares by ``jax.shard_map``. With the axes apart it would not gather; but on CPUs the
+derivatives of such products are transposed, and take up to twice as long.
 """
 
 import math
