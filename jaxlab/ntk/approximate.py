@@ -128,7 +128,8 @@ def sketched_ntk(
 
     Cost:
         ``dim`` passes over both batches at the cost of forward mode and ``2 N² O² dim`` operations;
-        memory for the projections ``N O dim`` and the activations of the batches.
+        memory for the projections ``N O dim`` and the activations of the batches. Outside of
+        ``jit`` its loops are compiled anew in every call.
 
     Source:
         Johnson and Lindenstrauss 1984; Achlioptas 2003 (random signs). An approximation.

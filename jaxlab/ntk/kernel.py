@@ -63,6 +63,7 @@ def ntk_fn(
         ``kernel(x1, x2, params)``; ``x2=None`` means ``x2 = x1`` and makes the kernel exactly
         symmetric. Shape ``(N₁, N₂, o₁, o₁, …)`` for outputs of shape ``(N, o₁, …)``; float32, or
         float64 where parameters are. Leaves of ``params`` that are not floating are constants.
+        Compile it by ``jax.jit``: outside of it, its loops are compiled anew in every call.
 
     Raises:
         ValueError: an unknown implementation or precision; and when the kernel is traced: axes out

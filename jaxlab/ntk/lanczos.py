@@ -190,6 +190,11 @@ def tridiagonalize(operator: NTKOperator, start: Float[Array, "..."], steps: int
         ([2.0, 2.0], 1.0, 2)
     """
     check_integer("steps", steps, minimum=1)
+    return _tridiagonalize(operator, start, steps)
+
+
+@functools.partial(jax.jit, static_argnames=("steps",))
+def _tridiagonalize(operator: NTKOperator, start: Array, steps: int) -> Tridiagonal:
     dtype = operator.dtype
     operator, start = vary_like((operator, start.astype(dtype)))
     norm = operator.norm(start)

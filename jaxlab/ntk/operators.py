@@ -261,7 +261,7 @@ def dataset_operator(
     Cost:
         A product: two forward passes, one backward and the transpose of one, ``O(n[FP])``;
         temporary memory for two sets of parameters and the activations of one micro-batch. The
-        diagonal: ``nO`` gradients.
+        diagonal: ``nO`` gradients. Outside of ``jit`` their loops are compiled anew in every call.
 
     Source:
         Novak et al. 2022, section 3.2 (NTK-vector products).

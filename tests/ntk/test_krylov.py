@@ -223,6 +223,18 @@ def network(params, x):
     return jnp.tanh(x @ params["w"]) @ params["v"]
 
 
+def test_a_second_recursion_outside_jit_compiles_nothing(caplog):
+    def basis(scale):
+        params = {"w": jnp.full((3, 2), scale), "v": jnp.full((2, 2), scale)}
+        operator = dataset_operator(network, params, jnp.eye(5, 3), micro_batch=2)
+        return lanczos.tridiagonalize(operator, jnp.full((5, 2), scale), 3).basis
+
+    basis(1.0)
+    with jax.log_compiles():
+        basis(2.0)
+    assert not [r for r in caplog.records if "Compiling" in r.getMessage()]
+
+
 def everything(params, x, axis_name=None):
     operator = dataset_operator(network, params, x, micro_batch=2, axis_name=axis_name)
     b = jnp.sin(network(params, x))
