@@ -1,6 +1,7 @@
 """Train kernels decomposed once, for every prediction that is made with them."""
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +29,7 @@ class Factor(NamedTuple):
 
     Attributes:
         cholesky: lower triangle ``L`` with ``L Lᵀ = K + shift·I``, or None.
-        eigenvalues: of ``K + shift·I``, ascending and as computed, or None.
+        eigenvalues: of ``K`` as computed, ascending, each with the shift added; or None.
         eigenvectors: one a column, or None.
         shift: what was added to the diagonal, in units of the kernel.
         status: ``OK``, ``SINGULAR``, ``INDEFINITE`` or ``NOT_FINITE``.
@@ -67,10 +68,16 @@ def factorize(
 ) -> Factor:
     """Decompose ``K + ρ I``, with ``ρ = diag_reg · mean(diag K)``, or ``ρ = diag_reg`` if absolute.
 
-    A kernel is singular when its smallest eigenvalue is at most ``n ε λ_max`` (``"cholesky"``: when
-    the square of its smallest pivot is at most ``n ε max(diag)``, or the decomposition fails).
-    Derivatives with respect to the kernel go through ``"cholesky"``; those through ``"eigh"`` are
-    not finite where eigenvalues coincide.
+    Rounding moves the eigenvalues of ``K`` by up to ``2√n ε λ_max``, most by a few ``ε λ_max``.
+    Those of ``K + ρ I`` that are at most ``2√n ε λ_max`` count as zero, and make the kernel
+    singular, unless the ridge stands out of rounding by itself: ``ρ > 8 ε λ_max`` and
+    ``ρ > −2 λ_min``, where both are of ``K``. (``"cholesky"``: it is singular when the square of
+    its smallest pivot is at most ``n ε max(diag)``, or the decomposition fails.)
+
+    Derivatives with respect to ``diag_reg`` go through either; those with respect to the kernel
+    through ``"cholesky"``. Through ``"eigh"`` they are not finite where eigenvalues of ``K``
+    coincide, and wrong where they nearly do, as the smallest of a kernel of low rank: in float32 by
+    any factor, in float64 by half of the digits.
 
     Args:
         k_train_train: kernel ``[N, N, o, o, ...]`` of the training examples, symmetric.
@@ -109,55 +116,51 @@ def _factorize(k_train_train: Array, diag_reg: Any, *, absolute: bool, method: s
     shift = jnp.asarray(diag_reg, dtype)
     if not absolute:
         shift = shift * jnp.mean(jnp.diagonal(kernel))
-    kernel = kernel + shift * jnp.eye(n, dtype=dtype)
-    rounding = n * jnp.finfo(dtype).eps
     cholesky = eigenvalues = eigenvectors = None
     if method == "cholesky":
-        cholesky = jnp.linalg.cholesky(kernel)
+        shifted = kernel + shift * jnp.eye(n, dtype=dtype)
+        cholesky = jnp.linalg.cholesky(shifted)
         smallest = jnp.min(jnp.square(jnp.diagonal(cholesky)))
-        regular = smallest > rounding * jnp.max(jnp.diagonal(kernel))  # false for NaN too
-        status = jnp.where(regular, OK, SINGULAR)
+        bound = n * jnp.finfo(dtype).eps * jnp.max(jnp.diagonal(shifted))
+        status = jnp.where(smallest > bound, OK, SINGULAR)  # which NaN is too
     else:
         eigenvalues, eigenvectors = jnp.linalg.eigh(kernel)
-        bound = rounding * jnp.max(jnp.abs(eigenvalues))
+        eigenvalues = eigenvalues + shift
+        bound = _zero(eigenvalues, shift)
         status = jnp.where(eigenvalues[0] > bound, OK, SINGULAR)
         status = jnp.where(eigenvalues[0] < -bound, INDEFINITE, status)
-    status = jnp.where(jnp.all(jnp.isfinite(kernel)), status, NOT_FINITE).astype(jnp.int32)
+    finite = jnp.all(jnp.isfinite(kernel)) & jnp.isfinite(shift)
+    status = jnp.where(finite, status, NOT_FINITE).astype(jnp.int32)
     return Factor(cholesky, eigenvalues, eigenvectors, shift, status)
 
 
-def _zero(factor: Factor) -> Array:
-    """What is zero to working precision among the eigenvalues."""
+def _zero(eigenvalues: Array, shift: Array) -> Array:
+    """What is zero to working precision among eigenvalues that have been shifted."""
+    shift = jax.lax.stop_gradient(shift)
+    values = jax.lax.stop_gradient(eigenvalues) - shift
+    rounding = jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
+    clear = shift > 2 * jnp.maximum(4 * rounding, -jnp.min(values))
+    return jnp.where(clear, 0, 2 * math.sqrt(values.size) * rounding)
+
+
+def _null(factor: Factor) -> tuple[Array, Array]:
+    """Which eigenvalues are zero to working precision, and what that is."""
     assert factor.eigenvalues is not None
-    rounding = factor.size * jnp.finfo(factor.dtype).eps
-    return rounding * jnp.max(jnp.abs(factor.eigenvalues))
-
-
-def _null(factor: Factor) -> Array:
-    """Which eigenvalues are zero to working precision."""
-    assert factor.eigenvalues is not None
-    return factor.eigenvalues <= _zero(factor)
-
-
-def _safe(factor: Factor) -> tuple[Array, Array]:
-    """Which eigenvalues are null, and the eigenvalues with 1 in their place."""
-    assert factor.eigenvalues is not None
-    null = _null(factor)
-    return null, jnp.where(null, 1, factor.eigenvalues)
+    zero = _zero(factor.eigenvalues, factor.shift)
+    return factor.eigenvalues <= zero, zero
 
 
 def forever(factor: Factor, time: Array) -> Array:
     """Which times tell a null eigenvalue from zero: infinity, and what is ``1/zero`` or more."""
     if factor.cholesky is not None:
         return jnp.ones(time.shape, bool)
-    return jnp.isinf(time) | (time * _zero(factor) >= 1)
+    return jnp.isinf(time) | (time * _null(factor)[1] >= 1)
 
 
 def decay(factor: Factor, time: Array) -> Array:
-    """``e^{−λτ}`` as ``[T, n]`` for times ``[T]``; the null space stays where it is."""
-    null, values = _safe(factor)
-    infinite, time = _finite(time)
-    return jnp.where(null, 1, jnp.where(infinite, 0, jnp.exp(-values * time)))
+    """``e^{−λτ}`` as ``[T, n]`` for times ``[T]``; forever the null space stays where it was."""
+    null, infinite, time, values = _spectrum(factor, time)
+    return jnp.where(infinite & ~null, 0, jnp.exp(-values * time))
 
 
 def gain(factor: Factor, time: Array) -> Array:
@@ -166,20 +169,33 @@ def gain(factor: Factor, time: Array) -> Array:
     Forever the null space is left out: test kernels have no part in it, so that this is the limit,
     where ``τ`` would multiply their rounding errors.
     """
-    null, values = _safe(factor)
-    linear = jnp.where(forever(factor, time), 0, time)
-    infinite, time = _finite(time)
-    gone = jnp.where(infinite, 1, -jnp.expm1(-values * time))
-    return jnp.where(null, linear[:, None], gone / values)
+    null, infinite, time, values = _spectrum(factor, time)
+    # the series where λ may be zero, or rounding would be more than the quotient's slope
+    early = values * time < jnp.cbrt(jnp.finfo(values.dtype).eps)
+    exponent = jnp.where(early, values * time, 0)
+    series = time * (1 - exponent / 2 + jnp.square(exponent) / 6)
+    finite = jnp.where(early, series, -jnp.expm1(-values * time) / jnp.where(early, 1, values))
+    return jnp.where(infinite & ~null, 1 / jnp.where(null, 1, values), finite)
 
 
-def _finite(time: Array) -> tuple[Array, Array]:
-    """Which times are infinite, and the times with 0 in their place, as ``[T, 1]``.
+def _spectrum(factor: Factor, time: Array) -> tuple[Array, Array, Array, Array]:
+    """The spectrum at times ``[T]``, without what would give a number that is none.
 
-    An infinite time would multiply derivatives that are zero.
+    Null eigenvalues act as all others while ``zero·τ <= 1``. Later on, when rounding alone would
+    make them act, what they did is taken back as ``1/τ``: at infinite time they have done nothing.
+
+    Returns:
+        Which eigenvalues are null, ``[n]``; which times are infinite, ``[T, 1]``; how long each
+        eigenvalue has acted, finite, ``[T, n]``; the eigenvalues, none below zero, ``[n]``.
     """
+    null, zero = _null(factor)
+    values = factor.eigenvalues
+    assert values is not None
+    values = values - jax.lax.stop_gradient(jnp.minimum(values, 0))  # as steep at zero as above
     infinite = jnp.isinf(time)[:, None]
-    return infinite, jnp.where(infinite, 0, time[:, None])
+    time = jnp.where(infinite, 0, time[:, None])  # it would multiply derivatives that are zero
+    late = jnp.maximum(1, time * zero)
+    return null, infinite, jnp.where(null, time / late / late, time), values
 
 
 def solve(factor: Factor, rows: Array) -> Array:
@@ -196,7 +212,7 @@ def project(factor: Factor, rows: Array) -> Array:
     if factor.cholesky is not None:
         return rows
     vectors = factor.matrix
-    null = _null(factor)[:, None]
+    null = _null(factor)[0][:, None]
     return rows - matmul(vectors, jnp.where(null, matmul(vectors.T, rows), 0))
 
 

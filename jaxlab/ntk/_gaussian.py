@@ -61,7 +61,9 @@ def gp_inference(
     The noise is what the kernel was factorised with. With the NNGP kernel it is the posterior of an
     infinitely wide Bayesian network, with the NTK that of the "NTKGP". At a finite ``t`` the
     inverse becomes ``(1 − e^{−λτ})/λ`` in the mean and ``(1 − e^{−2λτ})/λ`` in the covariance, with
-    ``τ = ηt/n``: the ensemble of networks whose last layer was trained for ``t`` steps.
+    ``τ = ηt/n``: the ensemble of networks whose last layer was trained for ``t`` steps. Eigenvalues
+    that count as zero are treated as by :func:`~jaxlab.ntk.predict.gradient_descent_mse`, in the
+    covariance at the time ``2τ``.
 
     Args:
         factor: of the train kernel ``[N, N, o, o, ...]`` without the ``trace_axes``
@@ -130,11 +132,12 @@ def _gp_inference(
         mean = matmul(modes, gain(factor, tau)[..., None] * matmul(factor.matrix.T, targets))
         known = matmul(modes * gain(factor, 2 * tau)[:, None, :], modes.T)
     mean = rows.restore(mean, kept, times.shape)
-    covariance = None
+    covariance, latest = None, tau
     if k_test_test is not None:
+        latest = 2 * tau
         prior = rows.square_matrix("k_test_test", k_test_test, kept, factor.dtype)
         covariance = as_kernels(prior - known, times.shape, kept)
-    return Gaussian(mean, covariance, status_at(factor, times, tau, mean, covariance))
+    return Gaussian(mean, covariance, status_at(factor, times, latest, mean, covariance))
 
 
 def gradient_descent_mse_ensemble(
@@ -155,6 +158,8 @@ def gradient_descent_mse_ensemble(
         mean = A y,    cov = k_** + A k Aᵀ − (A k_*ᵀ + k_* Aᵀ).
 
     An ensemble that trains only the last layer has ``Θ = k``: :func:`gp_inference` at time ``t``.
+    Eigenvalues that count as zero are treated as by
+    :func:`~jaxlab.ntk.predict.gradient_descent_mse`.
 
     Args:
         factor: of the NTK ``Θ``, ``[N, N, o, o, ...]`` without the ``trace_axes``

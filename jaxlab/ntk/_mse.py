@@ -81,11 +81,15 @@ def gradient_descent_mse(
 
         f_t = y + Q (f₀ − y),    f_t(x*) = f₀(x*) + k_* K^{−1} (I − Q) (y − f₀).
 
-    The second is ``U diag((1 − e^{−λτ})/λ) Uᵀ``, which is ``τ`` for ``λ = 0``: at finite time a
-    singular kernel does no harm. At infinite time its null space keeps the initial outputs, and the
-    status is ``SINGULAR``; with a Cholesky factor there are no finite values then. From
-    ``τ = ηt/n >= 1/(n ε λ_max)`` on, rounding cannot tell a zero eigenvalue from one that has
-    decayed: such times count as infinite.
+    The second is ``U diag((1 − e^{−λτ})/λ) Uᵀ`` with ``τ = ηt/n``, which is ``τ`` for ``λ = 0``: at
+    finite time a singular kernel does no harm. At infinite time its null space keeps the initial
+    outputs, and the status is ``SINGULAR``; with a Cholesky factor there are no finite values then.
+
+    Let ``δ`` be the largest that counts as zero (:func:`~jaxlab.ntk.predict.factorize`). Rounding
+    makes a zero eigenvalue act as one of up to ``δ``, which by the time ``τ`` moves the outputs by
+    up to the fraction ``δτ`` of their distance from the targets. From ``τ = 1/δ`` on it cannot be
+    told which eigenvalues are zero: the status is ``SINGULAR``, and along those that count as zero
+    the outputs return, as ``1/τ``, to where infinite time leaves them.
 
     Args:
         factor: of the train kernel ``[N, N, o, o, ...]`` without the ``trace_axes``
