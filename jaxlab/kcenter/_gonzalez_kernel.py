@@ -123,6 +123,8 @@ def _step(
     picked = position == pick
     updated = jnp.where(picked, -1, jnp.where(closer, squares, old)).astype(old.dtype)
     new_value[...] = updated
-    new_labels[...] = jnp.where(picked | closer, number, labels[...])
+    # at an infinite distance from the picks so far it is nearest to the first of them
+    first = (number >= 0) & (labels[...] < 0) & (old >= 0)
+    new_labels[...] = jnp.where(picked | closer | first, number, labels[...])
     # one axis at a time: Triton's lowering of a maximum over two flattens the block
     largest[...] = jnp.broadcast_to(jnp.max(updated, axis=1, keepdims=True), largest.shape)

@@ -154,7 +154,9 @@ def traverse(
         closer = (pick >= 0) & (new < value)
         here = (pick >= offset) & (pick < offset + n)
         slot = jnp.where(here, pick - offset, n)
-        labels = jnp.where(closer, i, order.labels).at[slot].set(i, mode="drop")
+        # at an infinite distance from the picks so far it is nearest to the first of them
+        mine = closer | ((pick >= 0) & (order.labels < 0) & (value >= 0))
+        labels = jnp.where(mine, i, order.labels).at[slot].set(i, mode="drop")
         value = jnp.where(closer, new, value).at[slot].set(-1, mode="drop")
         far = jnp.argmax(value).astype(jnp.int32)
         best, label, far = value[far], labels[far], far + offset

@@ -61,6 +61,13 @@ def test_small_groups_are_padded():
     assert np.sum(coreset.weights) == N
 
 
+def test_points_at_infinite_distance_keep_their_weight():
+    line = np.array([[0], [1], [300], [-300]], np.float16)
+    line, groups, there = jax.device_put((line, np.zeros(4, int), np.array([1, 1, 2, 0])))
+    coreset = kcenter.kcenter_coreset(line, groups, 1, weights=there)
+    assert (coreset.weights.tolist(), float(coreset.radius)) == ([4], np.inf)
+
+
 def test_coresets_of_coresets():
     both = np.concatenate([POINTS, OTHERS])
     parts = [

@@ -253,9 +253,14 @@ def test_five_million_points():
 
 
 def test_traced_distances_that_overflow_are_infinite():
-    line = np.array([[0], [1], [5], [9]], np.float32) * np.float32(1e20)
-    order = jax.jit(lambda line: kcenter.gonzalez(line, 2))(line)
-    assert order.radii.tolist() == [np.inf, np.inf]
+    line = np.array([[0], [1], [5], [9], [-9]], np.float32) * np.float32(1e20)
+    line, there = jax.device_put((line, np.arange(5) < 4))
+    for use_pallas in (False, True):
+        call = functools.partial(kcenter.gonzalez, k=2, mask=there, use_pallas=use_pallas)
+        order = jax.jit(call)(line, first=0)
+        assert order.radii.tolist() == [np.inf, np.inf]
+        assert order.labels.tolist() == [0, 1, 0, 0, -1]  # −1 is a point that is not there
+        assert jax.jit(call)(line, first=4).labels.tolist() == [1, 1, 1, 1, -1]
     slope = jax.jit(jax.grad(lambda line: jnp.sum(kcenter.gonzalez(line, 2).radii)))(line)
     assert not slope.any()
 
