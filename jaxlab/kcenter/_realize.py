@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.kcenter._solution import paired_distances
-from jaxlab.kcenter.metrics import Metric, distance_matrix
+from jaxlab.kcenter.metrics import Metric, distance_matrix, paired_distances
 from jaxlab.kcenter.order_statistics import kth_smallest
 from jaxlab.kcenter.types import Opened
 from jaxlab.varying import vary_like
@@ -88,7 +87,7 @@ def spread_representatives(
     taken = foreign | (taken & ~enough[labels])
     kept = jnp.where(keep, opened.centers, -1)
     start_of = jnp.where(first < k, centers[jnp.minimum(first, k - 1)], 0)
-    nearest_pick = paired_distances(points, jnp.arange(n), start_of[labels], metric)
+    nearest_pick = paired_distances(points, None, start_of[labels], metric)
 
     def pick(carry: _Picks, slot: Array) -> tuple[_Picks, Array]:
         taken, need, distance = carry

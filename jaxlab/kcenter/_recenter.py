@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxlab.kcenter._solution import group_counts, paired_distances
+from jaxlab.kcenter._solution import group_counts
 from jaxlab.kcenter.color_flow import Nodes, group_arcs, saturate
-from jaxlab.kcenter.metrics import Metric, distance_matrix
+from jaxlab.kcenter.metrics import Metric, distance_matrix, paired_distances
 from jaxlab.varying import vary_like
 
 __all__ = ["recenter"]
@@ -41,7 +41,7 @@ def recenter(
         return jnp.full(k, -jnp.inf, values.dtype).at[home].max(values, mode="drop")
 
     def to_own(picks: Array) -> Array:
-        return paired_distances(points, everyone, picks[jnp.maximum(labels, 0)], metric)
+        return paired_distances(points, None, picks[jnp.maximum(labels, 0)], metric)
 
     def extreme(distance: Array, _: None) -> tuple[Array, Array]:
         # the farthest member of every cluster at once, the first among equals

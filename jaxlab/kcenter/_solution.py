@@ -10,10 +10,8 @@ from jaxtyping import Array
 from jaxlab.kcenter.bounds import lower_bound
 from jaxlab.kcenter.metrics import (
     Metric,
-    comparable_to,
-    coordinates_of,
     distance_matrix,
-    from_comparable,
+    paired_distances,
 )
 from jaxlab.kcenter.types import Solution
 
@@ -24,7 +22,6 @@ __all__ = [
     "make_solution",
     "nearest_labels",
     "nearest_solution",
-    "paired_distances",
     "within",
 ]
 
@@ -35,18 +32,6 @@ class Radii(NamedTuple):
     prefix: Any
     forest: Any
     assignment: Any
-
-
-def paired_distances(points: Array, one: Array, other: Array, metric: Metric) -> Array:
-    """Distances between the points ``one[p]`` and ``other[p]``."""
-    if metric == "precomputed":
-        return points[one, other]
-    coordinates = coordinates_of(points, metric)
-
-    def distance(p: Array, q: Array) -> Array:
-        return comparable_to(coordinates[:, p][:, None], coordinates[:, q], metric)[0]
-
-    return from_comparable(jax.vmap(distance)(one, other), metric)
 
 
 def group_counts(groups: Array, centers: Array, m: int) -> Array:
@@ -81,11 +66,11 @@ def make_solution(
     radii: tuple[Array, Array, Array] | None = None,
 ) -> Solution:
     """A solution with counts and radius, the latter through the farthest point's own distance."""
-    n, k = labels.shape[0], centers.shape[0]
+    k = centers.shape[0]
     there = centers >= 0
     own = jnp.maximum(centers, 0)[jnp.maximum(labels, 0)]
     fixed = jax.lax.stop_gradient(points)
-    far = jnp.argmax(paired_distances(fixed, jnp.arange(n), own, metric))[None]
+    far = jnp.argmax(paired_distances(fixed, None, own, metric))[None]
     radius = paired_distances(points, far, own[far], metric)[0]
     feasible = jnp.asarray(feasible)
     nothing = jnp.full(k, jnp.inf, points.dtype)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxlab.checks import check_integer, check_shape
-from jaxlab.kcenter._solution import paired_distances
-from jaxlab.kcenter.metrics import Metric
+from jaxlab.kcenter.metrics import Metric, paired_distances
 from jaxlab.kcenter.types import Report, Solution
 
 __all__ = ["check_solution"]
@@ -102,7 +101,7 @@ def check_solution(
     demand(np.array_equal(number, stated), "group_counts are not those of the centers")
     radius = np.inf
     if valid and fits:
-        radius = float(np.max(_distances(x, np.arange(n), centers[labels], metric)))
+        radius = float(np.max(_distances(x, centers[labels], metric)))
         close = abs(radius - float(solution.radius)) <= tolerance * max(radius, 1e-12)
         demand(close, f"the radius is {radius:g}, not {float(solution.radius):g}")
         above = float(solution.lower_bound) <= radius * (1 + tolerance)
@@ -116,11 +115,10 @@ def check_solution(
     )
 
 
-def _distances(x: np.ndarray, one: np.ndarray, other: np.ndarray, metric: Metric) -> np.ndarray:
-    """Euclidean distances in float64; other metrics as the solver has them."""
+def _distances(x: np.ndarray, own: np.ndarray, metric: Metric) -> np.ndarray:
+    """Euclidean distances of all points to their own ones in float64; others as the solver's."""
     if metric == "euclidean":
-        return np.linalg.norm(x[one].astype(np.float64) - x[other], axis=-1)
+        return np.linalg.norm(x.astype(np.float64) - x[own], axis=-1)
     if metric == "precomputed":
-        return x[one, other]
-    table = jnp.asarray(x), jnp.asarray(one), jnp.asarray(other)
-    return np.asarray(paired_distances(*table, metric))
+        return x[np.arange(len(x)), own]
+    return np.asarray(paired_distances(jnp.asarray(x), None, jnp.asarray(own), metric))

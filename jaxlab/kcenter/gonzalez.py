@@ -17,6 +17,7 @@ from jaxlab.kcenter.metrics import (
     comparable_to,
     coordinates_of,
     from_comparable,
+    paired_distances,
 )
 from jaxlab.kcenter.types import Gonzalez
 
@@ -181,14 +182,6 @@ def traverse(
 
 def gradient_of_pairs(points: Array, one: Array, other: Array, metric: Metric) -> Array:
     """Zeros with the gradient of the distances between points ``one`` and points ``other``."""
-    if metric == "precomputed":
-        length = points[one, other]
-    else:
-        coordinates = coordinates_of(points, metric)
-
-        def distance(i: Array, j: Array) -> Array:
-            return comparable_to(coordinates[:, i][:, None], coordinates[:, j], metric)[0]
-
-        length = from_comparable(jax.vmap(distance)(one, other), metric)
+    length = paired_distances(points, one, other, metric)
     length = jnp.where((one >= 0) & (other >= 0) & (length < jnp.inf), length, 0)
     return length - jax.lax.stop_gradient(length)

@@ -149,13 +149,17 @@ def comparable_to(coordinates: Array, center: Array, metric: Metric) -> Array:
     if callable(metric):
         return metric(coordinates.T, center)
     shape = center.shape + (1,) * (coordinates.ndim - 1)
-    center = center.reshape(shape)
+    return _compared(coordinates, center.reshape(shape), metric, _total)
+
+
+def _compared(one: Array, other: Array, metric: Metric, total: Callable[..., Array]) -> Array:
+    """The same of coordinates that broadcast; ``total`` sums over the first axis."""
     if metric in ("euclidean", "sqeuclidean"):
-        return _total(lambda u, v: jnp.square(u - v), coordinates, center)
+        return total(lambda u, v: jnp.square(u - v), one, other)
     if metric == "manhattan":
-        return _total(lambda u, v: jnp.abs(u - v), coordinates, center)
-    apart = safe_sqrt(_total(lambda u, v: jnp.square(u - v), coordinates, center))
-    together = safe_sqrt(_total(lambda u, v: jnp.square(u + v), coordinates, center))
+        return total(lambda u, v: jnp.abs(u - v), one, other)
+    apart = safe_sqrt(total(lambda u, v: jnp.square(u - v), one, other))
+    together = safe_sqrt(total(lambda u, v: jnp.square(u + v), one, other))
     # two zero vectors are at angle 0, with gradient 0
     nothing = (apart == 0) & (together == 0)
     return 2 * jnp.where(nothing, 0, jnp.arctan2(apart, jnp.where(nothing, 1, together)))
@@ -164,6 +168,20 @@ def comparable_to(coordinates: Array, center: Array, metric: Metric) -> Array:
 def from_comparable(value: Array, metric: Metric) -> Array:
     """The distances that :func:`comparable_to` has ordered."""
     return safe_sqrt(value) if metric == "euclidean" else value
+
+
+def paired_distances(points: Array, one: Array | None, other: Array, metric: Metric) -> Array:
+    """Distances between the points ``one[p]``, or all points, and the points ``other[p]``."""
+    if metric == "precomputed":
+        return points[jnp.arange(points.shape[0]) if one is None else one, other]
+    rows = coordinates_of(points, metric).T
+
+    def distance(u: Array, v: Array) -> Array:
+        if callable(metric):
+            return metric(u[None], v)[0]
+        return from_comparable(_compared(u, v, metric, _total_of_row), metric)
+
+    return jax.vmap(distance)(rows if one is None else rows[one], rows[other])
 
 
 def check_metric(metric: Metric) -> None:
@@ -197,3 +215,13 @@ def _total(term: Callable[..., Array], *operands: Array) -> Array:
     if whole < d:
         total = total + written_out(*(operand[whole:] for operand in operands))
     return total
+
+
+def _total_of_row(term: Callable[..., Array], *operands: Array) -> Array:
+    """The same where each point's coordinates lie side by side, as rows that were looked up do.
+
+    There the written-out sum reads with strides, and a reduction does not; of few coordinates the
+    former is faster all the same.
+    """
+    few = operands[0].shape[0] <= UNROLLED
+    return _total(term, *operands) if few else jnp.sum(term(*operands), axis=0)

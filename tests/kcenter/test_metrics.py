@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from jaxlab import kcenter
 from jaxlab.kcenter import distance_matrix
-from jaxlab.kcenter.metrics import safe_sqrt
+from jaxlab.kcenter.metrics import METRICS, paired_distances, safe_sqrt
 from tests.kcenter.instances import K, N, random_instances
 
 RNG = np.random.default_rng(2)
@@ -75,6 +75,32 @@ def test_a_root_hides_no_nan():
     given = jnp.array([np.nan, 0, 4])
     np.testing.assert_array_equal(safe_sqrt(given), [np.nan, 0, 2])
     np.testing.assert_array_equal(jax.vmap(slope)(given), [np.nan, 0, 0.25])
+
+
+@pytest.mark.parametrize("d", [3, 20])  # few coordinates, and as many as there are points
+def test_distances_of_pairs_are_those_of_the_table(d):
+    def cubes(points, center):
+        return jnp.sum(jnp.abs(points - center) ** 3, axis=-1)
+
+    @jax.jit
+    def pairs_and_tables(x, one, other):
+        found = []
+        for metric in (*METRICS, cubes) if d == 20 else (*METRICS[:-1], cubes):
+            table = distance_matrix(x, jnp.arange(20), metric=metric)
+            found += [(paired_distances(x, one, other, metric), table[one, other])]
+            found += [(paired_distances(x, None, other, metric), table[jnp.arange(20), other])]
+        return found
+
+    x = RNG.normal(size=(20, d)).astype(np.float32)
+    for paired, expected in pairs_and_tables(*jax.device_put((x, *RNG.integers(0, 20, (2, 20))))):
+        np.testing.assert_allclose(paired, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_distances_of_pairs_copy_the_points_once():
+    points, own = jnp.zeros((1000, 64)), jnp.zeros(1000, jnp.int32)
+    paired = jax.jit(lambda points, own: paired_distances(points, None, own, "euclidean"))
+    memory = paired.lower(points, own).compile().memory_analysis().temp_size_in_bytes
+    assert memory < 1.1 * points.nbytes
 
 
 def test_near_points_keep_their_digits():
