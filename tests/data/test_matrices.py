@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -47,6 +48,22 @@ def test_every_format_gives_the_matrix(tmp_path, name):
     assert found.dtype == np.float64
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.mtx"])
+def test_a_file_is_read_into_little_more_than_the_matrix(tmp_path, name):
+    matrix = np.random.default_rng(0).normal(size=(2000, 20))
+    path = write(tmp_path / name, matrix)
+    read_matrix(path)  # imports
+    tracemalloc.start()
+    try:
+        found = read_matrix(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found, matrix)
+    found[0] = 0  # it is the caller's own
+    assert peak < 1.5 * matrix.nbytes
+
+
 def test_an_array_of_several_is_named(tmp_path):
     path = tmp_path / "two.npz"
     np.savez(path, a=MATRIX, b=2 * MATRIX)
@@ -81,6 +98,7 @@ def test_a_vector_is_a_column_and_integers_are_numbers(tmp_path):
     [
         ("a.xlsx", "", "path: expected a file ending in .npy"),
         ("a.csv", "x,y\n1,2\n3\n", "line 3: expected 2 numbers, got 1"),
+        ("a.csv", '"age\n(years)",height\n\n1,2\n3,4,5\n', "line 5: expected 2 numbers, got 3"),
         ("a.csv", "1,2\n3,four\n", "line 2: expected numbers: .*four"),
         ("a.csv", "x,y\n", "expected entries"),
         ("a.csv", "1,2\n3,nan\n", "finite entries, got nan in row 1, column 1"),
