@@ -43,7 +43,7 @@ def data_parallel(
         step: a train or eval step made with the same ``axis_name``; whatever it returns must be
             equal on all devices.
         mesh: devices, among whose axes is ``axis_name``, such as
-            ``jax.make_mesh((jax.device_count(),), ("data",))``.
+            ``jax.make_mesh((jax.device_count(),), ("data",))``; within ``jax.set_mesh``, the same.
         axis_name: the mesh axis over which the batch's leading axis is sharded.
         donate_state: give the state's memory to the result. The state passed in is then used up;
             set False for an eval step.
@@ -83,6 +83,8 @@ def data_parallel(
         out_specs=PartitionSpec(),
         check_vma=check_vma,
     )
+    # the mesh of jax.set_mesh may have explicit axes: inside they are automatic too
+    sharded = jax.sharding.auto_axes(sharded, out_sharding=PartitionSpec())
 
     def parallel_step(state: TrainState, batch: PyTree) -> Any:
         check_batch(batch, mesh.shape[axis_name])

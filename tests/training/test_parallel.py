@@ -94,6 +94,19 @@ def test_unplaced_states_and_batches_are_placed(mesh):
     assert state.params["out"].sharding.is_fully_replicated
 
 
+def test_within_set_mesh(mesh):
+    step = make_train_step(loss_fn, OPTIMIZERS["adam"], axis_name="data")
+    expected = on_one_device(make_train_step(loss_fn, OPTIMIZERS["adam"]), initial_state())
+    with jax.set_mesh(mesh):
+        assert_close(on_a_mesh(step, initial_state(), mesh), expected)
+        parallel = data_parallel(step, mesh)
+        within = jax.jit(lambda state, batch: parallel(state, batch))
+        state = initial_state()
+        for batch in BATCHES:  # not placed, and not called alone
+            state, metrics = within(state, batch)
+        assert_close((state, metrics), expected)
+
+
 class Normalized(nn.Module):
     axis_name: str | None = None
 
