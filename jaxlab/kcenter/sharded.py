@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from jaxlab.checks import check_choice
@@ -36,14 +36,15 @@ def gonzalez_sharded(
     Args:
         points: coordinates; split along ``axis_name`` already, or else they are first.
         k: number of picks; static.
-        mesh: the devices; static.
+        mesh: the devices; within ``jax.set_mesh``, the same; static.
         axis_name: axis of the mesh along which points are split; static.
         first: the first pick.
         metric: a name of :data:`~jaxlab.kcenter.metrics.METRICS` or a function; static.
 
     Returns:
         As of :func:`~jaxlab.kcenter.gonzalez.gonzalez`; distances and labels are split along the
-        axis where its size divides ``n``.
+        axis where its size divides ``n``, explicitly where points or the mesh of ``jax.set_mesh``
+        are explicit.
 
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez`; an axis that the mesh lacks.
@@ -61,14 +62,27 @@ def gonzalez_sharded(
     check_centers(k, points.shape[0])
     check_first(first, points.shape[0])
     check_choice("axis_name", axis_name, mesh.axis_names)
-    # axes of explicit type would ask for arrays that are split beforehand
-    mesh = Mesh(mesh.devices, mesh.axis_names)
     return _sharded(points, k, first, mesh, axis_name, metric)
 
 
 @functools.partial(jax.jit, static_argnames=("k", "mesh", "axis_name", "metric"))
 def _sharded(
     points: Array, k: int, first: Any, mesh: Mesh, axis_name: str, metric: Metric
+) -> Gonzalez:
+    # axes of explicit type would ask for arrays that are split beforehand
+    auto = Mesh(mesh.devices, mesh.axis_names)
+    run = functools.partial(_on_mesh, k=k, mesh=auto, axis_name=axis_name, metric=metric)
+    placed = jax.typeof(points).sharding.mesh
+    if placed.explicit_axes or jax.sharding.get_abstract_mesh().explicit_axes:
+        even = points.shape[0] % mesh.shape[axis_name] == 0
+        whole: Any = NamedSharding(mesh, PartitionSpec())
+        split: Any = NamedSharding(mesh, PartitionSpec(axis_name if even else None))
+        run = jax.sharding.auto_axes(run, out_sharding=Gonzalez(whole, whole, split, split))
+    return run(points, first)
+
+
+def _on_mesh(
+    points: Array, first: Any, *, k: int, mesh: Mesh, axis_name: str, metric: Metric
 ) -> Gonzalez:
     n = points.shape[0]
     devices = mesh.shape[axis_name]

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlab import kcenter
 from jaxlab.kcenter._gonzalez_kernel import BLOCK
@@ -146,6 +146,25 @@ def test_loop_and_kernel_and_shards_agree(devices):
         np.testing.assert_allclose(found.radii, order.radii, rtol=1e-6)
         np.testing.assert_allclose(found.distances, order.distances, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(sharded.radii, order.radii)
+
+
+@pytest.mark.parametrize("n", [N, 88])  # 88 = 8 · 11 points may be split beforehand
+def test_sharded_on_a_mesh_of_explicit_axes(devices, n):
+    points, mesh = jax.device_put(CLOUDS[0, :n]), jax.make_mesh((8,), ("data",), devices=devices)
+    call = functools.partial(kcenter.gonzalez_sharded, k=K, mesh=mesh)
+    expected = kcenter.gonzalez(points, K)
+
+    def check(found):
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.radii, expected.radii)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        assert found.labels.sharding.is_fully_replicated == (n == N)
+
+    with jax.set_mesh(mesh):
+        check(call(points))
+        check(jax.jit(call)(points))
+    if n == 88:
+        check(call(jax.device_put(points, NamedSharding(mesh, PartitionSpec("data")))))
 
 
 def test_kernel_of_several_blocks():
