@@ -11,9 +11,10 @@ quoted = '$(subst ','\'',$(1))'
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow coverage lint format bench reference notebooks docs experiment list report clean
 
-# One stamp per set of extras: make re-installs when pyproject.toml changes.
+# One stamp per set of extras: make re-installs when pyproject.toml changes. An environment that was
+# half made, or by a Python that is too old, is made anew.
 $(VENV)/.core: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import pip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
@@ -57,7 +58,7 @@ bench: $(VENV)/.bench ## jaxlab against its peers in one process: ratios printed
 	$(BIN)/python -m tests.benchmarks
 
 $(REFERENCE)/.installed: tests/golden/ntk/reference_requirements.txt
-	@test -x $(REFERENCE)/bin/python || $(REFERENCE_PYTHON) -m venv $(REFERENCE)
+	@$(REFERENCE)/bin/python -c 'import pip' 2>/dev/null || $(REFERENCE_PYTHON) -m venv --clear $(REFERENCE)
 	$(REFERENCE)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 

@@ -62,12 +62,12 @@ JAXLAB = [command for command in ALL if command.values[0][0].rpartition("/")[2] 
 OTHER = [command for command in ALL if command not in MAKE and command not in JAXLAB]
 
 
-def plan(*arguments):
-    """What ``make`` would do, whether or not the tests were themselves started by make."""
+def make(*arguments):
+    """``make``, the same whether or not the tests were themselves started by make."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     environment.pop("MFLAGS", None)
     return subprocess.run(
-        ["make", "-n", *arguments],
+        ["make", *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -99,7 +99,7 @@ def test_the_pages_show_the_two_commands_first():
 
 @pytest.mark.parametrize("words", MAKE)
 def test_make_commands_exist(words, tmp_path):
-    planned = plan(*words[1:])
+    planned = make("-n", *words[1:])
     assert planned.returncode == 0, planned.stderr
     # what make would start is checked further: names, presets and values must be accepted
     recipes = planned.stdout.replace("\\\n", " ").splitlines()
@@ -130,9 +130,39 @@ def test_other_commands_name_files_that_exist(words):
 )
 def test_set_reaches_the_command_as_one_word(assignments):
     variables = ["NAME=hopfield-similarity-capacity", f"SET={assignments}"]
-    lines = plan("experiment", *variables).stdout.replace("\\\n", " ").splitlines()
+    lines = make("-n", "experiment", *variables).stdout.replace("\\\n", " ").splitlines()
     words = ["run", "hopfield-similarity-capacity", "--set", assignments]
     assert shlex.split(lines[-1])[1:] == words
+
+
+@pytest.mark.parametrize(
+    ("folder", "python", "stamp"),
+    [("VENV", "PYTHON", ".core"), ("REFERENCE", "REFERENCE_PYTHON", ".installed")],
+)
+@pytest.mark.parametrize(
+    "half_made", [None, f'exec {sys.executable} -S "$@"'], ids=["none", "without pip"]
+)
+def test_an_environment_is_made_where_there_is_none_that_works(
+    tmp_path, folder, python, stamp, half_made
+):
+    scripts = {
+        "works": "exit 0",
+        "makes": 'for folder; do :; done; echo "$@"; mkdir -p "$folder/bin"\n'
+        f'cp {tmp_path}/works "$folder/bin/python"',
+    }
+    if half_made is not None:
+        (tmp_path / "environment" / "bin").mkdir(parents=True)
+        scripts["environment/bin/python"] = half_made
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    target = tmp_path / "environment" / stamp
+    variables = [f"{folder}={target.parent}", f"{python}={tmp_path}/makes", str(target)]
+    first = make(*variables)
+    assert (first.returncode, first.stdout.count("-m venv")) == (0, 1), first.stderr
+    target.unlink()
+    again = make(*variables)
+    assert (again.returncode, again.stdout.count("-m venv")) == (0, 0), again.stderr
 
 
 def test_python_blocks_run(tmp_path):
