@@ -40,7 +40,7 @@ def tile_by_tile(kernel_fn: KernelFn) -> Run:
 def sharded(kernel_fn: KernelFn, mesh: Mesh, axis_name: str) -> Run:
     """Tiles of the devices along one axis of ``mesh``, which share rows and turns."""
     over, whole = PartitionSpec(axis_name), PartitionSpec()
-    return jax.shard_map(
+    run = jax.shard_map(
         tile_by_tile(kernel_fn),
         mesh=mesh,
         in_specs=(over, whole, over, over, whole),
@@ -49,6 +49,8 @@ def sharded(kernel_fn: KernelFn, mesh: Mesh, axis_name: str) -> Run:
         # summed over the devices, and loops that start from constants would be refused
         check_vma=False,
     )
+    # the mesh of jax.set_mesh may have explicit axes: inside they are automatic too
+    return jax.sharding.auto_axes(run, out_sharding=whole)
 
 
 def pmapped(kernel_fn: KernelFn, devices: Sequence[jax.Device], axis_name: str) -> Run:

@@ -363,6 +363,17 @@ def test_work_of_the_devices_is_even(devices):
     assert len(calls) == pairs / 8
 
 
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+def test_within_set_mesh(x64, devices, kind):
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(kind,), devices=devices[:4])
+    x, _, params = draw(13, 3)
+    tiled = batched(dense, 2, mesh=mesh)
+    with jax.set_mesh(mesh):
+        found = tiled(x, None, params), jax.jit(lambda x: tiled(x, None, params))(x)
+    for kernel in found:
+        assert_equal(kernel, dense_expected(x, x, params))
+
+
 def test_one_axis_of_a_mesh_with_two(x64, devices):
     types = (AxisType.Auto,) * 2
     mesh = jax.make_mesh((2, 4), ("model", "rows"), axis_types=types, devices=devices)
