@@ -85,7 +85,7 @@ def for_each_block(blocks: Blocks, carry: Carry, step: Callable[[Carry, Block], 
     def body(carry: Carry, index: Array) -> tuple[Carry, None]:
         return step(carry, blocks.block(index)), None
 
-    return jax.lax.scan(body, carry, jnp.arange(blocks.number))[0]
+    return jax.lax.scan(body, carry, jnp.arange(blocks.number, dtype=jnp.int32))[0]
 
 
 def check_blockable(

@@ -165,6 +165,20 @@ def test_rerank_in_float64(x64):
     np.testing.assert_allclose(-found.scores, np.sort(exact)[:4], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["dot", "euclidean"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_blocks_with_float64_enabled(x64, name, dtype):
+    query, memories = (x.astype(dtype) for x in whole_numbers())
+    score = SIMILARITIES[name]
+    scores, indices = by_sorting(score(query, memories), 6)
+    for block_size in (8, 1):  # the last of eight shares rows with the one before it
+        found = top_k_memories(query, memories, k=6, similarity=score, block_size=block_size)
+        assert found.indices.dtype == jnp.int32
+        assert found.scores.dtype == dtype
+        np.testing.assert_array_equal(found.indices, indices)
+        np.testing.assert_allclose(found.scores, scores, atol=1e-6)
+
+
 def test_duplicates_have_the_lowest_index_first():
     rng = np.random.default_rng(0)
     query, memories = (rng.normal(size=shape).astype(np.float32) for shape in ((64,), (40, 64)))
