@@ -40,8 +40,9 @@ def cca(
     bases ``Q`` of the spans of the columns. Dependent columns have the weights that are of least
     norm in terms of the columns at unit length.
 
-    The correlations have first derivatives in the views, for fixed columns and where they are
-    simple; the loadings are constants to differentiation.
+    The correlations have first derivatives in the views and in ``ridge``, for fixed columns and
+    where they are simple; in a ridge of 0 where columns are independent. The loadings are constants
+    to differentiation.
 
     Args:
         a: first view, ``[m, n]``.
@@ -92,15 +93,20 @@ def _cca(a: Array, b: Array, ridge: Array, *, q: int, center: bool) -> Cca:
 
 
 def cca_on_columns(a: Float[Array, "m ca"], b: Float[Array, "m cb"], ridge: Any, *, q: int) -> Cca:
-    """Canonical correlations of centred views, differentiable."""
-    fixed_a, fixed_b = jax.lax.stop_gradient((a, b))
-    basis_a, white_a = whiten(fixed_a, ridge)
-    basis_b, white_b = whiten(fixed_b, ridge)
+    """Canonical correlations of centred views, differentiable; loadings are constants."""
+    ridge = jnp.asarray(ridge, a.dtype)
+    fixed_a, fixed_b, fixed_ridge = jax.lax.stop_gradient((a, b, ridge))
+    basis_a, white_a = whiten(fixed_a, fixed_ridge)
+    basis_b, white_b = whiten(fixed_b, fixed_ridge)
     found = canonical(matmul(basis_a.T, basis_b), white_a, white_b, q=q)
-    # d ρ = wᵀ d(AᵀB) v − ρ/2 (wᵀ d(AᵀA) w + vᵀ d(BᵀB) v): needs no derivative of a decomposition
-    x, y = matmul(a, found.loadings_a), matmul(b, found.loadings_b)
-    rate = jnp.sum(x * y, axis=0)
-    rate -= found.correlations / 2 * jnp.sum(x * x + y * y, axis=0)
+    # d ρ = wᵀ d(AᵀB) v − ρ/2 (wᵀ d(AᵀA + ridge I) w + vᵀ d(BᵀB + ridge I) v):
+    # no derivative of a decomposition is needed
+    w, v = found.loadings_a, found.loadings_b
+    x, y = matmul(a, w), matmul(b, v)
+    # not ridge * (w * w), which may be 0 times a square that overflows
+    lengths = jnp.sum(x * x + y * y, axis=0)
+    lengths += jnp.sum(ridge * w * w, axis=0) + jnp.sum(ridge * v * v, axis=0)
+    rate = jnp.sum(x * y, axis=0) - found.correlations / 2 * lengths
     correlations = found.correlations + (rate - jax.lax.stop_gradient(rate))
     return Cca(correlations, found.loadings_a, found.loadings_b)
 

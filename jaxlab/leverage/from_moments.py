@@ -117,6 +117,9 @@ def sparse_cca_from_moments(
 ) -> SparseCca:
     """:func:`~jaxlab.leverage.sparse_cca` from the moments of both views.
 
+    Correlations, and here loadings too, have derivatives for fixed columns, where the correlations
+    are simple.
+
     Args:
         moments: of both views. A column of which they tell no more than rounding is constant.
         ca: number of columns of the first view; static.

@@ -93,6 +93,9 @@ def sparse_cca(
     ``θ_j(A_S, B_S) ≤ θ_j(U_R, W_R) + θ_max(A_S, U_R) + θ_max(B_S, W_R)`` (P10), where P2 and P3
     bound the last two.
 
+    Derivatives are those of :func:`~jaxlab.leverage.cca` of the chosen columns: of the correlations
+    alone.
+
     Args:
         a: first view, ``[m, n]``.
         b: second view, ``[m, p]``.

@@ -4,10 +4,12 @@ import functools
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
 __all__ = [
+    "assert_derivative",
     "best",
     "data",
     "greedy",
@@ -98,3 +100,15 @@ def best(a, b, c):
 def put(*arrays):
     """On the device, as they are."""
     return tuple(jax.device_put(array) for array in arrays)
+
+
+def assert_derivative(function, size):
+    """The derivative of a function of ``size`` numbers at 0 is that of differences forwards."""
+    function = jax.jit(function)
+    slope = jax.jacrev(function)(jnp.zeros(size))
+    step = 1e-4
+    still, once, twice = np.array(
+        [[function(steps * row) for row in step * np.eye(size)] for steps in range(3)]
+    )
+    numeric = (4 * once - 3 * still - twice) / (2 * step)
+    np.testing.assert_allclose(slope, numeric.T, rtol=1e-5, atol=1e-9)

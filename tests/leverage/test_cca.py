@@ -76,17 +76,28 @@ def test_ridge_is_the_generalised_eigenproblem(x64):
     np.testing.assert_allclose(found.correlations, expected, rtol=1e-9)
 
 
-def test_gradient_is_that_of_finite_differences(x64):
+@pytest.mark.parametrize("ridge", [0.0, 40.0])
+def test_derivatives_are_those_of_finite_differences(x64, ridge):
     a, b = targets.wine_views()
-    direction = np.random.default_rng(0).normal(size=a.shape) * a.std(axis=0)
-    weights = np.array([1.0, -2.0, 3.0, 0.5, 0, 1])
+    rng = np.random.default_rng(0)
+    towards_a, towards_b = put(*(rng.normal(size=x.shape) * x.std(axis=0) for x in (a, b)))
 
-    def value(t):
-        return cca(jax.device_put(a) + t * direction, *put(b)).correlations @ weights
+    def found(t):
+        moved = a + t[0] * towards_a, b + t[1] * towards_b
+        return cca(*moved, ridge=ridge + t[2]).correlations
 
-    step = 1e-5
-    numeric = (value(step) - value(-step)) / (2 * step)
-    np.testing.assert_allclose(jax.grad(value)(0.0), numeric, rtol=1e-6)
+    targets.assert_derivative(found, 3)
+
+
+def test_loadings_are_constants_to_differentiation(x64):
+    a, b = put(*targets.wine_views())
+
+    def loadings(a, b, ridge):
+        found = cca(a, b, ridge=ridge)
+        return jnp.sum(found.loadings_a) + jnp.sum(found.loadings_b)
+
+    for slope in jax.grad(loadings, (0, 1, 2))(a, b, 40.0):
+        assert not np.any(slope)
 
 
 def test_chosen_columns(x64):

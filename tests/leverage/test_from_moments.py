@@ -79,6 +79,31 @@ def test_sparse_cca(x64, method):
     agree(sparse_cca_from_moments(moments_of(a, b), **options), sparse_cca(*put(a, b), **options))
 
 
+@pytest.mark.parametrize("ridge", [0.0, 5.0])
+def test_correlations_of_sparse_cca_have_derivatives_in_views_and_ridge(x64, ridge):
+    views = targets.views(np.random.default_rng(0))
+    options = {"ca": 3, "cb": 2, "rtol": 1e-6}
+    rng = np.random.default_rng(1)
+    towards = put(*(rng.normal(size=x.shape) * x.std(axis=0) for x in views))
+
+    def moved(t):
+        a, b = (x + step * direction for x, step, direction in zip(views, t, towards, strict=True))
+        return a - jnp.mean(a, axis=0), b - jnp.mean(b, axis=0)
+
+    def of_data(t):
+        return sparse_cca(*moved(t[:2]), ridge=ridge + t[2], **options).correlations
+
+    def of_moments(t):
+        a, b = moved(t[:2])
+        moments = moments_of(*views)._replace(caa=a.T @ a, cbb=b.T @ b, cab=a.T @ b)
+        found = sparse_cca_from_moments(moments, ridge=ridge + t[2], **options)
+        loadings = (found.loadings_a.ravel(), found.loadings_b.ravel())
+        return jnp.concatenate([found.correlations, *loadings])
+
+    targets.assert_derivative(of_data, 3)
+    targets.assert_derivative(of_moments, 3)
+
+
 @pytest.mark.parametrize("differ", [("caa",), ("cab",), ("cbb",), ("caa", "cab")])
 def test_devices_may_share_some_of_the_moments(devices, differ):
     """One target, for instance, with other columns on each device."""
