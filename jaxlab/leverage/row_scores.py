@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from jaxlab.checks import check_choice, check_integer, check_key, require
 from jaxlab.leverage._inputs import check_matrix
 from jaxlab.leverage._pairs import matmul
-from jaxlab.leverage.decomposition import decompose, orthonormal_basis
+from jaxlab.leverage.decomposition import decompose, default_rtol, orthonormal_basis
 from jaxlab.leverage.scores import row_squares
 
 __all__ = ["row_leverage_scores"]
@@ -31,8 +31,8 @@ def row_leverage_scores(
     """Leverage scores of rows with respect to all of the column space.
 
     ``ℓ_i = a_iᵀ (AᵀA)⁺ a_i = ‖Q_i‖²`` for an orthonormal basis ``Q`` of the columns. From a sketch:
-    ``SA`` adds each row, with random signs, to four of ``s`` rows; with ``SA = W T Zᵀ``,
-    ``ℓ_i ≈ (1 − n/s) ‖a_iᵀ Z T⁺ Γ‖²``, where ``Γ`` is Gaussian, or the identity when it would not
+    ``SA`` adds each row, with random signs, to four of ``s`` rows; with ``SA = W T Zᵀ`` of rank ρ,
+    ``ℓ_i ≈ (1 − ρ/s) ‖a_iᵀ Z T⁺ Γ‖²``, where ``Γ`` is Gaussian, or the identity when it would not
     be narrower.
 
     Args:
@@ -45,7 +45,8 @@ def row_leverage_scores(
             all rows at once; static.
 
     Returns:
-        A score in [0, 1] for each row, from a sketch within about 20 percent; they sum to the rank.
+        A score in [0, 1] for each row; they sum to the rank. From a sketch the standard error of a
+        score is about ``√(2 / (s − ρ))`` of it, to which ``Γ`` adds, and that of their sum no more.
 
     Raises:
         ValueError: an unknown method; ``"sketch"`` without a key; ``sketch_size`` not above ``n``;
@@ -99,11 +100,14 @@ def _sketched(key: Array, a: Array, size: int, projections: int) -> Array:
 
     # a loop, so that only one signed copy of the matrix is held
     sketch = jax.lax.map(block, (rows, signs)).reshape(size, n) / math.sqrt(BLOCKS)
-    _, s, vt, _ = decompose(sketch, None, "qr", None)
+    # what the matrix itself tells from rounding: the sketch is shorter, and has its errors
+    rtol = default_rtol(a.shape, a.dtype, "qr")
+    _, s, vt, rank = decompose(sketch, rtol, "qr", None)
     whiten = vt.T / jnp.where(s > 0, s, 1)
     if projections < n:
         gaussian = jax.random.normal(key_project, (whiten.shape[1], projections), a.dtype)
         whiten = matmul(whiten, gaussian) / math.sqrt(projections)
     whitened = matmul(a, whiten)
-    # E W⁻¹ = I / (1 − n/s) of the sketched Gram matrix W, up to lower order
-    return jnp.clip((1 - n / size) * jnp.sum(whitened * whitened, axis=1), 0, 1)
+    # E W⁻¹ = I / (1 − ρ/s) of the sketched Gram matrix W of an orthonormal basis, to lower order
+    share = 1 - rank.astype(a.dtype) / size
+    return jnp.clip(share * jnp.sum(whitened * whitened, axis=1), 0, 1)

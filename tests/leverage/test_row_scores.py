@@ -52,6 +52,29 @@ def test_sketch_is_within_a_fifth():
     assert abs(np.mean(np.asarray(found).sum(axis=1)) - 4) < 0.1
 
 
+def test_a_sketch_not_much_wider_than_the_columns_of_a_matrix_of_low_rank():
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(2000, 4)) @ rng.normal(size=(4, 20))
+    expected = np.sum(np.linalg.svd(a, full_matrices=False)[0][:, :4] ** 2, axis=1)
+    a = jax.device_put(a.astype(np.float32))
+    sketch = jax.jit(
+        jax.vmap(lambda key: row_leverage_scores(a, method="sketch", key=key, sketch_size=40))
+    )
+    found = np.asarray(sketch(jax.random.split(jax.random.key(0), 40)))
+    np.testing.assert_allclose(np.median(found / expected), 1, atol=0.1)
+    np.testing.assert_allclose(np.mean(found.sum(axis=1)), 4, rtol=0.1)
+
+
+def test_a_sketch_has_the_rank_of_the_matrix():
+    """Of a long matrix rounding leaves more than of its sketch."""
+    first, other = np.random.default_rng(4).normal(size=(2, 20_000, 1))
+    a = jnp.asarray(np.hstack([first, first + 5e-5 * other]), jnp.float32)
+    expected = row_leverage_scores(a)
+    np.testing.assert_allclose(expected.sum(), 1, rtol=1e-5)
+    found = row_leverage_scores(a, method="sketch", key=jax.random.key(0), sketch_size=400)
+    np.testing.assert_allclose(found, expected, rtol=0.2)
+
+
 def test_projections_lose_little():
     a, expected = tall()
     found = row_leverage_scores(
