@@ -161,14 +161,16 @@ def moments_psum(state: Moments, axis_name: str) -> Moments:
 
 @functools.partial(jax.jit, static_argnames=("axis_name",))
 def _psum(state: Moments, axis_name: str) -> Moments:
-    # around one of the means rather than 0, so that nothing large is summed
     dtype = state.mean_a.dtype
     total = functools.partial(jax.lax.psum, axis_name=axis_name)
     count = total(state.count)
     rows = state.count.astype(dtype)
     share = rows / jnp.maximum(count, 1).astype(dtype)
     means = jnp.concatenate([state.mean_a, state.mean_b])
-    pivot = jax.lax.pmax(jnp.where(state.count > 0, means, -jnp.inf), axis_name)
+    # around one of the means rather than 0, so that nothing large is summed; results are the same
+    # around any number, which is why this one needs no derivative
+    fixed = jax.lax.stop_gradient(means)
+    pivot = jax.lax.pmax(jnp.where(state.count > 0, fixed, -jnp.inf), axis_name)
     pivot = jnp.where(count > 0, pivot, 0)
     mean = pivot + total(share * jnp.where(state.count > 0, means - pivot, 0))
     apart = jnp.where(state.count > 0, means - mean, 0)

@@ -97,6 +97,31 @@ def test_over_devices(devices, x64):
     agree(jax.jit(total)(*jax.device_put((rows, mask))), expected_of(a, b), 1e-9)
 
 
+def test_over_devices_gradients_are_those_of_one(devices, x64):
+    """Each device has some rows, and the last has none."""
+    mesh = Mesh(np.array(devices), ("data",))
+    rng = np.random.default_rng(2)
+    rows = jax.device_put(rng.normal(3, 1, size=(8 * BATCH, N + P)))
+    mask = jnp.arange(8 * BATCH) < 7 * BATCH
+    start = moments_init(N, P, dtype=jnp.float64)
+    weights = jax.tree.map(lambda x: jax.device_put(rng.normal(size=x.shape)), start)
+
+    def weighted(moments):
+        return sum(jnp.vdot(w, x) for w, x in zip(weights[1:], moments[1:], strict=True))
+
+    def alone(rows):
+        return weighted(moments_update(start, rows[:, :N], rows[:, N:], mask))
+
+    @functools.partial(
+        jax.shard_map, mesh=mesh, in_specs=PartitionSpec("data"), out_specs=PartitionSpec()
+    )
+    def together(rows, mask):
+        return weighted(moments_psum(moments_update(start, rows[:, :N], rows[:, N:], mask), "data"))
+
+    expected = jax.jit(jax.grad(alone))(rows)
+    np.testing.assert_allclose(jax.jit(jax.grad(together))(rows, mask), expected, atol=1e-9)
+
+
 def test_no_rows():
     start = moments_init(N, P)
     state = moments_update(
