@@ -15,7 +15,6 @@ Source: H. Ramsauer et al. 2021, *Hopfield Networks is All You Need*, section 4 
 ``Hopfield``, ``HopfieldPooling`` and ``HopfieldLayer``, whose outputs these reproduce.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -170,7 +169,8 @@ class HopfieldPooling(nn.Module):
 
     Attributes:
         num_queries: how many.
-        hopfield: the association; its attributes are those of :class:`Hopfield`.
+        hopfield: the association; default: a :class:`Hopfield` with its own defaults. Parameters of
+            one that another module makes while it is called are, as always in flax, that module's.
 
     Example:
         >>> layer = HopfieldPooling(num_queries=2, hopfield=Hopfield(num_heads=3))
@@ -181,7 +181,7 @@ class HopfieldPooling(nn.Module):
     """
 
     num_queries: int = 1
-    hopfield: Hopfield = dataclasses.field(default_factory=Hopfield)
+    hopfield: Hopfield | None = None
 
     @nn.compact
     def __call__(
@@ -205,7 +205,8 @@ class HopfieldPooling(nn.Module):
         *batch, _, size = memories.shape
         queries = self.param("queries", nn.initializers.normal(0.02), (self.num_queries, size))
         queries = jnp.broadcast_to(queries, (*batch, *queries.shape))
-        return self.hopfield(queries, memories, mask=mask, deterministic=deterministic)
+        hopfield = Hopfield(name="hopfield") if self.hopfield is None else self.hopfield
+        return hopfield(queries, memories, mask=mask, deterministic=deterministic)
 
 
 class HopfieldLookup(nn.Module):
@@ -214,7 +215,8 @@ class HopfieldLookup(nn.Module):
     Attributes:
         num_memories: how many.
         separate_values: learn what the memories stand for apart from the memories themselves.
-        hopfield: the association; its attributes are those of :class:`Hopfield`.
+        hopfield: the association; default: a :class:`Hopfield` with its own defaults. Parameters of
+            one that another module makes while it is called are, as always in flax, that module's.
 
     Example:
         >>> layer = HopfieldLookup(num_memories=10)
@@ -225,7 +227,7 @@ class HopfieldLookup(nn.Module):
 
     num_memories: int
     separate_values: bool = False
-    hopfield: Hopfield = dataclasses.field(default_factory=Hopfield)
+    hopfield: Hopfield | None = None
 
     @nn.compact
     def __call__(
@@ -247,7 +249,8 @@ class HopfieldLookup(nn.Module):
         memories = self.param("memories", start, shape)
         values = self.param("values", start, shape) if self.separate_values else memories
         queries = query.reshape(math.prod(query.shape[:-1]), query.shape[-1])
-        output = self.hopfield(queries, memories, values, deterministic=deterministic)
+        hopfield = Hopfield(name="hopfield") if self.hopfield is None else self.hopfield
+        output = hopfield(queries, memories, values, deterministic=deterministic)
         return output.reshape(*query.shape[:-1], output.shape[-1])
 
 

@@ -302,6 +302,64 @@ def test_leading_axes():
     np.testing.assert_allclose(deeper[:, 0], output, atol=1e-6)
 
 
+class Lookups(nn.Module):
+    """A look-up and a pooling inside of another module."""
+
+    @nn.compact
+    def __call__(self, query):
+        return HopfieldPooling(name="pooling")(HopfieldLookup(5, name="lookup")(query))
+
+
+class LookupsOfSetup(nn.Module):
+    def setup(self):
+        self.lookup, self.pooling = HopfieldLookup(5), HopfieldPooling()
+
+    def __call__(self, query):
+        return self.pooling(self.lookup(query))
+
+
+class LookupTwice(nn.Module):
+    @nn.compact
+    def __call__(self, query):
+        lookup = HopfieldLookup(5, name="lookup")
+        return lookup(lookup(query))
+
+
+@pytest.mark.parametrize("model", [Lookups, LookupsOfSetup])
+def test_an_association_of_its_own_is_part_of_its_layer_wherever_that_is_made(model):
+    query = data()[0]
+    lookup, pooling = HopfieldLookup(5), HopfieldPooling()
+    alone = initial(lookup, query)["params"], initial(pooling, query)["params"]
+    assert all("hopfield" in parameters for parameters in alone)
+    together = {"params": {"lookup": alone[0], "pooling": alone[1]}}
+    shapes = jax.eval_shape(model().init, jax.random.key(0), query)
+    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, together)
+    expected = apply(pooling, {"params": alone[1]}, apply(lookup, {"params": alone[0]}, query))
+    np.testing.assert_allclose(apply(model(), together, query), expected, atol=1e-6)
+
+
+def test_a_layer_that_is_applied_twice_has_one_association():
+    query, lookup = data()[0], HopfieldLookup(5)
+    alone = initial(lookup, query)
+    expected = apply(lookup, alone, apply(lookup, alone, query))
+    output = apply(LookupTwice(), {"params": {"lookup": alone["params"]}}, query)
+    np.testing.assert_allclose(output, expected, atol=1e-6)
+
+
+def test_layers_may_share_an_association():
+    class Shared(nn.Module):
+        @nn.compact
+        def __call__(self, query):
+            hopfield = Hopfield(num_heads=2, name="shared")
+            query = HopfieldLookup(5, hopfield=hopfield, name="lookup")(query)
+            return HopfieldPooling(hopfield=hopfield, name="pooling")(query)
+
+    parameters = jax.eval_shape(Shared().init, jax.random.key(0), data()[0])["params"]
+    assert "query" in parameters["shared"]
+    assert list(parameters["lookup"]) == ["memories"]
+    assert list(parameters["pooling"]) == ["queries"]
+
+
 def digit_bags(images, labels, digit, count, generator, size=10):
     """Bags of ``size`` images, the last few padding; half of them with exactly one ``digit``."""
     others, wanted = np.flatnonzero(labels != digit), np.flatnonzero(labels == digit)
