@@ -5,7 +5,6 @@ column is that of largest ``‖Bᵀ e_j‖² / ‖e_j‖²``, by which ``‖P_C 
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -61,7 +60,8 @@ def greedy_gcss(
             epsilons by default.
 
     Returns:
-        Columns, how many of them were chosen by merit, and what they capture.
+        Columns, how many of them were chosen by merit, and what they capture, which has derivatives
+        for fixed columns.
 
     Raises:
         ValueError: matrices that are not 2-D, empty, not finite or not of the same number of rows;
@@ -71,7 +71,8 @@ def greedy_gcss(
     Cost:
         Gram form ``O(m n (n + p) + c n (c + p) + c² n p / 32)`` time and ``O(n (n + p + c))``
         memory beside a copy of the matrices, residual form ``O(c m n + m n p)`` and
-        ``O(n (m + p))``.
+        ``O(n (m + p))``. Reverse-mode derivatives keep what each step needs, ``O(c n (c + p))`` and
+        ``O(c n (m + p))``.
 
     Source:
         Farahat, Ghodsi, Kamel 2013, *A fast greedy algorithm for generalized column subset
@@ -159,14 +160,13 @@ def greedy_on_gram(
             targets.at[t].set(v),
         )
 
-    def block(start: Array, state: tuple) -> tuple:
+    def block(index: Array | int, state: tuple, steps: int = EXACT_EVERY) -> tuple:
         rows, targets = state[-2:]
         left = cross - matmul(rows.T, targets)
         f = jnp.sum(left * left, axis=1)
         g = jnp.maximum(there - jnp.sum(rows * rows, axis=0), 0)
-        first = start * EXACT_EVERY
-        last = jnp.minimum(first + EXACT_EVERY, c)
-        return jax.lax.fori_loop(first, last, step, (f, g, *state[2:]))
+        first = index * EXACT_EVERY
+        return jax.lax.fori_loop(0, steps, lambda t, s: step(first + t, s), (f, g, *state[2:]))
 
     state = (
         jnp.zeros(n, dtype),
@@ -179,7 +179,12 @@ def greedy_on_gram(
         jnp.zeros((c, p), dtype),
     )
     state = vary_like(state, gram, cross, tol)
-    state = jax.lax.fori_loop(0, math.ceil(c / EXACT_EVERY), block, state)
+    # numbers of steps are static, without which there is no reverse mode
+    blocks, rest = divmod(c, EXACT_EVERY)
+    if blocks:
+        state = jax.lax.fori_loop(0, blocks, block, state)
+    if rest:
+        state = block(blocks, state, rest)
     return GreedySelection(state[3], state[5], state[4])
 
 

@@ -34,6 +34,19 @@ def test_in_float32_over_many_steps():
 
 
 @pytest.mark.parametrize("form", ["gram", "residual"])
+@pytest.mark.parametrize("c", [5, 35])
+def test_what_columns_capture_has_derivatives(x64, form, c):
+    rng = np.random.default_rng(7)
+    a, b = put(rng.normal(size=(60, 40)), rng.normal(size=(60, 3)))
+    towards_a, towards_b = put(rng.normal(size=a.shape), rng.normal(size=b.shape))
+
+    def captured(t):
+        return greedy_gcss(a + t[0] * towards_a, b + t[1] * towards_b, c=c, form=form).captured
+
+    targets.assert_derivative(captured, 2)
+
+
+@pytest.mark.parametrize("form", ["gram", "residual"])
 def test_fills_up_with_the_lowest_unused(x64, form):
     rng = np.random.default_rng(2)
     a = rng.normal(size=(14, 3)) @ rng.normal(size=(3, 8))
