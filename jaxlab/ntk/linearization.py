@@ -113,7 +113,8 @@ def taylor_expand(apply_fn: ApplyFn, params: PyTree, degree: int) -> ApplyFn:
             derivatives = _with_next(derivatives, step, _pushed if k == 0 else jax.jvp)
         terms = derivatives(vary_like(origin, step, x))
         return jax.tree.map(
-            lambda *parts: sum(part / math.factorial(k) for k, part in enumerate(parts)), *terms
+            lambda *parts: sum(part / float(math.factorial(k)) for k, part in enumerate(parts)),
+            *terms,
         )
 
     return polynomial

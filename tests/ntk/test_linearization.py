@@ -55,6 +55,11 @@ def test_polynomial_network_is_reproduced_at_its_degree():
         np.testing.assert_allclose(found, [value], atol=1e-14)
 
 
+def test_degrees_whose_factorial_no_int32_holds():
+    polynomial = jax.jit(taylor_expand(lambda w, x: w**2 * x, 1.0, 13))
+    assert polynomial(3.0, jnp.ones(1)).tolist() == [9.0]
+
+
 @pytest.mark.usefixtures("x64")
 def test_relu_network_of_two_layers_is_quadratic_between_its_kinks():
     found = taylor_expand(relu_net, ORIGIN, 2)(moved(1e-4), X)
