@@ -153,7 +153,12 @@ def _advance(
             return None
         return [view._replace(scales=(*view.scales, (other, name == "mul")))]
     boxes = None if view.chain else _parts(program, step, view.box, number)
-    return None if boxes is None else [view._replace(box=box) for box in boxes]
+    if boxes is None:
+        return None
+    parts = [view._replace(box=box) for box in boxes]
+    if name != "unstack":
+        return parts
+    return [_rearranged(part, ("reshape", tuple(result.shape)), False) for part in parts]
 
 
 def _transposed(view: View, axes: Sequence[int]) -> View:
@@ -172,9 +177,9 @@ def _parts(program: Program, step: Step, box: Box, number: int) -> list[Box] | N
         if strides is not None and any(stride != 1 for stride in strides):
             return None
         return [_inside(box, params["start_indices"], params["limit_indices"])]
-    if name == "split":
+    if name in ("split", "unstack"):
         shape, axis, boxes, start = _shape(program, number), params["axis"], [], 0
-        for size in params["sizes"]:
+        for size in params["sizes"] if name == "split" else [1] * shape[axis]:
             low, high = [0] * len(shape), list(shape)
             low[axis], high[axis] = start, start + int(size)
             boxes.append(_inside(box, low, high))

@@ -500,8 +500,8 @@ def _(draw):
     params = draw.normal(3, 4, 4)
 
     def apply_fn(params, x):
-        for i in (0, 1, 2, 0):
-            x = jnp.tanh(x @ params[i])
+        for w in (*params, params[0]):
+            x = jnp.tanh(x @ w)
         return x[:, :2]
 
     return apply_fn, params

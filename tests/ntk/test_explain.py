@@ -141,11 +141,28 @@ def test_uses_of_a_recurrent_network_are_counted():
     }
 
 
-def test_layers_of_a_scan_are_parts_of_one_leaf():
-    net = NETS["layers_scan"]
+@pytest.mark.parametrize(("name", "sites"), [("layers_scan", 3), ("layers_indexed", 4)])
+def test_stacked_layers_are_parts_of_one_leaf(name, sites):
+    net = NETS[name]
     reports = explain(net.apply_fn, net.params, net.x1, net.x2, vmap_axes=0)
     stacked = next(report for report in reports if len(report.shape) == 3)
-    assert stacked.sites == stacked.shape[0] == len(stacked.order)
+    assert len(stacked.order) == stacked.shape[0] == 3
+    assert stacked.sites == sites
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_unstacked_layers_are_parts_of_one_leaf(axis):
+    def network(params, x):
+        for w in jnp.unstack(params["w"], axis=axis):
+            x = jnp.tanh(x @ w)
+        return x @ params["v"]
+
+    shape = np.insert([16, 16], axis % 3, 3)
+    params = {"w": SHAPE(shape, F32), "v": SHAPE((16, 4), F32)}
+    reports = {report.path: report for report in explain(network, params, X, vmap_axes=0)}
+    stacked = reports["params['w']"]
+    assert stacked.strategy == "structured"
+    assert stacked.sites == len(stacked.order) == 3
 
 
 def test_an_axis_of_one_entry_is_dropped_one_way_or_another():

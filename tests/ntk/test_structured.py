@@ -107,6 +107,19 @@ def test_a_reshape_that_transposes(x64, at_sites):
     assert_close(jit(ntk_fn(apply_fn))(x, None, w), brute_force(apply_fn, x, None, w))
 
 
+def test_an_unstacked_leaf(x64, at_sites):
+    """Matrices along the middle axis; one of them is used again as a slice."""
+    rng = np.random.default_rng(14)
+    w, x = rng.normal(size=(4, 3, 4)), rng.normal(size=(2, 4))
+
+    def apply_fn(w, x):
+        for matrix in (*jnp.unstack(w, axis=1), w[:, 1]):
+            x = jnp.tanh(x @ matrix)
+        return x
+
+    assert_close(jit(ntk_fn(apply_fn))(x, None, w), brute_force(apply_fn, x, None, w))
+
+
 def test_a_scan_of_no_steps(x64):
     def apply_fn(w, x):
         h, stacked = jax.lax.scan(lambda h, _: (h @ w, h @ w), x @ w, None, length=0)
