@@ -43,7 +43,9 @@ class StructuredOptions(NamedTuple):
 
     Attributes:
         max_unroll: scans of at most this length are unrolled, so that parameters used in their
-            bodies keep their structure; longer ones are differentiated as they are.
+            bodies keep their structure; longer ones are differentiated as they are. Stacked
+            parameters keep it where the scan runs over them (its ``xs``), not where the body
+            indexes them with a counter, as in ``jax.lax.fori_loop``: each index is a row lookup.
         memory_limit: bytes; kernels whose estimated peak is larger are refused with the estimate
             (``implementation="auto"`` passes over implementations that exceed it).
         column_batch: columns of NTK-vector products that are computed at once, one batch of them
