@@ -17,7 +17,7 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array
 
-__all__ = ["canonical_convolutions", "trace_canonical"]
+__all__ = ["canonical_convolutions", "has_sharding", "in_place_of", "trace_canonical"]
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def _rewritten_jaxpr(jaxpr: Any, done: dict[int, Any]) -> Any:
 def _equations(equation: core.JaxprEqn, done: dict[int, Any]) -> list[core.JaxprEqn]:
     """What stands in place of one equation."""
     if _is_to_do(equation):
-        return _in_place_of(equation)
+        return in_place_of(equation, functools.partial(_convolution, equation.params))
     if equation.primitive.name == "shard_map":
         return [equation]
     changed = {
@@ -130,19 +130,28 @@ def _equations(equation: core.JaxprEqn, done: dict[int, Any]) -> list[core.Jaxpr
     return [equation.replace(params={**equation.params, **changed}) if changed else equation]
 
 
-def _in_place_of(equation: core.JaxprEqn) -> list[core.JaxprEqn]:
-    """Of a convolution: transposes, the canonical one, and a transpose."""
-    convolution = functools.partial(_convolution, equation.params)
-    closed = jax.make_jaxpr(convolution)(*[atom.aval for atom in equation.invars])
+def in_place_of(equation: core.JaxprEqn, function: Callable[..., Any]) -> list[core.JaxprEqn]:
+    """The equations of ``function`` on what one equation reads, and with its results.
+
+    Args:
+        equation: of a jaxpr.
+        function: takes arrays and returns arrays of the types that the equation has; it must not
+            close over arrays.
+    """
+    closed = jax.make_jaxpr(function)(*[atom.aval for atom in equation.invars])
     ends = zip(
         [*closed.jaxpr.invars, *closed.jaxpr.outvars],
         [*equation.invars, *equation.outvars],
         strict=True,
     )
     names: dict[Any, Any] = dict(ends)
+
+    def named(atom: Any) -> Any:
+        return atom if isinstance(atom, core.Literal) else names.get(atom, atom)
+
     return [
         step.replace(
-            invars=[names.get(atom, atom) for atom in step.invars],
+            invars=[named(atom) for atom in step.invars],
             outvars=[names.get(variable, variable) for variable in step.outvars],
         )
         for step in closed.jaxpr.eqns
@@ -153,9 +162,15 @@ def _is_to_do(equation: core.JaxprEqn) -> bool:
     if equation.primitive is not jax.lax.conv_general_dilated_p:
         return False
     given = equation.params["dimension_numbers"]
-    if given == _canonical(len(given.out_spec)) or equation.params.get("out_sharding") is not None:
+    if given == _canonical(len(given.out_spec)) or has_sharding(equation):
         return False
     return not _is_narrow(equation)
+
+
+def has_sharding(equation: core.JaxprEqn) -> bool:
+    """Whether a convolution says how its result is sharded, along explicit axes of a mesh."""
+    sharding = equation.params.get("out_sharding")
+    return sharding is not None and jax.sharding.AxisType.Explicit in sharding.mesh.axis_types
 
 
 def _is_narrow(equation: core.JaxprEqn) -> bool:

@@ -18,6 +18,7 @@ from jaxtyping import Array
 from jaxlab.ntk._choice import Choice
 from jaxlab.ntk._plan import Survey, Use, survey
 from jaxlab.ntk._program import Program, Value, linear_program
+from jaxlab.ntk._transpose import with_products_for_kernels
 from jaxlab.varying import vary, varying
 
 __all__ = ["basis_of", "factors_of"]
@@ -129,7 +130,7 @@ def _pull_back(
     shapes = {index: _abstract(program.types[number], axes) for index, number in taps.items()}
     weights = [_abstract(jax.typeof(leaves[leaf]), axes) for leaf in whole]
     pull = jax.linear_transpose(remainder, shapes, weights)
-    return jax.vmap(pull)(vary(basis, axes))
+    return jax.vmap(with_products_for_kernels(pull))(vary(basis, axes))
 
 
 def _abstract(kind: Any, axes: frozenset[str]) -> Any:

@@ -9,6 +9,7 @@ is the cheapest one where an output has few entries and parameters are few.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,6 +18,8 @@ from jaxtyping import Array, Float
 
 from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._problem import Problem
+from jaxlab.ntk._transpose import with_products_for_kernels
+from jaxlab.varying import vary, varying
 
 __all__ = ["contract_jacobians", "jacobian_contraction"]
 
@@ -89,11 +92,21 @@ def contract_jacobians(
 def _jacobians(problem: Problem, x: Any) -> list[Array]:
     """One Jacobian for each leaf, ``[*output axes, size of the leaf]``."""
     if problem.layout.batch is None:
-        jacobians = jax.jacrev(problem.apply)(problem.leaves, x)
+        jacobians = _jacobian(lambda leaves: problem.apply(leaves, x), problem.leaves)
     else:
-        by_example = problem.over_examples(jax.jacrev(problem.one_example))(problem.leaves, x)
+        by_example = problem.over_examples(
+            lambda leaves, x: _jacobian(lambda leaves: problem.one_example(leaves, x), leaves)
+        )(problem.leaves, x)
         jacobians = [jnp.moveaxis(each, 0, problem.layout.batch) for each in by_example]
     return [
         jacobian.reshape(*jacobian.shape[: problem.layout.ndim], leaf.size)
         for jacobian, leaf in zip(jacobians, problem.leaves, strict=True)
     ]
+
+
+def _jacobian(network: Callable[[list[Array]], Array], leaves: list[Array]) -> list[Array]:
+    """``[*output axes, *axes of the leaf]`` for each leaf, by reverse mode."""
+    output, pull = jax.vjp(network, leaves)
+    basis = vary(jnp.eye(output.size, dtype=output.dtype), varying(output))
+    (jacobians,) = jax.vmap(with_products_for_kernels(pull))(basis.reshape(-1, *output.shape))
+    return [jacobian.reshape(*output.shape, *jacobian.shape[1:]) for jacobian in jacobians]

@@ -20,6 +20,7 @@ from jax.extend import core
 from jaxtyping import Array
 
 from jaxlab.checks import require
+from jaxlab.ntk._patches import patches_of
 
 __all__ = ["Call", "Site", "register_site_rule", "site_of"]
 
@@ -160,7 +161,7 @@ def _conv_general_dilated(call: Call) -> Site | None:
 
     def operand(known: Sequence[Array]) -> Array:
         image = known[0].transpose(image_spec)  # batch, channels, pixels
-        patches = _patches(
+        patches = patches_of(
             image,
             taps,
             out[2:],
@@ -189,42 +190,6 @@ def _conv_general_dilated(call: Call) -> Site | None:
         operand,
         cotangent,
     )
-
-
-def _patches(
-    image: Array,
-    taps: Sequence[int],
-    out: Sequence[int],
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    image_dilation: Sequence[int],
-    kernel_dilation: Sequence[int],
-) -> Array:
-    """What each tap of a convolution sees: ``[batch, channels, pixels…, taps]``.
-
-    By slicing: exact at any matmul precision, and free of multiplications.
-    """
-    config = [(0, 0, 0), (0, 0, 0)] + [
-        (low, high, dilation - 1)
-        for (low, high), dilation in zip(padding, image_dilation, strict=True)
-    ]
-    padded = jax.lax.pad(image, jnp.zeros((), image.dtype), config)
-    seen = []
-    for tap in _grid(taps):
-        start = [t * dilation for t, dilation in zip(tap, kernel_dilation, strict=True)]
-        limit = [s + (n - 1) * stride + 1 for s, n, stride in zip(start, out, strides, strict=True)]
-        seen.append(
-            jax.lax.slice(padded, (0, 0, *start), (*image.shape[:2], *limit), (1, 1, *strides))
-        )
-    return jnp.stack(seen, axis=-1)
-
-
-def _grid(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """All index tuples below ``sizes``, last axis fastest."""
-    grid: list[tuple[int, ...]] = [()]
-    for size in sizes:
-        grid = [(*index, i) for index in grid for i in range(size)]
-    return grid
 
 
 def _last_row(index: Array, rows: int) -> int:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["NETS", "Net"]
+__all__ = ["NETS", "Net", "conv"]
 
 
 class Net(NamedTuple):

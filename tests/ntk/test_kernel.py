@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding
 
 from jaxlab.ntk._implementations import IMPLEMENTATIONS
 from jaxlab.ntk.flattening import flatten_kernel, unflatten_kernel
 from jaxlab.ntk.kernel import kernel_fn, nngp_fn, ntk_fn
 from jaxlab.ntk.types import Kernels, StructuredOptions, VmapAxes
-from tests.ntk.checks import SPLIT, assert_precision_reaches_every_product, jit, sharded
-from tests.ntk.nets import NETS
+from tests.ntk.checks import SPLIT, WHOLE, assert_precision_reaches_every_product, jit, sharded
+from tests.ntk.nets import NETS, conv
 from tests.ntk.oracle import EXACT, brute_force, from_jacobians, jacobians, to_matrix
 
 every = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
@@ -272,6 +273,38 @@ def test_parameters_that_the_network_branches_on(devices, implementation, check_
 
     got = sharded(kernel, SPLIT, check_vma=check_vma)(x1)
     assert_kernels(got, brute_force(switched, x1, x2[:2], params), 1e-5)
+
+
+@every
+def test_examples_sharded_over_devices(devices, implementation):
+    """A site, a kernel with a gain, and a loop that stays one: each example on its own device."""
+    draw = np.random.default_rng(6)
+    params = {
+        "stem": draw.normal(size=(3, 3, 2, 4)),
+        "strided": draw.normal(size=(3, 3, 4, 4)),
+        "gain": draw.normal(size=4),
+        "loop": draw.normal(size=(3, 3, 4, 4)) / 6,
+    }
+    params = jax.tree.map(np.float32, params)
+    x = draw.normal(size=(8, 5, 5, 2)).astype(np.float32)
+
+    def apply_fn(params, x):
+        h = jnp.tanh(conv(x, params["stem"]))
+        h = jnp.tanh(conv(h, params["strided"] * params["gain"], stride=2))
+        kernel = params["loop"]
+        return jax.lax.scan(lambda h, _: (jnp.tanh(conv(h, kernel)), None), h, length=3)[0].mean(
+            (1, 2)
+        )
+
+    options = StructuredOptions(max_unroll=2)
+    kernel = jit(
+        ntk_fn(apply_fn, vmap_axes=0, implementation=implementation, options=options),
+        static_argnums=1,
+    )
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,), devices=devices[:4])
+    split, whole = NamedSharding(mesh, SPLIT), NamedSharding(mesh, WHOLE)
+    got = kernel(jax.device_put(x, split), None, jax.device_put(params, whole))
+    assert_kernels(got, np.asarray(kernel(x, None, params)), 1e-5)
 
 
 @every
