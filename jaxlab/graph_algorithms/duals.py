@@ -81,6 +81,9 @@ def tighten_duals(
 ) -> Duals:
     """Raise feasible duals until each row and each column has a tight edge.
 
+    That is no start for problems that are not square, where what stays unmatched has the dual zero:
+    :func:`~jaxlab.graph_algorithms.predictor.predict_duals` is.
+
     ``u_i ← u_i + min_j r_ij``, then ``v_j ← v_j + min_i r_ij``. Infeasible duals become feasible
     too, as the first step may lower ``u``.
 
@@ -120,6 +123,24 @@ def _tighten(cost: Array, duals: Duals, mask: Array | None) -> Duals:
     row = smallest(cost - duals.col[None], mask, axis=1, otherwise=duals.row)
     col = smallest(cost - row[:, None], mask, axis=0, otherwise=duals.col)
     return Duals(row, col)
+
+
+@jax.jit
+def tighten_for_assignment(cost: Num[Array, "n m"], duals: Duals) -> Duals:
+    """Feasible duals from those of columns, whose value bounds the cost of an assignment.
+
+    That of square problems is :func:`tighten_duals`. Otherwise something on the longer side stays
+    unmatched: duals are at most zero there.
+    """
+    cost, duals = widened(cost, duals)
+    rows, columns = cost.shape
+    if rows == columns or 0 in cost.shape:
+        return tighten_duals(cost, duals)
+    col = jnp.minimum(duals.col, 0) if rows < columns else duals.col
+    row = jnp.min(cost - col[None], axis=1)
+    row = row if rows < columns else jnp.minimum(row, 0)
+    col = jnp.min(cost - row[:, None], axis=0)
+    return Duals(row, jnp.minimum(col, 0) if rows < columns else col)
 
 
 def working_dtype(dtype: jnp.dtype) -> jnp.dtype:

@@ -19,7 +19,7 @@ from jaxlab.graph_algorithms.duals import (
     check_duals,
     check_problem,
     dual_objective,
-    tighten_duals,
+    tighten_for_assignment,
     working_dtype,
 )
 from jaxlab.graph_algorithms.types import Duals
@@ -256,6 +256,8 @@ def sample_complexity(
 def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
     """The better of a prediction and a cold start, by the value of the feasible duals they give.
 
+    Those are what :func:`~jaxlab.graph_algorithms.predictor.predict_duals` makes of the columns.
+
     Args:
         cost: of the edges.
         duals: prediction, in the dtype of the cost.
@@ -277,7 +279,7 @@ def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
         Array(4, dtype=int32)
     """
     check_problem(cost, duals, None)
-    predicted = tighten_duals(cost, duals)
-    cold = tighten_duals(cost, Duals(*(jnp.zeros_like(part) for part in predicted)))
+    predicted = tighten_for_assignment(cost, duals)
+    cold = tighten_for_assignment(cost, jax.tree.map(jnp.zeros_like, predicted))
     better = dual_objective(predicted) >= dual_objective(cold)
     return Duals(*(jnp.where(better, *pair) for pair in zip(predicted, cold, strict=True)))

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Num
 
 from jaxlab.checks import check_finite, check_integer, check_uncut, require
 from jaxlab.graph_algorithms._labels import as_prediction
-from jaxlab.graph_algorithms.duals import check_problem, tighten_duals, working_dtype
+from jaxlab.graph_algorithms.duals import check_problem, tighten_for_assignment, working_dtype
 from jaxlab.graph_algorithms.types import Duals
 
 __all__ = ["DualPredictor", "column_features", "predict_duals"]
@@ -74,6 +74,9 @@ class DualPredictor(nn.Module):
 def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
     """Feasible duals from any prediction of the columns', by the c-transform.
 
+    On the longer side of problems that are not square they are at most zero, as optimal ones are,
+    and larger predictions count as zero.
+
     Args:
         cost: of the edges.
         col: predicted, such as a :class:`DualPredictor` gives; where costs are integers it is
@@ -95,10 +98,12 @@ def predict_duals(cost: Num[Array, "n m"], col: Num[Array, " m"]) -> Duals:
     """
     check_uncut("cost", cost)
     cost = jnp.asarray(cost)  # its dtype may be narrower than NumPy's
-    check_problem(cost, None, None)
+    require(jnp.ndim(cost) == 2, "cost", cost, "a matrix")
     dtype = working_dtype(cost.dtype)
     col = as_prediction("col", col, dtype)
-    return tighten_duals(cost, Duals(jnp.zeros_like(cost[:, 0], dtype), col))
+    duals = Duals(jnp.zeros_like(cost, dtype, shape=cost.shape[:1]), col)
+    check_problem(cost, duals, None)
+    return tighten_for_assignment(cost, duals)
 
 
 def _moments(cost: Array) -> tuple[Array, Array]:

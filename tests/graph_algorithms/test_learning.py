@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 from scipy.optimize import brentq, linprog
 from scipy.stats import mode
 
+from jaxlab.graph_algorithms.assignment import linear_sum_assignment
 from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
 from jaxlab.graph_algorithms.learning import (
     GAUGES,
@@ -20,6 +21,7 @@ from jaxlab.graph_algorithms.learning import (
     sample_complexity,
 )
 from jaxlab.graph_algorithms.online import online_learner, regret
+from jaxlab.graph_algorithms.predictor import predict_duals
 from jaxlab.graph_algorithms.types import Duals
 from tests.helpers import to_device
 
@@ -174,6 +176,32 @@ def test_fallback_is_never_worse_than_a_cold_start():
         assert dual_objective(duals) >= value
         chosen.add(bool(dual_objective(duals) > value))
     assert chosen == {True, False}
+
+
+@pytest.mark.parametrize("shape", [(30, 50), (50, 30)])
+def test_fallback_and_prediction_of_rectangles(shape):
+    cost = to_device(RNG.integers(0, 1000, shape), np.int32)
+    optimum = linear_sum_assignment(cost)
+    col = np.asarray(optimum.duals.col)
+    least = cost.min(axis=np.argmax(shape)).sum()
+    cold = linear_sum_assignment(cost, Duals(*(jnp.zeros(size, jnp.int32) for size in shape)))
+    guesses = {
+        "optimal": col,
+        "near": col + RNG.integers(-3, 4, shape[1]),
+        "garbage": RNG.integers(-100_000, 100_000, shape[1]),
+    }
+    for name, guess in guesses.items():
+        guess = to_device(guess, np.int32)
+        duals = Duals(jnp.zeros(shape[0], jnp.int32), guess)
+        for start in (predict_or_fallback(cost, duals), predict_duals(cost, guess)):
+            assert feasibility_violation(cost, start) == 0
+            assert dual_objective(start) <= optimum.cost
+        start = predict_or_fallback(cost, duals)
+        value = dual_objective(start)
+        assert value >= max(least, dual_objective(predict_duals(cost, guess)))
+        if name == "optimal":
+            assert value == optimum.cost > least
+        assert linear_sum_assignment(cost, start).stats.steps < 3 * cold.stats.steps
 
 
 def test_sample_bound():
