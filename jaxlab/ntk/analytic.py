@@ -206,8 +206,10 @@ def _arc0(cosine: Array) -> Array:
 @jax.custom_jvp
 def _arc1(cosine: Array) -> Array:
     """``(√(1−c²) + c(π − arccos c))/π``, whose derivative is :func:`_arc0`."""
-    sine = jnp.sqrt((1 - cosine) * (1 + cosine))
-    return (sine + cosine * (np.pi - jnp.arccos(cosine))) / np.pi
+    inside = jnp.abs(cosine) < 1  # elsewhere what is written here has no derivative
+    c = jnp.where(inside, cosine, 0)
+    arc = (jnp.sqrt((1 - c) * (1 + c)) + c * (np.pi - jnp.arccos(c))) / np.pi
+    return jnp.where(inside, arc, jnp.maximum(cosine, 0))
 
 
 @_arc1.defjvp

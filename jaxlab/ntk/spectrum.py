@@ -36,8 +36,9 @@ class ConditionNumber(NamedTuple):
 
     Attributes:
         value: ``λ_max/λ_min``; infinity where ``λ_min <= 0``, NaN where an eigenvalue is.
-        reliable: whether ``λ_min`` stands out of the rounding errors, ``λ_min > n ε λ_max``.
-            Without it the value is one of many that the kernel's precision allows.
+        reliable: whether ``λ_min`` stands out of the most that rounding may move it by,
+            ``λ_min > n ε λ_max``. Without it the value may be one of many that the kernel's
+            precision allows; it need not, as rounding moves most eigenvalues by a few ``ε λ_max``.
         largest: ``λ_max``, in units of the kernel.
         smallest: ``λ_min``, as computed.
     """

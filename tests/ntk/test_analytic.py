@@ -177,6 +177,22 @@ def test_gradients_against_differences(activation):
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf"])
+def test_hessians_of_one_kernel(activation):
+    x = jnp.asarray(RNG.normal(size=(3, 5)), jnp.float32)
+
+    def total(scales):
+        kernels = fully_connected(
+            x, depth=2, activation=activation, sigma_w=scales[0], sigma_b=scales[1]
+        )
+        return jnp.sum(kernels.ntk) + jnp.sum(kernels.nngp)
+
+    scales = jnp.array([1.4, 0.3])
+    expected = jax.jacfwd(jax.jacfwd(total))(scales)
+    assert jnp.isfinite(expected).all()
+    np.testing.assert_allclose(jax.hessian(total)(scales), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf"])
 def test_gradients_where_squares_of_variances_are_no_numbers(activation):
     """Single precision against double; and a deep network that forgets its inputs."""
 
