@@ -203,7 +203,8 @@ def pack(bits: Array) -> Array:
     """Words of the bits ``[32, ...]``."""
     lanes = jnp.arange(LANES, dtype=jnp.uint32).reshape((LANES,) + (1,) * (bits.ndim - 1))
     values = bits.astype(jnp.uint32) << lanes
-    return jax.lax.reduce(values, jnp.uint32(0), jax.lax.bitwise_or, (0,))
+    # a sum, as no bit is there twice: XLA on CPUs has no "or" over devices
+    return jnp.sum(values, axis=0, dtype=jnp.uint32)
 
 
 def unpack(words: Array) -> Array:

@@ -42,7 +42,8 @@ def lower_bound(
         metric: one that satisfies the triangle inequality; static.
 
     Returns:
-        The bound; infinite where ``min_size`` is more than the number of points.
+        The bound, a constant to differentiation; infinite where ``min_size`` is more than the
+        number of points.
 
     Raises:
         ValueError: as of :func:`~jaxlab.kcenter.gonzalez.gonzalez`; a negative ``min_size``;

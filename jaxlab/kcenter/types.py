@@ -154,7 +154,7 @@ class Solution(NamedTuple):
         group_counts: centers of each group.
         radius: largest distance of a point to its center. Differentiable in the points.
         lower_bound: no feasible solution has a smaller radius; ``radius / lower_bound`` bounds the
-            ratio to the optimum.
+            ratio to the optimum. A constant to differentiation.
         prefix: number of preliminary centers that the solution was made from, less one.
         prefix_radii: radius of the private assignment to each prefix of the preliminary centers.
         forest_radii: threshold of the spanning forest chosen for each prefix.

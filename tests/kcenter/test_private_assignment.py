@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlab import kcenter
 from tests.kcenter import oracles_traversal as oracles
@@ -226,6 +226,15 @@ def test_shards_are_one_device(devices, check_vma):
     np.testing.assert_array_equal(prefixes.labels, of_prefixes.labels[:, :72])
     for i in (0, 1, 3):
         np.testing.assert_array_equal(prefixes[i], of_prefixes[i])
+
+
+def test_points_split_over_devices_beforehand(devices):
+    mesh = Mesh(devices[:4], ("data",))
+    dist = np.random.default_rng(0).random((64, 5)).astype(np.float32)  # two words of bits
+    split = jax.device_put(dist, NamedSharding(mesh, PartitionSpec("data")))
+    solve = jax.jit(lambda dist: kcenter.private_assignment(dist, 10))
+    for found, whole in zip(solve(split), solve(dist), strict=True):
+        np.testing.assert_array_equal(found, whole)
 
 
 def test_float64_one_by_one_and_gradients(x64):
