@@ -157,6 +157,8 @@ def apply_cnn(
 ) -> tuple[Float[Array, "n ..."], CNNState]:
     """Class scores of every pixel, or of every image.
 
+    Batch-norm takes away the biases in front of it: in training their derivative is exactly 0.
+
     Args:
         params: from :func:`init_cnn`.
         state: running statistics of batch-norm.
@@ -193,6 +195,9 @@ def apply_cnn(
     dtype = x.dtype
     x = x.astype(jnp.promote_types(dtype, jnp.float32))
     statistics, collected = iter(state), []
+    if train:
+        down, up = (tuple(map(fixed_biases, blocks)) for blocks in (params.down, params.up))
+        params = params._replace(down=down, up=up)
 
     def activated(y: Array, block: Block) -> Array:
         if block.norm is not None:
@@ -247,6 +252,22 @@ def count_params(params: PyTree) -> int:
         9
     """
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def fixed_biases(block: Any) -> Any:
+    """The block, with biases of derivative 0 where batch-norm follows and takes them away.
+
+    Rounding would leave a little of that derivative, and Adam's steps are as long for little as for
+    much.
+    """
+    if block.norm is None:
+        return block
+    fixed = {
+        name: layer._replace(bias=jax.lax.stop_gradient(layer.bias))
+        for name, layer in block._asdict().items()
+        if name != "norm" and layer is not None
+    }
+    return block._replace(**fixed)
 
 
 def _conv(x: Array, layer: Affine, stride: int = 1) -> Array:

@@ -30,7 +30,7 @@ from jaxlab.spherical.batch_norm import (
     batch_norm_apply,
     batch_norm_init,
 )
-from jaxlab.spherical.cnn import Affine, check_network
+from jaxlab.spherical.cnn import Affine, check_network, fixed_biases
 from jaxlab.spherical.convolution import (
     ConvParams,
     s2_conv_apply,
@@ -272,6 +272,8 @@ def apply_s2cnn(
 ) -> tuple[Float[Array, "n ..."], S2CNNState]:
     """Class scores of every pixel, or of every image.
 
+    Batch-norm takes away the biases in front of it: in training their derivative is exactly 0.
+
     Args:
         params: from :func:`init_s2cnn`.
         state: running statistics of batch-norm.
@@ -324,6 +326,8 @@ def apply_s2cnn(
         index: int, params: GroupLayer, before: BatchNormState | None, x: Array, tables: Any
     ) -> tuple[Array, BatchNormState | None]:
         of_layer, of_activation = tables
+        if train:
+            params = fixed_biases(params)
         if index == 0:
             y = s2_conv_apply(params.conv, x, *of_layer, fft=cfg.fft)
         else:

@@ -139,6 +139,23 @@ def test_transformations_agree_and_gradients_are_right():
     check_grads(loss, (params,), order=1, modes=["rev"], rtol=0.05, atol=0.05)
 
 
+def test_biases_that_batch_norm_takes_away_do_not_drift():
+    """Their derivative is 0, and not what rounding leaves, which Adam would make large."""
+    params, state = init_cnn(jax.random.key(4), SEGMENTER)
+    x = images(SEGMENTER, 2)
+
+    def loss(params, train):
+        return jnp.sum(jnp.sin(apply_cnn(params, state, x, SEGMENTER, train=train)[0]))
+
+    for train in (True, False):
+        gradient = jax.grad(loss)(params, train)
+        for block in gradient.down + gradient.up:
+            for layer in filter(None, (block.layer, block.skip)):
+                fixed = train and block.norm is not None
+                assert np.any(layer.kernel != 0)
+                assert np.all(layer.bias == 0) if fixed else np.any(layer.bias != 0)
+
+
 def test_training_step_on_eight_devices_is_that_on_one(devices):
     params, state = init_cnn(jax.random.key(5), SEGMENTER)
     labels = jnp.asarray(RNG.integers(-1, 4, (8, *SEGMENTER.size)))

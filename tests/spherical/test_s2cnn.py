@@ -186,6 +186,22 @@ def test_layers_computed_again_change_nothing():
     assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(plain))
 
 
+def test_biases_that_batch_norm_takes_away_do_not_drift():
+    """Their derivative is 0, and not what rounding leaves, which Adam would make large."""
+    _, params, state, tables = network("shortcuts")
+
+    def loss(params, train):
+        logits, _ = applied("shortcuts", train)(params, state, images(2), tables)
+        return jnp.mean(logits**2)
+
+    gradient = jax.jit(jax.grad(loss), static_argnums=1)
+    for train in (True, False):
+        for layer in gradient(params, train).layers:
+            for one in filter(None, (layer.conv, layer.shortcut)):
+                assert np.any(one.kernel != 0)
+                assert np.all(one.bias == 0) if train else np.any(one.bias != 0)
+
+
 @pytest.mark.usefixtures("bad_input")
 @pytest.mark.parametrize(
     ("change", "message"),
