@@ -5,8 +5,10 @@ best on held-out data is taken, as the paper did.
 """
 
 import dataclasses
+import itertools
 import operator
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -80,7 +82,18 @@ CNN_PRESETS: dict[str, CNNConfig] = {
 }
 """Architectures by name; ``dataclasses.replace`` makes variants of them."""
 
-DEPTHS, KERNELS, STRIDE_TWO, GROWTH, SMALLEST = (3, 7), (3, 5, 7, 9), 0.2, 0.9, 3
+DEPTHS, KERNELS, GROWTH, SMALLEST = (3, 7), (3, 5, 7, 9), 0.9, 3
+
+
+class Draws(NamedTuple):
+    """Channels of the first layer, least and most; how probable a stride of 2 is, and how many."""
+
+    first: tuple[int, int]
+    stride_two: float
+    most_twos: int
+
+
+USUAL, NARROW = Draws((8, 16), 0.2, 2), Draws((4, 7), 0.5, 3)
 # without a limit, shallow networks of millions of parameters would end in 20 000 channels
 WIDEST_STEP = 8
 
@@ -107,6 +120,10 @@ def sample_cnn_architecture(
     again is what misses the target, has features of fewer than 3 pixels, or a last layer that is
     narrower than the one before, or more than 8 times as wide.
 
+    Where no such network is found, as for classifiers of 5 000 parameters on grids from b = 30 on,
+    narrower ones are drawn: 4 … 7 channels in the first layer, and a stride of 2 with probability
+    0.5, at most three times.
+
     Args:
         key: PRNG key; another one for each of the architectures to choose from.
         target_params: number of parameters wanted.
@@ -118,7 +135,7 @@ def sample_cnn_architecture(
         skips: see there; for classification too.
         batch_norm: see there.
         padding: see there.
-        max_tries: most architectures drawn.
+        max_tries: most architectures drawn, and as many narrower ones.
 
     Returns:
         The first architecture that fits; the same for the same arguments.
@@ -148,7 +165,8 @@ def sample_cnn_architecture(
     # as Python's, in which nothing wraps
     target_params, bandwidth, max_tries = map(operator.index, (target_params, bandwidth, max_tries))
     size = (2 * bandwidth, 2 * bandwidth)
-    for channels, kernels, strides in _draw_layers(key, max_tries, target_params):
+    drawn = (_draw_layers(key, max_tries, target_params, one) for one in (USUAL, NARROW))
+    for channels, kernels, strides in itertools.chain.from_iterable(drawn):
         if not _fits(size, kernels, strides, padding):
             continue
         cfg = CNNConfig(
@@ -179,14 +197,15 @@ def sample_cnn_architecture(
 
 
 def _draw_layers(
-    key: Key[Array, ""], tries: int, most: int
+    key: Key[Array, ""], tries: int, most: int, draws: Draws
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
     """Widths of all layers but the last, kernels and strides, of what has not too many of them."""
     uniform = np.asarray(jax.random.uniform(key, (4, tries, DEPTHS[1])), np.float64)
     depth = DEPTHS[0] + (uniform[0, :, 0] * (DEPTHS[1] - DEPTHS[0] + 1)).astype(int)
     kernels = np.array(KERNELS)[(uniform[1] * len(KERNELS)).astype(int)]
-    strides = np.where(uniform[2] < STRIDE_TWO, 2, 1)
-    widths = [8 + (9 * uniform[3, :, 0]).astype(int)]
+    strides = np.where(uniform[2] < draws.stride_two, 2, 1)
+    least, widest = draws.first
+    widths = [least + ((widest - least + 1) * uniform[3, :, 0]).astype(int)]
     for layer in range(1, DEPTHS[1] - 1):
         widths.append(np.rint(widths[-1] * np.exp(GROWTH * uniform[3, :, layer])).astype(int))
     channels = np.stack(widths, axis=1)
@@ -194,7 +213,7 @@ def _draw_layers(
     products = kernels[:, 1:-1] ** 2 * channels[:, :-1] * channels[:, 1:]
     count = (products * (place[1:-1] < depth[:, None] - 1)).sum(axis=1)
     twos = ((strides == 2) & (place < depth[:, None])).sum(axis=1)
-    for draw in np.flatnonzero((count <= most) & (twos <= 2)):
+    for draw in np.flatnonzero((count <= most) & (twos <= draws.most_twos)):
         last = depth[draw]
         yield (
             tuple(channels[draw, : last - 1].tolist()),

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from jaxlab.experiments.interface import Reporter
-from jaxlab.experiments.spherical import classification_report, fitting, segmentation_report, watch
+from jaxlab.experiments.spherical import (
+    classification_report,
+    fitting,
+    multi_item,
+    segmentation,
+    segmentation_report,
+    watch,
+)
 from jaxlab.experiments.spherical.comparison import Arm, Study
 from jaxlab.experiments.spherical.fitting import Training, train
 from jaxlab.experiments.spherical.inputs import Planar, SphereData, Splits, load_splits
@@ -26,7 +33,7 @@ from jaxlab.experiments.spherical.networks import (
 from jaxlab.experiments.spherical.power_spectrum import power_features
 from jaxlab.experiments.spherical.scoring import Model, confusion, predict, score
 from jaxlab.experiments.spherical.spheres import Scaling, project, scaling_of, spheres
-from jaxlab.experiments.spherical.tuning import Tuning, count_cells, tune
+from jaxlab.experiments.spherical.tuning import Tuning, count_cells, draw_networks, tune
 from jaxlab.experiments.spherical.updates import update
 from jaxlab.experiments.spherical.watch import Watch
 from jaxlab.runner.execute import run
@@ -480,16 +487,11 @@ def test_tuning_takes_what_validates_best():
         return types.SimpleNamespace(validation=score)
 
     reporter = reporter_of_cells()
+    shared = {"task": "segmentation", "bandwidth": 8, "num_classes": 4}
+    architectures = draw_networks(TUNING, ["cnn:6000", "cnn_184k"], seed=0, **shared)
+    assert architectures["cnn_184k"] == []
     tuned = tune(
-        reporter,
-        TUNING,
-        "cnn:6000",
-        attempt,
-        task="segmentation",
-        bandwidth=8,
-        num_classes=4,
-        grid="soft",
-        seed=0,
+        reporter, TUNING, "cnn:6000", attempt, architectures["cnn:6000"], grid="soft", **shared
     )
     keys = {call.args[0] for call in reporter.cell.call_args_list}
     assert len(keys) == len(tried) == count_cells(TUNING, ["cnn:6000"]) == 7
@@ -511,26 +513,38 @@ def test_tuning_takes_what_validates_best():
 
 def test_random_networks_of_presets_can_be_drawn():
     config = resolve("spherical-classification", "paper").config
-    once = changed(TUNING, cnn_rates=(0.1,), s2cnn_rates=(0.1,), batch_norm=(False,))
-    once = changed(once, draws=config.tuning.draws)
     names = [name for name in config.s2cnns + config.cnns if ":" in name]
     assert len(names) >= 4
-    assert once.draws > 1
+    assert config.tuning.draws > 1
+    drawn = draw_networks(
+        config.tuning,
+        names,
+        task=config.task,
+        bandwidth=config.data.bandwidth,
+        num_classes=10,
+        seed=config.seed,
+    )
     for name in names:
-        tuned = tune(
-            reporter_of_cells(),
-            once,
-            name,
-            lambda key, network, rate: types.SimpleNamespace(validation=0.0),
-            task=config.task,
-            bandwidth=config.data.bandwidth,
-            num_classes=10,
-            grid=config.data.grid,
-            seed=config.seed,
-        )
         size = int(name.partition(":")[2])
-        assert len(tuned.rows) == once.draws + 1
-        assert all(abs(row[1] / size - 1) <= 0.05 for row in tuned.rows)
+        assert len(drawn[name]) == config.tuning.draws
+        assert all(abs(param_count(network) / size - 1) <= 0.05 for network in drawn[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "networks"),
+    [
+        ("spherical-segmentation", "cnns=[cnn:300]"),
+        ("spherical-multi-item", "networks=[s2cnn_39k,cnn:300]"),
+    ],
+)
+def test_architectures_are_drawn_before_anything_is_trained(name, networks, tmp_path):
+    """There is no planar network of 300 parameters."""
+    reporter = mock.Mock(spec=Reporter)
+    config = resolve(name, "smoke", [networks]).config
+    module = segmentation if name == "spherical-segmentation" else multi_item
+    with pytest.raises(ValueError, match="target_params: expected a number that"):
+        module.run(config, tmp_path, reporter)
+    reporter.cell.assert_not_called()
 
 
 def study(scores, seeds=3):

@@ -55,10 +55,15 @@ def test_random_networks_keep_their_promises(target):
     assert cfg == sample_cnn_architecture(jax.random.key(2), target, 0.05, 16, **options)
 
 
-def test_smallest_size_of_the_paper_can_be_drawn():
-    options = {"task": "classification", "num_classes": 10, "skips": False}
-    cfg = sample_cnn_architecture(jax.random.key(0), 5_000, 0.05, 16, **options)
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+@pytest.mark.parametrize("bandwidth", [16, 30, 50])
+def test_smallest_size_of_the_paper_can_be_drawn(bandwidth, task):
+    cfg = sample_cnn_architecture(
+        jax.random.key(0), 5_000, 0.05, bandwidth, task=task, num_classes=10
+    )
     assert abs(cnn_param_count(cfg) - 5_000) <= 250
+    assert cfg.channels[0] >= 4
+    assert cfg.strides.count(2) <= 3
 
 
 def test_padded_random_networks_fit_small_images():

@@ -18,7 +18,7 @@ from jaxlab.experiments.spherical.inputs import Splits, count_classes, load_spli
 from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
-from jaxlab.experiments.spherical.tuning import Tuned, count_cells, is_s2cnn, tune
+from jaxlab.experiments.spherical.tuning import Tuned, count_cells, draw_networks, is_s2cnn, tune
 
 __all__ = [
     "Arm",
@@ -179,7 +179,14 @@ def _tune_all(
     reporter: Reporter,
 ) -> list[Tuned]:
     tuned = []
-    for name in config.s2cnns + config.cnns:
+    names = config.s2cnns + config.cnns
+    shared: dict[str, Any] = {
+        "task": config.task,
+        "bandwidth": config.data.bandwidth,
+        "num_classes": num_classes,
+    }
+    architectures = draw_networks(config.tuning, names, seed=config.seed, **shared)
+    for name in names:
         equivariant = is_s2cnn(name)
         factor = config.s2cnn_factors[0] if equivariant else config.tuning_factor
         steps = config.tuning.s2cnn_steps if equivariant else config.tuning.cnn_steps
@@ -201,11 +208,9 @@ def _tune_all(
                 config.tuning,
                 name,
                 attempt,
-                task=config.task,
-                bandwidth=config.data.bandwidth,
-                num_classes=num_classes,
+                architectures[name],
                 grid=config.data.grid,
-                seed=config.seed,
+                **shared,
                 **fields,
             )
         )

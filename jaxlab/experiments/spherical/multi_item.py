@@ -44,7 +44,14 @@ from jaxlab.experiments.spherical.multi_item_report import (
 from jaxlab.experiments.spherical.networks import NetworkConfig, check_networks, param_count
 from jaxlab.experiments.spherical.scoring import Model, confusion, predict
 from jaxlab.experiments.spherical.spheres import Spheres, project, scaling_of, spheres
-from jaxlab.experiments.spherical.tuning import Tuned, Tuning, count_cells, is_s2cnn, tune
+from jaxlab.experiments.spherical.tuning import (
+    Tuned,
+    Tuning,
+    count_cells,
+    draw_networks,
+    is_s2cnn,
+    tune,
+)
 from jaxlab.spherical.metrics import non_background_miou
 
 __all__ = ["CLAIMS", "Config", "run"]
@@ -142,9 +149,7 @@ def run(config: Config, run_dir: Path, reporter: Reporter) -> None:
     trainings = len(config.networks) * len(config.items) * config.seeds
     reporter.plan(count_cells(config.tuning, config.networks) + trainings)
     num_classes = 1 + count_classes(single, config.classes)
-    tuned = [
-        _tuned(config, single, name, num_classes, run_dir, reporter) for name in config.networks
-    ]
+    tuned = _tune_all(config, single, num_classes, run_dir, reporter)
     pairs = [(one, items) for one in tuned for items in config.items]
     arms = tell_apart(
         [Arm(one.name, is_s2cnn(one.name), items, param_count(one.network)) for one, items in pairs]
@@ -185,32 +190,40 @@ def _check_canvases(config: Config, side: int) -> None:
     require(fits, "canvases.size", config.canvases.size, expected)
 
 
-def _tuned(
-    config: Config,
-    single: Splits,
-    name: str,
-    num_classes: int,
-    run_dir: Path,
-    reporter: Reporter,
-) -> Tuned:
+def _tune_all(
+    config: Config, single: Splits, num_classes: int, run_dir: Path, reporter: Reporter
+) -> list[Tuned]:
+    shared: dict[str, Any] = {
+        "task": "segmentation",
+        "bandwidth": config.data.bandwidth,
+        "num_classes": num_classes,
+    }
+    architectures = draw_networks(config.tuning, config.networks, seed=config.seed, **shared)
     splits = compose_splits(single, config.canvases, config.tuning_items, seed=config.seed)
-    steps = config.tuning.s2cnn_steps if is_s2cnn(name) else config.tuning.cnn_steps
+    tuned = []
+    for name in config.networks:
+        steps = config.tuning.s2cnn_steps if is_s2cnn(name) else config.tuning.cnn_steps
 
-    def attempt(key: str, network: NetworkConfig, rate: float) -> Trained:
-        return _fit(config, splits, name, network, rate, steps, 0, run_dir / "checkpoints" / key)
+        def attempt(
+            key: str, network: NetworkConfig, rate: float, name: str = name, steps: int = steps
+        ) -> Trained:
+            folder = run_dir / "checkpoints" / key
+            return _fit(config, splits, name, network, rate, steps, 0, folder)
 
-    return tune(
-        reporter,
-        config.tuning,
-        name,
-        attempt,
-        task="segmentation",
-        bandwidth=config.data.bandwidth,
-        num_classes=num_classes,
-        grid=config.data.grid,
-        seed=config.seed,
-        **(dataclasses.asdict(config.equivariant) if is_s2cnn(name) else {}),
-    )
+        fields = dataclasses.asdict(config.equivariant) if is_s2cnn(name) else {}
+        tuned.append(
+            tune(
+                reporter,
+                config.tuning,
+                name,
+                attempt,
+                architectures[name],
+                grid=config.data.grid,
+                **shared,
+                **fields,
+            )
+        )
+    return tuned
 
 
 def _fit(

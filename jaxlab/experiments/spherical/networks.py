@@ -38,6 +38,9 @@ def check_networks(
 ) -> None:
     """Refuse names other than those of presets and, with a number N, ``"cnn:N"``, ``"s2cnn:N"``.
 
+    Whether there are networks of ``N`` parameters depends on the number of outputs, too:
+    :func:`~jaxlab.experiments.spherical.tuning.draw_networks` finds out, before any is trained.
+
     Args:
         argument: what the names are called.
         names: of networks.

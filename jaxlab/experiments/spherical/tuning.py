@@ -22,7 +22,16 @@ from jaxlab.spherical.cnn_architectures import sample_cnn_architecture
 from jaxlab.spherical.s2cnn_architectures import sample_s2cnn_architecture
 from jaxlab.spherical.types import Grid, Task
 
-__all__ = ["Attempt", "Candidate", "Tuned", "Tuning", "count_cells", "is_s2cnn", "tune"]
+__all__ = [
+    "Attempt",
+    "Candidate",
+    "Tuned",
+    "Tuning",
+    "count_cells",
+    "draw_networks",
+    "is_s2cnn",
+    "tune",
+]
 
 Rates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 TOLERANCE = 0.05  # of the number of parameters of a random architecture
@@ -92,17 +101,60 @@ def count_cells(tuning: Tuning, names: Sequence[str]) -> int:
     return sum(candidates + (tuning.draws if ":" in name else 0) for name in names)
 
 
+def draw_networks(
+    tuning: Tuning,
+    names: Sequence[str],
+    *,
+    task: Task,
+    bandwidth: int,
+    num_classes: int,
+    seed: int,
+) -> dict[str, list[NetworkConfig]]:
+    """The random architectures of every name that asks for them, none of a preset's.
+
+    All before the first is trained, since there may be none of the size for these images.
+
+    Args:
+        tuning: how many; whether the first candidate has batch-norm, which counts as parameters.
+        names: of all networks.
+        task: what networks are for.
+        bandwidth: of the images.
+        num_classes: outputs.
+        seed: of the draws.
+
+    Raises:
+        ValueError: for a size of which no network was found.
+    """
+    drawn: dict[str, list[NetworkConfig]] = {}
+    for name in names:
+        family, colon, size = name.partition(":")
+        sample = sample_s2cnn_architecture if family == "s2cnn" else sample_cnn_architecture
+        drawn[name] = [
+            sample(
+                jax.random.fold_in(jax.random.key(seed), draw),
+                int(size),
+                TOLERANCE,
+                bandwidth,
+                num_classes=num_classes,
+                task=task,
+                batch_norm=tuning.batch_norm[0],
+            )
+            for draw in range(tuning.draws if colon else 0)
+        ]
+    return drawn
+
+
 def tune(
     reporter: Reporter,
     tuning: Tuning,
     name: str,
     attempt: Attempt,
+    architectures: Sequence[NetworkConfig],
     *,
     task: Task,
     bandwidth: int,
     num_classes: int,
     grid: Grid,
-    seed: int,
     **changes: Any,
 ) -> Tuned:
     """Choose the architecture, where it is random, and then learning rate and batch-norm.
@@ -112,11 +164,11 @@ def tune(
         tuning: what to try.
         name: of the network.
         attempt: trains one for a short while.
+        architectures: those to choose from, of :func:`draw_networks`; none of a preset.
         task: what networks are for.
         bandwidth: of the images.
         num_classes: outputs.
         grid: of equivariant networks.
-        seed: of random architectures.
         **changes: fields of architectures to replace.
     """
     rates = tuning.s2cnn_rates if is_s2cnn(name) else tuning.cnn_rates
@@ -125,12 +177,10 @@ def tune(
 
     def made(draw: int, norm: bool) -> NetworkConfig:
         options = changes | {"batch_norm": norm}
-        if ":" not in name:
+        if not architectures:
             return named_network(name, task, bandwidth, num_classes, grid=grid, **options)
-        first = candidates[0].batch_norm  # counts as parameters, and so decides what is drawn
-        cfg = _sampled(name, draw, task, bandwidth, num_classes, seed, batch_norm=first)
         fields = options | ({"grid": grid} if is_s2cnn(name) else {})
-        return dataclasses.replace(cfg, **fields)
+        return dataclasses.replace(architectures[draw], **fields)
 
     def tried(key: str, network: NetworkConfig, candidate: Candidate) -> float:
         key = f"tune/{name}/{key}".replace(":", "-")
@@ -139,14 +189,14 @@ def tune(
         rows.append([name, param_count(network), *candidate, round(100 * score, 2)])
         return score
 
-    draw, drawn = 0, []
-    if ":" in name:
+    draw, marks = 0, []
+    if architectures:
         scores = [
             tried(f"draw={draw}", made(draw, candidates[0].batch_norm), candidates[0])
-            for draw in range(tuning.draws)
+            for draw in range(len(architectures))
         ]
         draw = scores.index(max(scores))
-        drawn = ["architecture" if number == draw else "" for number in range(tuning.draws)]
+        marks = ["architecture" if number == draw else "" for number in range(len(scores))]
     scores = [
         tried(
             f"lr={one.learning_rate:g},bn={one.batch_norm}".lower(), made(draw, one.batch_norm), one
@@ -154,31 +204,6 @@ def tune(
         for one in candidates
     ]
     best = candidates[scores.index(max(scores))]
-    marks = drawn + ["←" if one == best else "" for one in candidates]
+    marks += ["←" if one == best else "" for one in candidates]
     rows = [[*row, mark] for row, mark in zip(rows, marks, strict=True)]
     return Tuned(name, made(draw, best.batch_norm), best, rows)
-
-
-def _sampled(
-    name: str,
-    draw: int,
-    task: Task,
-    bandwidth: int,
-    num_classes: int,
-    seed: int,
-    *,
-    batch_norm: bool,
-) -> NetworkConfig:
-    """Random architecture number ``draw`` of the size that ``name`` asks for."""
-    family, _, size = name.partition(":")
-    key = jax.random.fold_in(jax.random.key(seed), draw)
-    sample = sample_s2cnn_architecture if family == "s2cnn" else sample_cnn_architecture
-    return sample(
-        key,
-        int(size),
-        TOLERANCE,
-        bandwidth,
-        num_classes=num_classes,
-        task=task,
-        batch_norm=batch_norm,
-    )
