@@ -60,7 +60,10 @@ class S2CNNConfig:
         n_max: azimuthal bandlimit of the signals on the group whose bandlimit is larger, or None.
         upsample: ``"aliased"`` reproduces outputs of the published code where bandlimits rise.
         grid: kind of all grids.
-        remat: whether layers are computed again in the backward pass, to save memory.
+        remat: whether layers are computed again in the backward pass. That saves memory with
+            ``"gelu"``, ``"silu"`` and ``"softplus"``, of which the backward pass needs several
+            arrays of a signal's size; with the others, of which it needs a mask or one array, it
+            saves none, and may cost some.
         num_buckets: as in :func:`~jaxlab.spherical.so3_conv_apply`.
         fft: as in :func:`~jaxlab.spherical.s2_analysis`.
     """

@@ -186,6 +186,21 @@ def test_layers_computed_again_change_nothing():
     assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(plain))
 
 
+def test_layers_computed_again_save_memory_with_smooth_activations():
+    cfg = S2CNNConfig(B, (6, 6, 6), (6, 6, 6), 3, activation="gelu", num_buckets=1, **SMALL)
+    shapes = jax.eval_shape(lambda key: init_s2cnn(key, cfg), KEY)
+    arguments = (*shapes, images(8), make_s2cnn_tables(cfg))
+
+    def temporary(cfg):
+        def loss(*arguments):
+            return jnp.mean(apply_s2cnn(*arguments, cfg, train=True)[0] ** 2)
+
+        step = jax.jit(jax.grad(loss)).lower(*arguments).compile()
+        return step.memory_analysis().temp_size_in_bytes
+
+    assert temporary(dataclasses.replace(cfg, remat=True)) < 0.9 * temporary(cfg)
+
+
 def test_biases_that_batch_norm_takes_away_do_not_drift():
     """Their derivative is 0, and not what rounding leaves, which Adam would make large."""
     _, params, state, tables = network("shortcuts")

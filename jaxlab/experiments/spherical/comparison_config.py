@@ -27,7 +27,8 @@ class Equivariant:
         activation: between layers.
         oversample: of the grid on which the activation is evaluated.
         upsample: ``"aliased"`` for outputs as of the published code.
-        remat: compute layers again in the backward pass, to save memory.
+        remat: compute layers again in the backward pass, which saves memory with every activation
+            but ``"relu"``.
     """
 
     activation: Literal["relu", "gelu", "silu", "softplus"]
