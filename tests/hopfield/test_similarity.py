@@ -325,6 +325,38 @@ def test_zero_patterns():
     np.testing.assert_allclose(s.jensen_shannon(bank[1], bank), [half_log_two, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-4])
+def test_jensen_shannon_tells_near_duplicates_apart(noise):
+    rng = np.random.default_rng(0)
+    base = patterns((64,), 3)
+    bank = (base * (1 + noise * rng.normal(size=(30, 64)))).astype(np.float32)
+    query = (bank[:20] * (1 + 0.3 * noise * rng.normal(size=(20, 64)))).astype(np.float32)
+
+    def wide(q, m):  # q̂ log(q̂/a) + m̂ log(m̂/a), halved
+        q, m = normalized(q)[:, None], normalized(m)
+        return -rel_entr(np.stack([q + 0 * m, m + 0 * q]), (q + m) / 2).sum((0, -1)) / 2
+
+    expected = wide(query.astype(float), bank.astype(float))
+    scores = np.asarray(s.jensen_shannon(query, bank))
+    np.testing.assert_allclose(scores, expected, rtol=3e-7 / noise)
+    np.testing.assert_array_equal(scores.argmax(1), np.arange(20))
+    one = jax.jit(jax.grad(lambda q: s.jensen_shannon(q, bank[:1])[0]))(query[0])
+    there = base > 0
+    q, m = (normalized(x.astype(float)[there]) for x in (query[0], bank[0]))
+    slope = np.log(2 * q / (q + m)) / 2
+    slope = (np.vdot(slope, q) - slope) / query[0].sum(dtype=float)
+    error = np.abs(np.asarray(one)[there] - slope).max()
+    assert error < 1e-6 / noise * np.abs(slope).max()
+
+
+def test_jensen_shannon_where_an_entry_is_zero():
+    query, bank = np.float32([0, 0, 1, 1e-39]), np.float32([[0, 1, 1, 0]])
+    value, slope = jax.value_and_grad(lambda q: s.jensen_shannon(q, bank)[0])(query)
+    np.testing.assert_allclose(value, -np.log(64 / 27) / 4, rtol=1e-6)
+    assert np.isfinite(slope).all()
+    np.testing.assert_array_equal(s.jensen_shannon(bank[0], bank), [0])
+
+
 def test_published_jensen_shannon_prefers_the_least_similar():
     query = QUERY[0]
     bank = np.stack(
