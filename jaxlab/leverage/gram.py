@@ -4,7 +4,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.scipy.linalg import solve_triangular
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, reshard
 from jaxtyping import Array, Float
 
 from jaxlab.checks import check_choice, require
@@ -133,7 +134,15 @@ def tsqr(
 def _spread(a: Array, mesh: Mesh, axis_name: str) -> Array:
     """Rows over the devices, with rows of zeros up to a multiple of their number."""
     padded = jnp.pad(a, ((0, -a.shape[0] % mesh.shape[axis_name]), (0, 0)))
-    return jax.device_put(padded, NamedSharding(mesh, PartitionSpec(axis_name)))
+    return _place(padded, mesh, axis_name, PartitionSpec(axis_name))
+
+
+def _place(a: Array, mesh: Mesh, axis_name: str, spec: PartitionSpec) -> Array:
+    """``a`` on the devices as ``spec`` says, and its cotangent again where ``a`` was."""
+    kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=True))
+    # over an explicit axis, device_put would leave the cotangent as spec says
+    place = reshard if kinds[axis_name] == AxisType.Explicit else jax.device_put
+    return place(a, NamedSharding(mesh, spec))
 
 
 @functools.partial(jax.jit, static_argnames=("axis_name",))
@@ -150,7 +159,8 @@ def _gram_over(a: Array, b: Array, mesh: Mesh, axis_name: str) -> Array:
     return over(_spread(a, mesh, axis_name), _spread(b, mesh, axis_name))
 
 
-@functools.partial(jax.jit, static_argnames=("axis_name",))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+@functools.partial(jax.jit, static_argnums=(1,))
 def _tsqr(a: Array, axis_name: str | None) -> tuple[Array, Array]:
     q, r = jnp.linalg.qr(a)
     if axis_name is not None:
@@ -166,6 +176,19 @@ def _tsqr(a: Array, axis_name: str | None) -> tuple[Array, Array]:
     return q * signs, r * signs[:, None]
 
 
+@_tsqr.defjvp
+def _tsqr_jvp(
+    axis_name: str | None, primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """That of the whole matrix: a device's rows alone need not have independent columns."""
+    q, r = _tsqr(*primals, axis_name)
+    change = solve_triangular(r, tangents[0].T, trans="T").T  # Ȧ R⁻¹
+    inside = _gram(q, change, axis_name)
+    below = jnp.tril(inside, -1)
+    upper = inside - below + below.T  # Ṙ R⁻¹
+    return (q, r), (change - matmul(q, upper), matmul(upper, r))
+
+
 @functools.partial(jax.jit, static_argnames=("mesh", "axis_name"))
 def _tsqr_over(a: Array, mesh: Mesh, axis_name: str) -> tuple[Array, Array]:
     rows = PartitionSpec(axis_name)
@@ -173,5 +196,5 @@ def _tsqr_over(a: Array, mesh: Mesh, axis_name: str) -> tuple[Array, Array]:
     over = jax.shard_map(local, mesh=mesh, in_specs=rows, out_specs=(rows, PartitionSpec()))
     q, r = over(_spread(a, mesh, axis_name))
     if a.shape[0] % mesh.shape[axis_name]:  # rows that the devices do not divide cannot stay spread
-        q = jax.device_put(q, NamedSharding(mesh, PartitionSpec()))[: a.shape[0]]
+        q = _place(q, mesh, axis_name, PartitionSpec())[: a.shape[0]]
     return q, r

@@ -1,5 +1,7 @@
 """Products and QR over eight devices against those of one."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +34,29 @@ def test_devices_agree_with_one(explicit, devices, x64):
     q, r = tsqr(jnp.asarray(a), mesh=mesh)
     np.testing.assert_allclose(r, one_r, atol=1e-12)
     np.testing.assert_allclose(q, one_q, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (AxisType.Auto, AxisType.Auto),
+        (AxisType.Explicit, AxisType.Explicit),
+        (AxisType.Auto, AxisType.Explicit),
+        (AxisType.Explicit, AxisType.Auto),
+    ],
+)
+def test_gradients_where_devices_do_not_divide_the_rows(kinds, devices, x64):
+    mesh = Mesh(np.array(devices).reshape(4, 2), ("data", "model"), axis_types=kinds)
+    a = jnp.asarray(np.random.default_rng(3).normal(size=(13, 3)))
+
+    def total(a, qr, products):
+        q, r = qr(a)
+        return jnp.sum(q**3) + jnp.sum(r**3) + jnp.sum(products(a) ** 3)
+
+    over = {"qr": functools.partial(tsqr, mesh=mesh)}
+    over["products"] = functools.partial(gram_sharded, mesh=mesh)
+    spread = jax.jit(jax.grad(functools.partial(total, **over)))(a)
+    np.testing.assert_allclose(spread, jax.grad(total)(a, tsqr, gram), rtol=1e-9, atol=1e-9)
 
 
 def test_spread_rows_stay_where_they_are(devices):
