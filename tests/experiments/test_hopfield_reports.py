@@ -205,6 +205,19 @@ def test_errors_are_said_to_grow_where_they_do(blocked, dense, grows):
     assert any("err more with more memories" in note for note in notes(reporter)) is grows
 
 
+def test_memories_are_counted_on_the_axis_of_costs():
+    config = resolve("hopfield-scale", "smoke").config
+    sizes = list(config.n)
+    calls = [Call(method, block) for method in ("softmax", "top-k") for block in config.block]
+    memory = {(call, n): n for call in calls for n in sizes}
+    seconds = {key: float(n) for key, n in memory.items()}
+    reporter = mock.Mock(spec=Reporter)
+    scale._draw(calls, sizes, memory, seconds, config, reporter, "a bank")
+    for ax in reporter.figure.call_args.args[1].axes[2:]:
+        labels = [*ax.get_xticklabels(), *ax.get_xticklabels(minor=True)]
+        assert sorted(label.get_text() for label in labels) == ["2048", "20480"]
+
+
 def small_run(experiment, name, tmp_path, sets):
     """Reporter that saw a smoke run of ``name``."""
     config = resolve(name, "smoke", sets=["seeds=1", *sets]).config

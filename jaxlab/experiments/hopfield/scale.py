@@ -185,7 +185,7 @@ def _draw(
                 used = [temp_bytes[call, n] / 2**20 for n in sizes]
                 plotting.curves(axes[1, column], sizes, used, label=label, style=looks[name])
         for ax in axes[:, column]:
-            ax.set_xscale("log")
+            plotting.count_axis(ax, sizes)
             ax.set_yscale("log")
         axes[1, column].set_xlabel("stored memories N")
     axes[0, 0].set_ylabel("time of one call, s")
