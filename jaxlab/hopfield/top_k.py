@@ -121,8 +121,8 @@ def top_k_memories(
 ) -> TopK:
     """The ``k`` largest scores ``sim(q, M)`` of each query and where they are.
 
-    Equal scores are ordered by index, lowest first, for every ``block_size`` and number of devices.
-    Scores that are NaN come before all others.
+    Equal scores are ordered by index, lowest first, for every ``block_size`` and number of devices
+    (where the selection is approximate, in any order). Scores that are NaN come before all others.
 
     The Euclidean similarities are computed by an expanded square, which loses the small distances
     among near duplicates. With ``rerank`` a few more than ``k`` candidates are kept and compared
@@ -140,8 +140,8 @@ def top_k_memories(
         block_size: most memories looked at at once; static.
         mask: which memories are there.
         scale: worth of a unit in each row of ``memories`` (:func:`quantize_memories`).
-        approximate: select within a block by ``lax.approx_max_k``, which is faster on TPU and exact
-            elsewhere; static.
+        approximate: select within a block by ``lax.approx_max_k`` on TPU, where it is faster;
+            elsewhere the selection stays exact; static.
         recall_target: expected share of the true best that an approximate selection finds; static.
         rerank: compare Euclidean candidates once more; static.
         implementation: ``"jnp"``, or ``"pallas"``: the kernel for Manhattan scores, which runs
@@ -195,11 +195,18 @@ def top_k_memories(
 
     def select(scores: Array) -> tuple[Array, Array]:
         count = min(candidates, scores.shape[-1])
-        if approximate:
-            best, where = jax.lax.approx_max_k(scores, count, recall_target=recall_target)
-        else:
+
+        def exactly(scores: Array) -> tuple[Array, Array]:
             best, where = jax.lax.top_k(scores, count)
-        return best, where
+            return best, where
+
+        def about(scores: Array) -> tuple[Array, Array]:
+            best, where = jax.lax.approx_max_k(scores, count, recall_target=recall_target)
+            return best, where
+
+        if approximate:  # elsewhere approx_max_k is exact, but takes equal scores in any order
+            return jax.lax.platform_dependent(scores, tpu=about, default=exactly)
+        return exactly(scores)
 
     def step(carry: TopK, block: Block) -> TopK:
         patterns = _patterns(block.rows(memories), None if scale is None else block.rows(scale))

@@ -210,11 +210,15 @@ def test_eight_bit_bank():
         np.testing.assert_allclose(eight.scores, restored_search.scores, rtol=1e-4, atol=1e-4)
 
 
-def test_approximate_selection_is_exact_on_cpu():
+@pytest.mark.parametrize("name", ["dot", "squared_euclidean"])
+def test_approximate_selection_is_exact_on_cpu(name):
     query, memories = whole_numbers()
-    options = {"k": 3, "similarity": similarity.squared_euclidean, "block_size": 8}
-    approximate = top_k_memories(query, memories, approximate=True, recall_target=0.8, **options)
-    np.testing.assert_array_equal(approximate.scores, top_k_memories(query, memories, **options)[0])
+    for k, block_size in ((1, 8), (1, 100), (5, 8)):
+        options = {"k": k, "similarity": SIMILARITIES[name], "block_size": block_size}
+        found = top_k_memories(query, memories, approximate=True, recall_target=0.8, **options)
+        scores, indices = by_sorting(SIMILARITIES[name](query, memories), k)
+        np.testing.assert_array_equal(found.scores, scores)
+        np.testing.assert_array_equal(found.indices, indices)
 
 
 def test_bfloat16_scores_in_float32():

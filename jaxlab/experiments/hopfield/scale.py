@@ -147,8 +147,8 @@ def _report_tables(
         )
     if jax.default_backend() != "tpu":
         reporter.note(
-            "The approximate selection is approximate on TPU only; elsewhere XLA falls back on the "
-            "exact one, so its recall here says nothing about a TPU."
+            "The approximate selection is approximate on TPU only; elsewhere it is the exact one, "
+            "so its recall here says nothing about a TPU."
         )
 
 
