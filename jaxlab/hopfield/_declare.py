@@ -5,8 +5,10 @@ written on them as attributes:
 
 * a similarity may carry ``score_range`` (a pair: what its scores can be), ``takes_where`` (it looks
   at all scores at once, so it must be told which memories are there), ``encodes_query`` (query
-  and memories need not be of one size) and ``made_of`` (a pair: another similarity, and the
-  function that made this one of its scores);
+  and memories need not be of one size), ``made_of`` (a pair: another similarity, and the
+  function that made this one of its scores) and ``direct`` (where its scores lose small distances:
+  a function of the queries, which returns one of as many memories, of each with its own query,
+  that does not);
 * a separation carries ``mask_value`` (what a missing memory's score must be for it not to count)
   and may carry ``nonnegative_scores`` (it is not defined on negative scores).
 

@@ -10,6 +10,9 @@ Scores accumulate in float32, or float64 if the patterns have it, also for bfloa
 patterns. All are differentiable in both arguments.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -20,6 +23,7 @@ from jaxlab.hopfield._declare import (
     EXACT,
     NONPOSITIVE,
     cached,
+    declare,
     float_dtype,
     inner,
     power_of_two,
@@ -259,7 +263,8 @@ def euclidean(query: Float[Array, "*b d"], memories: Float[Array, "n d"]) -> Flo
 def mahalanobis(factor: Float[Array, "d r"]) -> Similarity:
     """Negated squared Mahalanobis distance, ``s_j = −‖Lᵀ(q − m_j)‖²`` with a factor ``L``.
 
-    ``L Lᵀ`` is the metric; a learned ``L`` with ``r < d`` compares in a linear code.
+    ``L Lᵀ`` is the metric; a learned ``L`` with ``r < d`` compares in a linear code. Rounding as
+    for :func:`squared_euclidean`, of the codes ``Lᵀq`` and ``Lᵀm_j``.
 
     Args:
         factor: ``L``, may be traced.
@@ -296,7 +301,7 @@ def mahalanobis(factor: Float[Array, "d r"]) -> Similarity:
         )
         return -_squared_distance(*codes)
 
-    return mahalanobis_similarity
+    return declare(mahalanobis_similarity, direct=functools.partial(_direct, factor=factor))
 
 
 def _scaled(query: Array, memories: Array) -> tuple[Array, Array, Array]:
@@ -322,6 +327,24 @@ def _squared_distance(query: Array, memories: Array) -> Array:
     return jnp.maximum(norms - 2 * products, 0)
 
 
+def _direct(
+    query: Array, *, factor: Array | None = None, distance: Callable[[Array], Array] = jnp.asarray
+) -> Callable[[Array], Array]:
+    """Of rows of memories, ``−distance(‖Lᵀ(q − m)‖²)`` of each query with its own.
+
+    In float64 where that is enabled.
+    """
+    wide = jnp.result_type(float)
+
+    def scores(memories: Array) -> Array:
+        difference = query.astype(wide) - memories.astype(wide)
+        if factor is not None:
+            difference = jnp.matmul(difference, factor.astype(wide), precision=EXACT)
+        return -distance(jnp.sum(jnp.square(difference), axis=-1))
+
+    return scores
+
+
 def _squared_norm(patterns: Array) -> Array:
     return jnp.sum(jnp.square(patterns.astype(float_dtype(patterns))), axis=-1)
 
@@ -340,3 +363,7 @@ def _inverse_root(numbers: Array) -> Array:
     """``1/√x``, and 0 for 0."""
     zero = numbers <= 0
     return jnp.where(zero, 0, jax.lax.rsqrt(jnp.where(zero, 1, numbers)))
+
+
+declare(squared_euclidean, direct=_direct)
+declare(euclidean, direct=functools.partial(_direct, distance=root))

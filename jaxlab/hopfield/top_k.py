@@ -7,6 +7,7 @@ earlier of two equal scores, so that ties go to the lower index whatever the blo
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -23,10 +24,10 @@ from jaxlab.checks import (
     uncut,
 )
 from jaxlab.hopfield._blocks import Block, Blocks, check_blockable, for_each_block
-from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first, root
+from jaxlab.hopfield._declare import check_bank, float_dtype, nan_first
 from jaxlab.hopfield.blocked import BLOCK_SIZE, AxisName
 from jaxlab.hopfield.manhattan_kernel import manhattan_scores
-from jaxlab.hopfield.similarity import euclidean, manhattan, squared_euclidean
+from jaxlab.hopfield.similarity import manhattan
 from jaxlab.hopfield.types import Similarity
 from jaxlab.varying import vary_like
 
@@ -124,10 +125,11 @@ def top_k_memories(
     Equal scores are ordered by index, lowest first, for every ``block_size`` and number of devices
     (where the selection is approximate, in any order). Scores that are NaN come before all others.
 
-    The Euclidean similarities are computed by an expanded square, which loses the small distances
-    among near duplicates. With ``rerank`` a few more than ``k`` candidates are kept and compared
-    once more by direct differences (in float64 where that is enabled), and the scores returned are
-    those. Other similarities need no second look.
+    The Euclidean similarities and Mahalanobis', also of codes
+    (:func:`~jaxlab.hopfield.similarity.embedded`), are computed by an expanded square, which loses
+    the small distances among near duplicates. With ``rerank`` a few more than ``k`` candidates are
+    kept and compared once more by direct differences (in float64 where that is enabled), and the
+    scores returned are those. Scores of other similarities are left as they are.
 
     Memories sharded over devices: as for :func:`~jaxlab.hopfield.scale.retrieve_blocked`. Each
     device sends its ``k`` best; indices count rows over all devices, in the order of the axis.
@@ -143,7 +145,7 @@ def top_k_memories(
         approximate: select within a block by ``lax.approx_max_k`` on TPU, where it is faster;
             elsewhere the selection stays exact; static.
         recall_target: expected share of the true best that an approximate selection finds; static.
-        rerank: compare Euclidean candidates once more; static.
+        rerank: compare the candidates of such a similarity once more; static.
         implementation: ``"jnp"``, or ``"pallas"``: the kernel for Manhattan scores, which runs
             compiled on GPU and TPU and interpreted, slowly, on CPU, where ``jax.shard_map`` needs
             ``check_vma=False`` for it; static.
@@ -189,9 +191,9 @@ def top_k_memories(
     rows = query.reshape(math.prod(batch), query.shape[-1])
     scored = jax.eval_shape(similarity, rows, _patterns(memories[:1], scale))
     rows, memories, mask, scale = vary_like((rows, memories, mask, scale), scored)
-    direct = rerank and similarity in (euclidean, squared_euclidean)
+    direct = getattr(similarity, "direct", None) if rerank else None
     here = min(k, n)  # sharded, a device may hold fewer than k
-    candidates = min(n, k + max(k, 8)) if direct else here
+    candidates = min(n, k + max(k, 8)) if direct is not None else here
 
     def select(scores: Array) -> tuple[Array, Array]:
         count = min(candidates, scores.shape[-1])
@@ -223,8 +225,8 @@ def top_k_memories(
         jnp.full_like(rows, -1, dtype=jnp.int32, shape=shape),
     )
     found = for_each_block(Blocks.of(n, block_size), start, step)
-    if direct:
-        found = _rerank(rows, memories, scale, found, squared=similarity is squared_euclidean)
+    if direct is not None:
+        found = _rerank(direct(rows), memories, scale, found)
     found = TopK(found.scores[:, :here], found.indices[:, :here])
     if axis_name is not None:
         found = _merge_devices(found, n, k, axis_name)
@@ -247,15 +249,12 @@ def _merge(first: TopK, second: TopK, count: int) -> TopK:
 
 
 def _rerank(
-    query: Array, memories: Array, scale: Array | None, found: TopK, *, squared: bool
+    direct: Callable[[Array], Array], memories: Array, scale: Array | None, found: TopK
 ) -> TopK:
     """Scores by direct differences, one candidate per query at a time, and a new order."""
-    wide = jnp.result_type(float)  # float64 where that is enabled
 
     def score(candidate: Array) -> Array:
-        patterns = _patterns(memories[candidate], None if scale is None else scale[candidate])
-        total = jnp.sum(jnp.square(query.astype(wide) - patterns.astype(wide)), axis=-1)
-        return -total if squared else -root(total)
+        return direct(_patterns(memories[candidate], None if scale is None else scale[candidate]))
 
     scores = jax.lax.map(score, jnp.maximum(found.indices, 0).T).T
     scores = nan_first(jnp.where(found.indices < 0, -jnp.inf, scores))

@@ -144,10 +144,12 @@ def embedded(
         return scores_of(similarity, encoder(jnp.asarray(query)), memories, where)
 
     score_range = getattr(similarity, "score_range", ANY)
+    direct = getattr(similarity, "direct", None)
     return declare(
         _declare_as(embedded_similarity, similarity, score_range),
         encodes_query=True,
         takes_where=getattr(similarity, "takes_where", False),
+        direct=direct and (lambda query: direct(encoder(jnp.asarray(query)))),
     )
 
 

@@ -138,17 +138,39 @@ def near_duplicates():
     return query, memories, exact
 
 
-@pytest.mark.parametrize("name", ["squared_euclidean", "euclidean"])
-def test_rerank_finds_the_nearest_among_near_duplicates(name):
+@pytest.mark.parametrize(
+    ("score", "is_squared"),
+    [
+        (similarity.squared_euclidean, True),
+        (similarity.euclidean, False),
+        (similarity.mahalanobis(jnp.eye(512)), True),
+        (similarity.embedded(similarity.squared_euclidean, lambda x: x), True),
+        (similarity.embedded(similarity.euclidean, lambda x: x), False),
+    ],
+)
+def test_rerank_finds_the_nearest_among_near_duplicates(score, is_squared):
     query, memories, exact = near_duplicates()
-    call = functools.partial(
-        top_k_memories, query, memories, k=16, similarity=SIMILARITIES[name], block_size=8
-    )
+    call = functools.partial(top_k_memories, query, memories, k=16, similarity=score, block_size=8)
     found = call(rerank=True)
     np.testing.assert_array_equal(found.indices, np.argsort(exact))
-    expected = np.sort(exact) if name == "squared_euclidean" else np.sqrt(np.sort(exact))
+    expected = np.sort(exact) if is_squared else np.sqrt(np.sort(exact))
     np.testing.assert_allclose(-found.scores, expected, rtol=1e-3)
     assert np.any(np.asarray(call(rerank=False).indices) != found.indices), "the case is too easy"
+
+
+def test_rerank_compares_codes(x64):
+    rng = np.random.default_rng(1)
+    factor = jnp.asarray(rng.normal(size=(8, 3)), jnp.float32)
+    query, memories = (rng.normal(size=shape).astype(np.float32) for shape in ((5, 8), (20, 8)))
+    codes = np.asarray(memories) @ np.asarray(factor)
+    base = similarity.squared_euclidean
+    coded = similarity.embedded(base, lambda x: x @ factor)
+    for score, bank in ((similarity.mahalanobis(factor), memories), (coded, codes)):
+        for rerank in (False, True):
+            found = top_k_memories(query, bank, k=4, similarity=score, rerank=rerank)
+            scores, indices = by_sorting(base(query @ factor, codes), 4)
+            np.testing.assert_array_equal(found.indices, indices)
+            np.testing.assert_allclose(found.scores, scores, rtol=1e-4, atol=1e-5)
 
 
 def test_rerank_in_float64(x64):
