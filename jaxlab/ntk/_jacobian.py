@@ -36,8 +36,9 @@ def jacobian_contraction(problem: Problem) -> Float[Array, "..."]:
         Kernel of shape ``problem.kernel_shape`` and dtype ``problem.dtype``.
 
     Cost: ``NO[FP] + N²O²P`` operations, ``N²O² + NO(Y + P)`` numbers, for ``N`` examples of ``O``
-    outputs, ``P`` parameters and ``Y`` intermediate values of one example; ``[FP]`` is one forward
-    pass. Section 3.1 of the paper.
+    outputs, ``P`` parameters and ``Y`` intermediate values of one example, in which the inputs of
+    convolutions count once for each of up to 16 taps; ``[FP]`` is one forward pass. Section 3.1 of
+    the paper.
 
     Example:
         >>> from jaxlab.ntk._problem import prepare

@@ -2,8 +2,8 @@
 
 jax makes a convolution of it whose kernel is as large as an image and, where each example has a
 derivative of its own, has a group for each example. Patches times cotangents are the same numbers,
-on CPUs up to three times faster; and where arrays are sharded over examples, XLA's partitioner
-gets such groups wrong.
+on CPUs up to three times faster, for one and a half times the memory; and where arrays are sharded
+over examples, XLA's partitioner gets such groups wrong.
 """
 
 import functools

@@ -68,7 +68,8 @@ def batched(
             the kernel count as pairs when it is mirrored. The axis of the examples, 0, can be in
             neither: such kernels are not made of tiles.
         mesh: devices that share the rows through ``jax.shard_map``; within ``jax.set_mesh``, the
-            same, and without derivatives there.
+            same. Derivatives taken there lie on it with automatic axes, which jax does not mix with
+            explicit ones.
         axis_name: the axis of ``mesh`` that does.
         pmap_devices: devices of this process that share the rows through ``jax.pmap`` instead.
         store: "device" computes all tiles in one ``jax.jit`` by ``jax.lax.map``: usable inside

@@ -253,6 +253,19 @@ def test_factors_of_outputs_without_entries(vmap_axes):
     np.testing.assert_array_equal(contract(one, one, trace_axes=(1,)), np.zeros((3, 3)))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolutions_without_a_pixel_left(x64, stride):
+    def apply_fn(params, x):
+        seen = jax.lax.conv_general_dilated(
+            x, params[0], (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return seen.sum((1, 2)) + x.sum((1, 2)) @ params[1]
+
+    params, x = [jnp.ones((5, 5, 2, 4)), jnp.ones((2, 4))], jnp.arange(24.0).reshape(3, 2, 2, 2)
+    kernel = ntk_fn(apply_fn, vmap_axes=0)(x, None, params)
+    assert_close(kernel, brute_force(apply_fn, x, None, params))
+
+
 def test_precision_reaches_every_product(bad_input):
     params, x = jax.tree.map(jnp.float32, (TWO_LAYERS, BATCH))
 

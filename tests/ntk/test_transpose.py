@@ -57,6 +57,21 @@ def test_every_form(name, layout):
         check(lambda *args: convolve(*args, layout, **options), images, kernel, left=1)
 
 
+@pytest.mark.parametrize("name", ["plain", "strides", "dilations", "groups", "groups of the batch"])
+def test_a_program_does_not_grow_with_the_kernel(name):
+    options = {"padding": [(3, 3), (3, 3)]} | OPTIONS[name]
+    inputs = 4 // options.get("feature_group_count", 1)
+    sizes = {}
+    for taps in (5, 7):
+        images, kernel = draw(0, 4, 12, 12, 4), draw(1, taps, taps, inputs, 6)
+        check(lambda *args: convolve(*args, **options), images, kernel, left=1)
+        _, pull = jax.vjp(lambda kernel, x=images: convolve(x, kernel, **options), kernel)
+        shape = jax.eval_shape(lambda *args: convolve(*args, **options), images, kernel).shape
+        cotangents = jnp.ones(shape)
+        sizes[taps] = len(str(jax.make_jaxpr(with_products_for_kernels(pull))(cotangents)))
+    assert sizes[7] < 1.1 * sizes[5]
+
+
 IMAGES, KERNEL = draw(0, 3, 2, 4, 4, 2), draw(1, 3, 3, 2, 2)
 
 
