@@ -17,7 +17,14 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array
 
-__all__ = ["canonical_convolutions", "has_sharding", "in_place_of", "trace_canonical"]
+__all__ = [
+    "canonical_convolutions",
+    "has_sharding",
+    "in_place_of",
+    "retraced",
+    "trace_canonical",
+    "with_equations",
+]
 
 T = TypeVar("T")
 
@@ -78,15 +85,34 @@ def trace_canonical(function: Callable[..., T], *like: Any) -> Callable[..., T]:
     """
     if jax.default_backend() != "cpu":
         return function
-    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
-    flat = core.jaxpr_as_fun(_rewritten(closed, {}))
+    return retraced(function, lambda closed: _rewritten(closed, {}), *like)
 
-    def canonical(*arguments: Any) -> T:
+
+def retraced(
+    function: Callable[..., T], rewrite: Callable[[core.ClosedJaxpr], core.ClosedJaxpr], *like: Any
+) -> Callable[..., T]:
+    """``function``, traced for arguments of the types of ``like``, as its rewritten jaxpr says.
+
+    Args:
+        function: takes arrays, in PyTrees, by position, and returns arrays.
+        rewrite: from the jaxpr to one of the same inputs and outputs.
+        like: arrays, in PyTrees.
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
+    flat = core.jaxpr_as_fun(rewrite(closed))
+
+    def run(*arguments: Any) -> T:
         results = flat(*jax.tree.leaves(arguments))
         result: T = jax.tree.unflatten(jax.tree.structure(shapes), results)
         return result
 
-    return canonical
+    return run
+
+
+def with_equations(jaxpr: Any, steps: list[core.JaxprEqn]) -> Any:
+    """The jaxpr with these equations; itself where they are its own."""
+    same = len(steps) == len(jaxpr.eqns) and all(map(operator.is_, steps, jaxpr.eqns))
+    return jaxpr if same else jaxpr.replace(eqns=steps)
 
 
 def _rewritten(value: Any, done: dict[int, Any]) -> Any:
@@ -111,9 +137,9 @@ def _rewritten_jaxpr(jaxpr: Any, done: dict[int, Any]) -> Any:
     if body is not jaxpr:  # closed over constants; from jax 0.12 on every jaxpr is
         new = _rewritten(body, done)
         return jaxpr if new is body else jaxpr.replace(jaxpr=new)
-    steps = [step for equation in jaxpr.eqns for step in _equations(equation, done)]
-    same = len(steps) == len(jaxpr.eqns) and all(map(operator.is_, steps, jaxpr.eqns))
-    return jaxpr if same else jaxpr.replace(eqns=steps)
+    return with_equations(
+        jaxpr, [step for equation in jaxpr.eqns for step in _equations(equation, done)]
+    )
 
 
 def _equations(equation: core.JaxprEqn, done: dict[int, Any]) -> list[core.JaxprEqn]:

@@ -35,7 +35,7 @@ def draw(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-def convolve(images, kernel, layout, **options):
+def convolve(images, kernel, layout=LAYOUTS[0], **options):
     options = {"window_strides": (1, 1), "padding": [(1, 1), (1, 1)]} | options
     return jax.lax.conv_general_dilated(images, kernel, dimension_numbers=layout, **options)
 

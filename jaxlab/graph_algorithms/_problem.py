@@ -26,10 +26,10 @@ from jaxlab.graph_algorithms._state import (
 )
 from jaxlab.graph_algorithms.cardinality import search
 from jaxlab.graph_algorithms.duals import (
+    cold_duals,
     dual_objective,
     largest,
     reduced_costs,
-    smallest,
     tighten_duals,
     working_dtype,
 )
@@ -38,7 +38,7 @@ from jaxlab.graph_algorithms.status import INFEASIBLE, LIMIT, OK, OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, AssignmentStats, Duals
 from jaxlab.varying import vary_like
 
-__all__ = ["Problem", "cold_duals", "empty_result", "feasible_start", "pose", "result_of"]
+__all__ = ["Problem", "empty_result", "feasible_start", "pose", "result_of"]
 
 
 class Problem(NamedTuple):
@@ -120,15 +120,6 @@ def pose(
     return Problem(cost, mask, duals, jnp.zeros_like(high), high, valid, unit, origin)
 
 
-def cold_duals(cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None) -> Duals:
-    """Tight feasible duals; those of columns are zero where some of them stay unmatched."""
-    zeros = Duals(jnp.zeros_like(cost[:, 0]), jnp.zeros_like(cost[0]))
-    if cost.shape[0] == cost.shape[1]:
-        return tighten_duals(cost, zeros, mask=mask)
-    row = smallest(cost, mask, axis=1, otherwise=zeros.row)
-    return Duals(row, vary_like(zeros.col, cost, mask))
-
-
 def _bounded(duals: Duals, low: Array, high: Array, size: int) -> Duals:
     """The prediction in the dtype of the costs, moved and clipped so that no sum overflows.
 
@@ -168,7 +159,7 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
     """Tight feasible duals, from the prediction where there is one, and an empty matching."""
     cost, mask, duals = problem.cost, problem.mask, problem.duals
     if duals is None:
-        return _unmatched(cold_duals(cost, mask))
+        return _unmatched(_cold(problem))
     if rounding != "c_transform":  # tightening is the c-transform
         duals = round_duals(cost, duals, method=rounding, mask=mask)
     duals = tighten_duals(cost, duals, mask=mask)
@@ -177,10 +168,18 @@ def feasible_start(problem: Problem, *, rounding: str) -> State:
         duals = Duals(duals.row, duals.col - _lower_median(duals.col))
         duals = tighten_duals(cost, duals, mask=mask)
         if rounding == "c_transform":  # forced all rows to follow it: no prediction is a better one
-            cold = cold_duals(cost, mask)
+            cold = _cold(problem)
             worse = dual_objective(duals) < dual_objective(cold)
             duals = jax.tree.map(lambda x, y: jnp.where(worse, x, y), cold, duals)
     return _unmatched(duals)
+
+
+def _cold(problem: Problem) -> Duals:
+    """The duals of no prediction; floats are posed relative to them."""
+    if problem.origin is None:
+        return cold_duals(problem.cost, problem.mask)
+    zeros: Duals = vary_like(jax.tree.map(jnp.zeros_like, problem.origin), problem.origin)
+    return zeros
 
 
 def _unmatched(duals: Duals) -> State:

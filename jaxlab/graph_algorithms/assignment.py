@@ -13,7 +13,6 @@ from jaxlab.graph_algorithms._auction import auction
 from jaxlab.graph_algorithms._phase import augment_in_phases
 from jaxlab.graph_algorithms._problem import (
     Problem,
-    cold_duals,
     empty_result,
     feasible_start,
     pose,
@@ -30,7 +29,7 @@ from jaxlab.graph_algorithms._state import (
     tolerance,
 )
 from jaxlab.graph_algorithms.cardinality import maximum_cardinality_matching
-from jaxlab.graph_algorithms.duals import check_problem, reduced_costs, working_dtype
+from jaxlab.graph_algorithms.duals import check_problem, cold_duals, reduced_costs, working_dtype
 from jaxlab.graph_algorithms.rounding import ROUNDINGS
 from jaxlab.graph_algorithms.status import OVERFLOW
 from jaxlab.graph_algorithms.types import AssignmentResult, Duals
@@ -242,13 +241,10 @@ def is_optimal_certificate(
 def _proves(cost: Array, result: AssignmentResult, mask: Array | None, *, maximize: bool) -> Array:
     rows, columns = cost.shape
     if rows > columns:
-        turned = AssignmentResult(
-            result.row_for_col,
-            result.col_for_row,
-            result.cost,
-            Duals(result.duals.col, result.duals.row),
-            result.status,
-            result.stats,
+        turned = result._replace(
+            col_for_row=result.row_for_col,
+            row_for_col=result.col_for_row,
+            duals=Duals(result.duals.col, result.duals.row),
         )
         return _proves(cost.T, turned, None if mask is None else mask.T, maximize=maximize)
     if 0 in cost.shape:

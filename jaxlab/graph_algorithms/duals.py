@@ -126,7 +126,9 @@ def _tighten(cost: Array, duals: Duals, mask: Array | None) -> Duals:
 
 
 @jax.jit
-def tighten_for_assignment(cost: Num[Array, "n m"], duals: Duals) -> Duals:
+def tighten_for_assignment(
+    cost: Num[Array, "n m"], duals: Duals, mask: Bool[Array, "n m"] | None = None
+) -> Duals:
     """Feasible duals from those of columns, whose value bounds the cost of an assignment.
 
     That of square problems is :func:`tighten_duals`. Otherwise something on the longer side stays
@@ -135,12 +137,18 @@ def tighten_for_assignment(cost: Num[Array, "n m"], duals: Duals) -> Duals:
     cost, duals = widened(cost, duals)
     rows, columns = cost.shape
     if rows == columns or 0 in cost.shape:
-        return tighten_duals(cost, duals)
+        return tighten_duals(cost, duals, mask)
     col = jnp.minimum(duals.col, 0) if rows < columns else duals.col
-    row = jnp.min(cost - col[None], axis=1)
+    row = smallest(cost - col[None], mask, axis=1, otherwise=duals.row)
     row = row if rows < columns else jnp.minimum(row, 0)
-    col = jnp.min(cost - row[:, None], axis=0)
+    col = smallest(cost - row[:, None], mask, axis=0, otherwise=col)
     return Duals(row, jnp.minimum(col, 0) if rows < columns else col)
+
+
+def cold_duals(cost: Num[Array, "n m"], mask: Bool[Array, "n m"] | None = None) -> Duals:
+    """Those of no prediction: of columns' duals zero."""
+    zeros = Duals(*(jnp.zeros_like(cost, shape=(size,)) for size in cost.shape))
+    return tighten_for_assignment(cost, zeros, mask)
 
 
 def working_dtype(dtype: jnp.dtype) -> jnp.dtype:

@@ -18,6 +18,7 @@ from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape
 from jaxlab.graph_algorithms.duals import (
     check_duals,
     check_problem,
+    cold_duals,
     dual_objective,
     tighten_for_assignment,
     working_dtype,
@@ -280,6 +281,6 @@ def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
     """
     check_problem(cost, duals, None)
     predicted = tighten_for_assignment(cost, duals)
-    cold = tighten_for_assignment(cost, jax.tree.map(jnp.zeros_like, predicted))
+    cold = cold_duals(cost)
     better = dual_objective(predicted) >= dual_objective(cold)
     return Duals(*(jnp.where(better, *pair) for pair in zip(predicted, cold, strict=True)))

@@ -7,14 +7,13 @@ over examples, XLA's partitioner gets such groups wrong.
 """
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
 from jax.extend import core
 
-from jaxlab.convolutions import has_sharding, in_place_of
+from jaxlab.convolutions import has_sharding, in_place_of, retraced, with_equations
 from jaxlab.ntk._patches import convolution_by_product
 from jaxlab.ntk._steps import scan_counts
 
@@ -31,13 +30,9 @@ def with_products_for_kernels(pull: Callable[..., T]) -> Callable[..., T]:
     """
 
     def rewritten(*arguments: Any) -> T:
-        closed, shapes = jax.make_jaxpr(pull, return_shape=True)(*arguments)
-        linear = (True,) * len(closed.jaxpr.invars)
-        flat = core.jaxpr_as_fun(_rewritten(closed, linear, {}))
-        results: T = jax.tree.unflatten(
-            jax.tree.structure(shapes), flat(*jax.tree.leaves(arguments))
-        )
-        return results
+        linear = (True,) * len(jax.tree.leaves(arguments))
+        products = retraced(pull, lambda closed: _rewritten(closed, linear, {}), *arguments)
+        return products(*arguments)
 
     return rewritten
 
@@ -54,9 +49,7 @@ def _rewritten(jaxpr: Any, linear: tuple[bool, ...], done: dict[Any, Any]) -> An
             new = _rewritten(body, linear, done)
             done[key] = jaxpr if new is body else jaxpr.replace(jaxpr=new)
         else:
-            steps = _steps(jaxpr, linear, done)
-            same = len(steps) == len(jaxpr.eqns) and all(map(operator.is_, steps, jaxpr.eqns))
-            done[key] = jaxpr if same else jaxpr.replace(eqns=steps)
+            done[key] = with_equations(jaxpr, _steps(jaxpr, linear, done))
     return done[key]
 
 
@@ -105,5 +98,5 @@ def _within(
             if isinstance(value, core.ClosedJaxpr | core.Jaxpr)
             and len(getattr(value, "jaxpr", value).invars) == len(linear)
         }
-    same = all(new is old for key, value in changed.items() for new, old in [(value, params[key])])
+    same = all(value is params[key] for key, value in changed.items())
     return equation if same else equation.replace(params=params | changed)

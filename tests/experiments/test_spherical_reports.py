@@ -13,6 +13,7 @@ from jaxlab.experiments.spherical import (
     multi_item,
     segmentation,
     segmentation_report,
+    tuning,
 )
 from jaxlab.experiments.spherical.inputs import Planar, Splits
 from jaxlab.runner.request import resolve
@@ -152,15 +153,15 @@ def test_rotations_that_are_new_in_every_step_are_said_to_be(module, name, sets,
 
 
 @pytest.mark.parametrize(
-    ("module", "tuner", "name", "sets"),
+    ("module", "name", "sets"),
     [
-        (segmentation, comparison, "spherical-segmentation", "classes=[[]]"),
-        (multi_item, multi_item, "spherical-multi-item", "classes=[]"),
+        (segmentation, "spherical-segmentation", "classes=[[]]"),
+        (multi_item, "spherical-multi-item", "classes=[]"),
     ],
 )
-def test_classes_without_a_training_image_count(module, tuner, name, sets, tmp_path, monkeypatch):
-    tuned = mock.Mock(wraps=tuner.tune)
-    monkeypatch.setattr(tuner, "tune", tuned)
+def test_classes_without_a_training_image_count(module, name, sets, tmp_path, monkeypatch):
+    tuned = mock.Mock(wraps=tuning.tune)
+    monkeypatch.setattr(tuning, "tune", tuned)
     reporter = reported(module, name, f"{sets} data.train=8", tmp_path)
     assert {call.kwargs["num_classes"] for call in tuned.call_args_list} == {11}
     if module is segmentation:

@@ -7,27 +7,9 @@ import pytest
 from jax.sharding import AxisType
 
 from jaxlab.ntk._transpose import with_products_for_kernels
+from tests.test_convolutions import LAYOUTS, OPTIONS, convolve, draw
 
-LAYOUTS = [("NHWC", "HWIO", "NHWC"), ("HNCW", "IHOW", "CNHW")]
-OPTIONS = {
-    "plain": {},
-    "strides": {"window_strides": (2, 1)},
-    "dilations": {"lhs_dilation": (2, 1), "rhs_dilation": (1, 2)},
-    "padding": {"padding": [(0, 3), (2, -1)]},
-    "no padding": {"padding": [(0, 0), (-1, 0)]},  # more taps than pixels
-    "groups": {"feature_group_count": 2},
-    "groups of the batch": {"batch_group_count": 2},
-    "wider": {"preferred_element_type": jnp.float64},
-}
-
-
-def draw(seed, *shape):
-    return jax.random.normal(jax.random.key(seed), shape)
-
-
-def convolve(images, kernel, layout=LAYOUTS[0], **options):
-    options = {"window_strides": (1, 1), "padding": [(1, 1), (1, 1)]} | options
-    return jax.lax.conv_general_dilated(images, kernel, dimension_numbers=layout, **options)
+OPTIONS = {**OPTIONS, "no padding": {"padding": [(0, 0), (-1, 0)]}}  # more taps than pixels
 
 
 def check(function, *args, left):

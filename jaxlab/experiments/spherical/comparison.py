@@ -18,7 +18,13 @@ from jaxlab.experiments.spherical.inputs import Splits, count_classes, load_spli
 from jaxlab.experiments.spherical.networks import NetworkConfig, param_count
 from jaxlab.experiments.spherical.scoring import Model
 from jaxlab.experiments.spherical.spheres import Spheres, scaling_of, spheres
-from jaxlab.experiments.spherical.tuning import Tuned, count_cells, draw_networks, is_s2cnn, tune
+from jaxlab.experiments.spherical.tuning import (
+    Tuned,
+    count_cells,
+    draw_networks,
+    is_s2cnn,
+    tune_all,
+)
 
 __all__ = [
     "Arm",
@@ -178,43 +184,23 @@ def _tune_all(
     run_dir: Path,
     reporter: Reporter,
 ) -> list[Tuned]:
-    tuned = []
-    names = config.s2cnns + config.cnns
     shared: dict[str, Any] = {
         "task": config.task,
         "bandwidth": config.data.bandwidth,
         "num_classes": num_classes,
     }
+    names = config.s2cnns + config.cnns
     architectures = draw_networks(config.tuning, names, seed=config.seed, **shared)
-    for name in names:
-        equivariant = is_s2cnn(name)
-        factor = config.s2cnn_factors[0] if equivariant else config.tuning_factor
-        steps = config.tuning.s2cnn_steps if equivariant else config.tuning.cnn_steps
 
-        def attempt(
-            key: str,
-            network: NetworkConfig,
-            rate: float,
-            factor: int = factor,
-            steps: int = steps,
-        ) -> Trained:
-            folder = run_dir / "checkpoints" / key
-            return _fit(config, splits, network, factor, rate, steps, 0, folder)
+    def attempt(name: str, steps: int, key: str, network: NetworkConfig, rate: float) -> Trained:
+        factor = config.s2cnn_factors[0] if is_s2cnn(name) else config.tuning_factor
+        folder = run_dir / "checkpoints" / key
+        return _fit(config, splits, network, factor, rate, steps, 0, folder)
 
-        fields = _equivariant(config) if equivariant else {}
-        tuned.append(
-            tune(
-                reporter,
-                config.tuning,
-                name,
-                attempt,
-                architectures[name],
-                grid=config.data.grid,
-                **shared,
-                **fields,
-            )
-        )
-    return tuned
+    shared["grid"] = config.data.grid
+    return tune_all(
+        reporter, config.tuning, names, architectures, attempt, _equivariant(config), **shared
+    )
 
 
 def _fit(

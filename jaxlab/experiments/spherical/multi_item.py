@@ -50,7 +50,7 @@ from jaxlab.experiments.spherical.tuning import (
     count_cells,
     draw_networks,
     is_s2cnn,
-    tune,
+    tune_all,
 )
 from jaxlab.spherical.metrics import non_background_miou
 
@@ -200,30 +200,16 @@ def _tune_all(
     }
     architectures = draw_networks(config.tuning, config.networks, seed=config.seed, **shared)
     splits = compose_splits(single, config.canvases, config.tuning_items, seed=config.seed)
-    tuned = []
-    for name in config.networks:
-        steps = config.tuning.s2cnn_steps if is_s2cnn(name) else config.tuning.cnn_steps
 
-        def attempt(
-            key: str, network: NetworkConfig, rate: float, name: str = name, steps: int = steps
-        ) -> Trained:
-            folder = run_dir / "checkpoints" / key
-            return _fit(config, splits, name, network, rate, steps, 0, folder)
+    def attempt(name: str, steps: int, key: str, network: NetworkConfig, rate: float) -> Trained:
+        folder = run_dir / "checkpoints" / key
+        return _fit(config, splits, name, network, rate, steps, 0, folder)
 
-        fields = dataclasses.asdict(config.equivariant) if is_s2cnn(name) else {}
-        tuned.append(
-            tune(
-                reporter,
-                config.tuning,
-                name,
-                attempt,
-                architectures[name],
-                grid=config.data.grid,
-                **shared,
-                **fields,
-            )
-        )
-    return tuned
+    fields = dataclasses.asdict(config.equivariant)
+    shared["grid"] = config.data.grid
+    return tune_all(
+        reporter, config.tuning, config.networks, architectures, attempt, fields, **shared
+    )
 
 
 def _fit(

@@ -8,7 +8,7 @@ Its further candidates are the same architecture, with batch-norm and without.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -31,6 +31,7 @@ __all__ = [
     "draw_networks",
     "is_s2cnn",
     "tune",
+    "tune_all",
 ]
 
 Rates = Annotated[tuple[Positive, ...], Field(min_length=1)]
@@ -142,6 +143,42 @@ def draw_networks(
             for draw in range(tuning.draws if colon else 0)
         ]
     return drawn
+
+
+def tune_all(
+    reporter: Reporter,
+    tuning: Tuning,
+    names: Sequence[str],
+    architectures: Mapping[str, Sequence[NetworkConfig]],
+    attempt: Callable[[str, int, str, NetworkConfig, float], Trained],
+    equivariant: Mapping[str, Any],
+    **shared: Any,
+) -> list[Tuned]:
+    """Every network by :func:`tune`, one after the other.
+
+    Args:
+        reporter: keeps each run as a cell.
+        tuning: what to try.
+        names: of all networks.
+        architectures: of every name, from :func:`draw_networks`.
+        attempt: trains one: of its name, the number of steps, and what an ``Attempt`` takes.
+        equivariant: fields of equivariant architectures to replace.
+        **shared: what :func:`tune` is told besides.
+    """
+    return [
+        tune(
+            reporter,
+            tuning,
+            name,
+            functools.partial(
+                attempt, name, tuning.s2cnn_steps if is_s2cnn(name) else tuning.cnn_steps
+            ),
+            architectures[name],
+            **shared,
+            **(equivariant if is_s2cnn(name) else {}),
+        )
+        for name in names
+    ]
 
 
 def tune(
