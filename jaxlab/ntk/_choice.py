@@ -1,17 +1,19 @@
 """For every leaf: contract at its sites, or materialise its Jacobian.
 
 Contraction at the sites is priced with the cheapest order of its einsum, weight space with forming
-the Jacobian, once for each batch, and contracting it. Structured derivatives therefore never count
-more operations than Jacobian contraction. The Jacobian of a leaf that enters products only is
-formed from the factors of its sites: the same operations as its transposed products, and for
-convolutions a matrix product instead of a convolution with a kernel as large as the image.
+the Jacobian, once for each batch, and contracting it; both with what they write to memory and read
+again. Sites are taken where they are cheaper so, and in operations alone. Structured derivatives
+therefore never count more operations than Jacobian contraction, and a saving of operations does not
+buy arrays that take longer to write. The Jacobian of a leaf that enters products only is formed
+from the factors of its sites: the same operations as its transposed products, and for convolutions
+a matrix product instead of a convolution with a kernel as large as the image.
 """
 
 import math
 from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
-from jaxlab.ntk._contraction import Order, best_order, subscripts
+from jaxlab.ntk._contraction import Order, best_order, price, subscripts
 from jaxlab.ntk._layout import Layout
 from jaxlab.ntk._plan import Box, Survey, Use
 
@@ -109,19 +111,20 @@ def _choose(
     if _signatures(parts1) != _signatures(parts2):
         return Choice("materialised", "is used differently by the two batches", sites)
     kinds = {box: uses[0].site.kind for box, uses in parts1.items()}
-    structured, weight, orders = 0, 0, []
-    for box, kind in kinds.items():
-        order = _order(kind, parts1[box], parts2[box], layout, shape1, shape2, limit)
-        orders.append(order)
-        structured += order.flops
-        weight += math.prod(shape1) * _formed(parts1[box])
-        weight += 0 if symmetric else math.prod(shape2) * _formed(parts2[box])
+    orders = []
     size = math.prod(one.shapes[leaf])
-    weight += best_order(
+    jacobians = math.prod(shape1) * size + (0 if symmetric else math.prod(shape2) * size)
+    weight = best_order(
         subscripts(layout, "weights"),
         ((*_leading(layout, shape1), size), (*_leading(layout, shape2), size)),
     ).flops
-    better = structured < weight
+    for box, kind in kinds.items():
+        orders.append(_order(kind, parts1[box], parts2[box], layout, shape1, shape2, limit))
+        weight += math.prod(shape1) * _formed(parts1[box])
+        weight += 0 if symmetric else math.prod(shape2) * _formed(parts2[box])
+    structured = sum(order.flops for order in orders)
+    entries = sum(order.entries for order in orders)
+    better = structured < weight and price(structured, entries) < price(weight, jacobians)
     cut = better or set(kinds.values()) == {"dense"}
     return Choice(
         "structured" if better else "materialised",

@@ -2,7 +2,8 @@
 
 The four-operand product ``Σ C₁ x₁ x₂ C₂`` is the paper's matrix-Jacobian-Jacobian-matrix product;
 contracting ``C`` with ``x`` first is Jacobian contraction, ``x₁`` with ``x₂`` first is the Gram
-form. All orders are priced and the cheapest is taken.
+form. All orders are priced, by their operations and by what they write to memory and read again,
+and the cheapest is taken.
 """
 
 import functools
@@ -15,9 +16,12 @@ from jaxtyping import Array
 
 from jaxlab.ntk._layout import Layout
 
-__all__ = ["Kind", "Order", "best_order", "contract_factors", "subscripts"]
+__all__ = ["Kind", "Order", "best_order", "contract_factors", "price", "subscripts"]
 
 Kind: TypeAlias = Literal["dense", "lookup", "weights"]
+
+# Operations in the time in which one entry of an intermediate array is written and read again.
+_TRAFFIC = 64
 
 # letters beside those of the output axes (a, b, … and A, B, …)
 _BLOCK, _LEFT, _RIGHT, _IN, _OUT = "zxyvw"
@@ -29,12 +33,19 @@ class Order(NamedTuple):
     Attributes:
         path: pairs of operands, as ``opt_einsum`` writes them.
         flops: additions and multiplications.
-        largest: entries of the largest intermediate array.
+        largest: entries of the largest array that it makes.
+        entries: entries of all intermediate arrays together, the result left out.
     """
 
     path: tuple[tuple[int, ...], ...]
     flops: int
     largest: int
+    entries: int
+
+
+def price(flops: int, entries: int) -> int:
+    """Operations and ``entries`` of intermediate arrays in one number, to compare times by."""
+    return flops + _TRAFFIC * entries
 
 
 def subscripts(layout: Layout, kind: Kind) -> str:
@@ -75,10 +86,12 @@ def best_order(
     orders = []
     for path in _paths(len(shapes)):
         _, info = opt_einsum.contract_path(expression, *shapes, shapes=True, optimize=list(path))
-        orders.append(Order(path, int(info.opt_cost), int(info.largest_intermediate)))
+        *intermediates, result = map(int, info.size_list)
+        largest = max([*intermediates, result])
+        orders.append(Order(path, int(info.opt_cost), largest, sum(intermediates)))
     fitting = [order for order in orders if limit is None or order.largest <= limit]
     if fitting:
-        return min(fitting, key=lambda order: (order.flops, order.largest))
+        return min(fitting, key=lambda order: (price(order.flops, order.entries), order.largest))
     return min(orders, key=lambda order: (order.largest, order.flops))
 
 

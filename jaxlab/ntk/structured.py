@@ -59,7 +59,9 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
 
     Cost: one forward and one reverse pass per output of each example, and one contraction per
     parameter leaf, which never counts more operations than contracting Jacobians. Memory: the
-    kernel, and the cotangents of one layer at a time where XLA can free them.
+    kernel, the cotangents of one layer at a time where XLA can free them, and what a contraction
+    makes on its way: where writing that takes longer than the operations that it saves, the leaf's
+    Jacobian is made instead.
 
     Args:
         problem: network, parameters and batches.
@@ -236,6 +238,8 @@ def _joined(problem: Problem) -> Any:
         example = [size for i, size in enumerate(jnp.shape(a)) if i != axis % jnp.ndim(a)]
         same = example == [size for i, size in enumerate(jnp.shape(b)) if i != axis % jnp.ndim(b)]
         if not same or jnp.result_type(a) != jnp.result_type(b):
+            return None
+        if jax.typeof(a).sharding.spec != jax.typeof(b).sharding.spec:  # along explicit axes
             return None
         values.append(jnp.concatenate([a, b], axis))
     return jax.tree.unflatten(structure, values)

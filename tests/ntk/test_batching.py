@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxlab.ntk.batching import batched
 from jaxlab.ntk.kernel import ntk_fn
@@ -372,6 +372,19 @@ def test_within_set_mesh(x64, devices, kind):
         found = tiled(x, None, params), jax.jit(lambda x: tiled(x, None, params))(x)
     for kernel in found:
         assert_equal(kernel, dense_expected(x, x, params))
+
+
+@pytest.mark.parametrize("options", [{}, {"mesh": True}, {"store": "host"}])
+def test_examples_split_along_an_explicit_axis(x64, devices, options):
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Explicit,), devices=devices[:4])
+    options = options | {"mesh": mesh} if "mesh" in options else options
+    x1, x2, params = draw(8, 5)
+    with jax.set_mesh(mesh):
+        split = jax.device_put(x1, NamedSharding(mesh, PartitionSpec("data")))
+        tiled = batched(dense, 3, **options)
+        found = tiled(split, x2, params), tiled(split, None, params)
+    assert_equal(found[0], dense_expected(x1, x2, params))
+    assert_equal(found[1], dense_expected(x1, x1, params))
 
 
 def test_one_axis_of_a_mesh_with_two(x64, devices):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxlab.ntk import _choice, _sites
 from jaxlab.ntk.kernel import ntk_fn
@@ -357,6 +358,24 @@ def test_memory_of_a_fully_connected_network():
     assert used(9) - used(3) <= 4 * 6 * (2 * n * width) * 1.1  # activations alone
 
 
+def test_memory_of_a_recurrent_network():
+    """No more than the Jacobians, although an order with fewer operations would take more."""
+
+    def apply_fn(params, x):
+        h = jnp.zeros((len(x), 64))
+        for step in range(10):
+            h = jnp.tanh(x[:, step] + h @ params["kept"])
+        return h @ params["out"]
+
+    f32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    params, x = {"kept": f32((64, 64)), "out": f32((64, 5))}, f32((64, 10, 64))
+    structured, jacobian = (
+        temporary_bytes(ntk_fn(apply_fn, vmap_axes=0, implementation=name), x, None, params)
+        for name in ("structured", "jacobian")
+    )
+    assert structured < 1.5 * jacobian
+
+
 # --- extension ----------------------------------------------------------------------------------
 
 
@@ -446,6 +465,18 @@ def test_rows_over_devices(devices, implementation, check_vma):
     got = sharded(kernel, SPLIT, WHOLE, WHOLE, check_vma=check_vma)(ROWS, ROWS[:3], PARAMS)
     single = jax.jit(kernel)(ROWS, ROWS[:3], PARAMS)
     assert_close(got, np.asarray(single), 1e-5)
+
+
+@pytest.mark.parametrize("implementation", ["structured", "jacobian", "vector_products"])
+def test_rows_along_an_explicit_axis(devices, implementation):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,), devices=devices)
+    kernel = ntk_fn(network, vmap_axes=0, implementation=implementation)
+    with jax.set_mesh(mesh):
+        x1 = jax.device_put(ROWS, NamedSharding(mesh, PartitionSpec("data")))
+        x2, params = jax.device_put((ROWS[:3], PARAMS), NamedSharding(mesh, PartitionSpec()))
+        got = kernel(x1, x2, params)
+    assert jax.typeof(got).sharding.spec[0] == "data"
+    assert_close(got, np.asarray(jax.jit(kernel)(ROWS, ROWS[:3], PARAMS)), 1e-5)
 
 
 def test_pmap(devices):
