@@ -5,8 +5,8 @@ the Jacobian, once for each batch, and contracting it; both with what they write
 again. Sites are taken where they are cheaper so, and in operations alone. Structured derivatives
 therefore never count more operations than Jacobian contraction, and a saving of operations does not
 buy arrays that take longer to write. The Jacobian of a leaf that enters products only is formed
-from the factors of its sites: the same operations as its transposed products, and for convolutions
-a matrix product instead of a convolution with a kernel as large as the image.
+from the factors of its sites, in one matrix product. Kernels of many taps are left whole: their
+factors hold what every tap sees, which is many times what the network computes.
 """
 
 import math
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from jaxlab.ntk._contraction import Order, best_order, price, subscripts
 from jaxlab.ntk._layout import Layout
+from jaxlab.ntk._patches import WRITTEN_OUT
 from jaxlab.ntk._plan import Box, Survey, Use
 
 __all__ = ["Choice", "Group", "choose"]
@@ -125,7 +126,8 @@ def _choose(
     structured = sum(order.flops for order in orders)
     entries = sum(order.entries for order in orders)
     better = structured < weight and price(structured, entries) < price(weight, jacobians)
-    cut = better or set(kinds.values()) == {"dense"}
+    copies = max(use.site.copies for uses in parts1.values() for use in uses)
+    cut = better or (set(kinds.values()) == {"dense"} and copies <= WRITTEN_OUT)
     return Choice(
         "structured" if better else "materialised",
         "contracted at its sites" if better else "cheaper in weight space",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-__all__ = ["convolution_by_product", "patches_of"]
+__all__ = ["WRITTEN_OUT", "convolution_by_product", "patches_of"]
 
 WRITTEN_OUT = 16  # taps beyond which programs are a loop over them, so as not to grow with them
 
@@ -117,7 +117,7 @@ def convolution_by_product(params: dict[str, Any], images: Array, kernel: Array)
         )
         return found.reshape(batch // of_batch, outputs, -1)
 
-    if places < pixels:
+    if places < pixels and places <= WRITTEN_OUT:
         seen = patches_of(images, taps, out, strides, padding, image_dilation, dilation)
         found = product(seen.reshape(batch, channels, pixels, places).swapaxes(2, 3))
     elif pixels <= WRITTEN_OUT:  # the same with the two exchanged, from fewer slices

@@ -60,6 +60,8 @@ class Site(NamedTuple):
             built from the parameter's own axes.
         operand: ``(other inputs) -> x [B, X, I]``, or the pair of a lookup.
         cotangent: ``C [k, output shape] -> [k, B, X, J]`` (lookup: ``[k, X, J]``).
+        copies: how often an entry of the other operand stands in ``x``, as with the taps of a
+            convolution.
     """
 
     kind: Literal["dense", "lookup"]
@@ -70,6 +72,7 @@ class Site(NamedTuple):
     signature: Hashable
     operand: Callable[[Sequence[Array]], Any]
     cotangent: Callable[[Array], Array]
+    copies: int = 1
 
 
 SiteRule = Callable[[Call], Site | None]
@@ -189,6 +192,7 @@ def _conv_general_dilated(call: Call) -> Site | None:
         ("conv", tuple(kernel_spec), groups),
         operand,
         cotangent,
+        copies=math.prod(taps),
     )
 
 

@@ -59,9 +59,10 @@ def structured_derivatives(problem: Problem, options: StructuredOptions) -> Arra
 
     Cost: one forward and one reverse pass per output of each example, and one contraction per
     parameter leaf, which never counts more operations than contracting Jacobians. Memory: the
-    kernel, the cotangents of one layer at a time where XLA can free them, and what a contraction
-    makes on its way: where writing that takes longer than the operations that it saves, the leaf's
-    Jacobian is made instead.
+    kernel, the cotangents and inputs of one layer at a time where XLA can free them, inputs of
+    convolutions once for each tap if the kernel is contracted at its sites or has up to 16; and
+    what a contraction makes on its way: where writing that takes longer than the operations that
+    it saves, the leaf's Jacobian is made instead.
 
     Args:
         problem: network, parameters and batches.

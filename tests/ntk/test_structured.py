@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -374,6 +375,39 @@ def test_memory_of_a_recurrent_network():
         for name in ("structured", "jacobian")
     )
     assert structured < 1.5 * jacobian
+
+
+@pytest.mark.parametrize("implementation", ["structured", "jacobian"])
+@pytest.mark.parametrize(
+    ("shape", "taps", "options"),
+    [
+        ((1000, 4), (600, 4, 8), {"padding": "VALID"}),
+        ((6, 6, 64), (7, 7, 1, 64), {"padding": "SAME", "feature_group_count": 64}),
+        ((16, 16, 16), (7, 7, 1, 16), {"padding": "SAME", "feature_group_count": 16}),
+    ],
+    ids=["few places", "more taps than pixels", "depthwise"],
+)
+def test_memory_of_convolutions_does_not_know_the_taps(implementation, shape, taps, options):
+    """Not what each tap sees, which would be ten times the Jacobians here, and more."""
+    letters = "HW"[: len(shape) - 1]
+    numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+
+    def apply_fn(params, x):
+        h = jnp.tanh(
+            jax.lax.conv_general_dilated(
+                x, params["kernel"], (1,) * len(letters), dimension_numbers=numbers, **options
+            )
+        )
+        return h.mean(tuple(range(1, len(shape)))) @ params["head"]
+
+    n, outputs = 4, 2
+    f32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    params = {"kernel": f32(taps), "head": f32((taps[-1], outputs))}
+    x = f32((n, *shape))
+    kernel = ntk_fn(apply_fn, vmap_axes=0, trace_axes=(-1,), implementation=implementation)
+    jacobians = n * outputs * math.prod(taps)
+    values = n * outputs * math.prod(shape[:-1]) * taps[-1] + math.prod(x.shape)
+    assert temporary_bytes(kernel, x, None, params) < 4 * 4 * (jacobians + values)
 
 
 # --- extension ----------------------------------------------------------------------------------
