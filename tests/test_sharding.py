@@ -8,9 +8,11 @@ there unless it declares that what it carries differs as soon as anything does t
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from jaxlab import ntk
 from jaxlab.varying import vary
 from tests.entry_points import examples
 from tests.helpers import is_array
@@ -89,3 +91,23 @@ def test_traces_on_sharded_data(function, example, alone, devices):
     trace(call, args, [True] * len(leaves), devices)
     for one in holding if len(holding) > 1 else ():
         trace(call, args, [part == one for part in parts], devices)
+
+
+def test_data_along_explicit_axes(devices):
+    """What README says: XLA places what is inside of ``auto_axes``, with and without a mesh set."""
+    mesh = jax.make_mesh((4,), ("rows",), devices=devices[:4])
+    split, whole = NamedSharding(mesh, PartitionSpec("rows")), NamedSharding(mesh, PartitionSpec())
+    x = jax.random.normal(jax.random.key(0), (8, 3))
+    w = jax.random.normal(jax.random.key(1), (3, 2))
+
+    def largest(x):
+        operator = ntk.operators.dataset_operator(lambda w, x: jnp.tanh(x @ w), w, x, micro_batch=8)
+        return ntk.lanczos.top_eigenpairs(jax.random.key(2), operator, 2).values
+
+    function = jax.sharding.auto_axes(largest, axes="rows", out_sharding=whole)
+    assert mesh.axis_types == (AxisType.Explicit,)
+    alone = function(jax.device_put(x, split))
+    with jax.set_mesh(mesh):
+        within = jax.jit(function)(jax.device_put(x, split))
+    for values in (alone, within):
+        np.testing.assert_allclose(values, largest(x), rtol=1e-5)

@@ -49,8 +49,9 @@ def retrieve_blocked(
 
     Differentiable in query, memories, projection, ``beta``, and whatever floating arrays the
     similarity closes over (it must not close over traced integers); the derivative too works block
-    by block. Forward-mode differentiation is refused by jax (the derivative is a custom one);
-    reverse over reverse works.
+    by block, and is good to ``ε β`` times the projection's size, which is coarse only where a
+    single memory has nearly all the weight and the derivative is about 0. Forward-mode
+    differentiation is refused by jax (the derivative is a custom one); reverse over reverse works.
 
     Memories sharded over devices: call it inside ``jax.shard_map`` or ``jax.pmap`` with one
     device's rows of ``memories``, ``projection`` and ``mask``, and the ``axis_name`` of the mesh

@@ -135,6 +135,7 @@ class Hopfield(nn.Module):
         )
         weights = nn.Dropout(self.dropout_rate)(weights, deterministic=deterministic)
         output = jnp.einsum("...hqn,...nhp->...qhp", weights, values)
+        output = output.astype(output_dtype(query, values))  # weights are float32 or wider
         if not self.projections:
             return output[..., 0, :]
         return nn.DenseGeneral(features, axis=(-2, -1), name="output")(output)

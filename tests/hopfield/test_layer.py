@@ -196,6 +196,27 @@ def test_updates_take_mixed_dtypes(low):
     np.testing.assert_allclose(layer.apply({}, *mixed), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Hopfield(num_heads=2),
+        Hopfield(projections=False, normalize=False),
+        HopfieldPooling(),
+        HopfieldLookup(num_memories=4),
+    ],
+    ids=["heads", "plain", "pooling", "lookup"],
+)
+def test_low_precision_in_is_low_precision_out(layer, dtype):
+    query = data()[0]
+    parameters = initial(layer, query)
+    low = jax.tree.map(lambda x: x.astype(dtype), (parameters, query))
+    output = apply(layer, *low)
+    assert output.dtype == dtype
+    exact = apply(layer, parameters, query)
+    np.testing.assert_allclose(output.astype(jnp.float32), exact, atol=0.05)
+
+
 @pytest.mark.parametrize("number", [np.float32, jnp.float32])
 def test_beta_may_be_any_scalar(number):
     options = {"normalize": False, "projections": False}
