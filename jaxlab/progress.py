@@ -1,8 +1,9 @@
 """Progress of long work: a bar where someone watches, plain lines where nobody does.
 
-On a terminal, one live line shows the count, the rate, the time left and the latest values. When
-the output is a file or a pipe, a plain line is written at most every ``interval`` seconds, and one
-at the end unless none was due before.
+On a terminal, one live line shows the count, the rate, the time left and the latest values; where
+it is too narrow for all, the title and the latest values are cut short. When the output is a file
+or a pipe, a plain line is written at most every ``interval`` seconds, and one at the end unless
+none was due before.
 """
 
 import io
@@ -23,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
 __all__ = ["Progress"]
@@ -31,6 +33,19 @@ __all__ = ["Progress"]
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.3g}/s" if task.speed else "-/s")
+
+
+class _Yielding(TextColumn):
+    """Text that is cut short where the line is too narrow."""
+
+    def __init__(self, text_format: str):
+        # a column that may wrap is one that rich takes room from before it touches the others
+        super().__init__(text_format, markup=False, table_column=Column())
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
 
 
 class Progress:
@@ -68,15 +83,16 @@ class Progress:
         self._started = self._last_line = time.monotonic()
         self._bar: RichProgress | None = None
         if _is_terminal(self._stream):
+            whole = Column(no_wrap=True)
             self._bar = RichProgress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                _Rate(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[latest]}", markup=False),
+                _Yielding("{task.description}"),
+                BarColumn(bar_width=10),
+                MofNCompleteColumn(table_column=whole),
+                _Rate(table_column=whole),
+                TimeElapsedColumn(table_column=whole),
+                TextColumn("left", table_column=whole),
+                TimeRemainingColumn(table_column=whole),
+                _Yielding("{task.fields[latest]}"),
                 console=Console(file=self._stream),  # type: ignore[arg-type]
                 # what is printed to a file or a pipe meanwhile is to arrive there
                 redirect_stdout=_is_terminal(sys.stdout),
