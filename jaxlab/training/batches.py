@@ -5,11 +5,13 @@ stream of batches is a function from the step's index to the batch, without a po
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from jaxlab.checks import check_integer, require
@@ -97,6 +99,9 @@ def check_batch(batch: PyTree, parts: int, argument: str = "batch") -> int:
 def split_batch(batch: PyTree, parts: int) -> PyTree:
     """Consecutive equal parts of ``batch``: leaves [b, ...] become [parts, b / parts, ...].
 
+    Arrays whose examples are split along explicit axes of a mesh are so in every part, or, where
+    the examples of a part do not divide, whole on every device.
+
     Raises:
         ValueError: as :func:`check_batch`.
 
@@ -105,4 +110,17 @@ def split_batch(batch: PyTree, parts: int) -> PyTree:
         [[0, 1], [2, 3], [4, 5]]
     """
     size = check_batch(batch, parts) // parts
-    return jax.tree.map(lambda leaf: leaf.reshape(parts, size, *leaf.shape[1:]), batch)
+
+    def cut(leaf: Any) -> Any:
+        shape = (parts, size, *leaf.shape[1:])
+        sharding = jax.typeof(leaf).sharding
+        if all(axes is None for axes in sharding.spec):
+            return leaf.reshape(shape)
+        examples, *rest = sharding.spec
+        names = examples if isinstance(examples, tuple) else () if examples is None else (examples,)
+        if size % math.prod(sharding.mesh.shape[name] for name in names):
+            examples = None
+        spec = PartitionSpec(None, examples, *rest)
+        return jax.lax.reshape(leaf, shape, out_sharding=NamedSharding(sharding.mesh, spec))
+
+    return jax.tree.map(cut, batch)

@@ -236,9 +236,9 @@ def _mean_over_parts(
 def _start(like: jax.ShapeDtypeStruct) -> Array:
     """Neutral element of the running sum or maximum; sums are kept in float32 at least."""
     if _averaged(like):
-        return _widened(jnp.zeros(like.shape, like.dtype))
+        return _widened(jnp.zeros(like.shape, like.dtype, out_sharding=like.sharding))
     lowest = False if like.dtype == jnp.bool_ else jnp.iinfo(like.dtype).min
-    return jnp.full(like.shape, lowest, like.dtype)
+    return jnp.full(like.shape, lowest, like.dtype, out_sharding=like.sharding)
 
 
 def _accumulated(total: Array, new: Array) -> Array:

@@ -1,7 +1,10 @@
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxlab.training import check_batch, epoch_batches, split_batch
 
@@ -55,6 +58,27 @@ def test_split_batch_cuts_consecutive_parts():
     parts = split_batch(batch, 3)
     np.testing.assert_array_equal(parts["y"], [[0, 1], [2, 3], [4, 5]])
     np.testing.assert_array_equal(parts["x"].reshape(6, 2), batch["x"])
+
+
+@pytest.mark.parametrize(
+    ("size", "spec", "expected"),
+    [
+        (16, P("one"), P(None, "one", None)),
+        (16, P(("one", "two")), P(None, ("one", "two"), None)),
+        (16, P("two", "one"), P(None, "two", "one")),
+        (16, P(None, "two"), P(None, None, "two")),
+        (12, P(("one", "two")), P(None, None, None)),  # 6 examples for 4 devices
+    ],
+)
+def test_parts_are_split_along_explicit_axes_as_the_batch_is(devices, size, spec, expected):
+    kinds = (AxisType.Explicit, AxisType.Explicit)
+    mesh = jax.make_mesh((2, 2), ("one", "two"), axis_types=kinds, devices=devices[:4])
+    batch = np.arange(4 * size).reshape(size, 4)
+    placed = jax.device_put(batch, NamedSharding(mesh, spec))
+    for call in (split_batch, jax.jit(split_batch, static_argnums=1)):
+        parts = call(placed, 2)
+        np.testing.assert_array_equal(parts, split_batch(batch, 2))
+        assert jax.typeof(parts).sharding.spec == expected
 
 
 @pytest.mark.usefixtures("bad_input")

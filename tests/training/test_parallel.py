@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxlab.training import (
     create_train_state,
@@ -105,6 +107,30 @@ def test_within_set_mesh(mesh):
         for batch in BATCHES:  # not placed, and not called alone
             state, metrics = within(state, batch)
         assert_close((state, metrics), expected)
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])  # micro-batches that divide among 8, and do not
+@pytest.mark.parametrize("split", [False, True])
+def test_micro_batches_of_a_batch_on_explicit_axes(split, accumulate, devices):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,), devices=devices)
+    whole = NamedSharding(mesh, P())
+
+    def gathered(params, model_state, batch, key):
+        params, model_state = jax.sharding.reshard((params, model_state), whole)
+        return loss_fn(params, model_state, batch, key)
+
+    def place(leaf):
+        spec = P(*[None] * (leaf.ndim - 1), "data") if split and leaf.ndim else P()
+        return jax.device_put(leaf, NamedSharding(mesh, spec))
+
+    optimizer, batch = OPTIMIZERS["adam"], BATCHES[0]
+    expected = jax.jit(make_train_step(loss_fn, optimizer))(initial_state(), batch)
+    state = jax.tree.map(place, initial_state())
+    batch = jax.device_put(batch, NamedSharding(mesh, P("data")))
+    step = jax.jit(make_train_step(gathered, optimizer, accumulate=accumulate))
+    after, metrics = step(state, batch)
+    assert_close((after, metrics), expected)
+    assert jax.typeof(after.params["out"]) == jax.typeof(state.params["out"])
 
 
 class Normalized(nn.Module):
