@@ -48,7 +48,8 @@ def stop_signals() -> Iterator[StopRequest]:
     """While inside, the first SIGINT (Ctrl-C) or SIGTERM sets a flag; a second one acts at once.
 
     Outside the main thread, where Python does not allow handlers, and for a signal whose handler
-    was not set from Python, nothing is changed.
+    was not set from Python or that is ignored, as Ctrl-C is by what a script runs in the
+    background, nothing is changed.
 
     Example:
         >>> with stop_signals() as stop:
@@ -66,7 +67,7 @@ def stop_signals() -> Iterator[StopRequest]:
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            if (handler := signal.getsignal(number)) is not None:
+            if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN):
                 previous[number] = handler
                 signal.signal(number, request)
     try:

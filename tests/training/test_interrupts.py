@@ -52,6 +52,22 @@ def test_a_handler_that_was_not_set_from_python_stays(monkeypatch):
     assert [signal.getsignal(each) for each in NUMBERS] == before
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_that_is_ignored_stays_so(number):
+    (other,) = set(NUMBERS) - {number}
+    kept = signal.signal(number, signal.SIG_IGN)
+    try:
+        with stop_signals() as stop:
+            signal.raise_signal(number)
+            assert stop.signal is None
+            signal.raise_signal(other)
+            assert stop.signal == other.name
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, kept)
+
+
 def test_another_thread_leaves_the_handlers_alone():
     before = [signal.getsignal(each) for each in NUMBERS]
     seen = []
