@@ -141,7 +141,10 @@ class Metrics:
     """
 
     def __init__(self, path: Path):
-        self._file = open(path, "a+b")  # noqa: SIM115  closed by __exit__
+        try:
+            self._file = open(path, "a+b")  # noqa: SIM115  closed by __exit__
+        except OSError as error:
+            raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from error
         try:
             if fcntl is not None:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -186,6 +186,18 @@ def test_resume_refuses_a_config_that_cannot_be_read(toy, content):
         run(NAME, resume="latest", **toy)
 
 
+def test_resume_refuses_a_directory_that_cannot_be_written(toy):
+    outcome = run(NAME, sets=["fail_at=2"], **toy)
+    metrics = outcome.path / "metrics.jsonl"
+    metrics.unlink()
+    metrics.mkdir()  # permissions would not keep root out
+    untouched = snapshot(outcome.path)
+    where = re.escape(str(outcome.path))
+    with pytest.raises(UsageError, match=rf"cannot write to {where}: Is a directory"):
+        run(NAME, resume="latest", **toy)
+    assert snapshot(outcome.path) == untouched
+
+
 def test_an_earlier_session_need_not_say_where_it_was(toy):
     outcome = run(NAME, sets=["fail_at=2"], **toy)
     store.write_json(outcome.path / "environment.json", {"started": "2022-07-17T09:30:00"})
