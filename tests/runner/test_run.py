@@ -164,6 +164,23 @@ def test_resume_refuses_another_config(toy):
     assert same.path == outcome.path
 
 
+def test_latest_is_the_run_whose_last_session_began_last(toy):
+    first, second = (run(NAME, sets=["fail_at=2"], **toy) for _ in range(2))
+    assert run(NAME, resume="latest", **toy).path == second.path
+    assert run(NAME, resume=first.path.name, **toy).path == first.path
+    assert run(NAME, resume="latest", **toy).path == first.path
+
+
+def test_the_time_of_a_resumed_run_includes_cells_of_earlier_sessions(toy):
+    outcome = run(NAME, sets=["fail_at=2"], **toy)
+    lines = (outcome.path / "metrics.jsonl").read_text().splitlines()
+    cells = [json.loads(line) | {"seconds": 1000.0} for line in lines]
+    (outcome.path / "metrics.jsonl").write_text("".join(f"{json.dumps(cell)}\n" for cell in cells))
+    resumed = run(NAME, resume="latest", **toy)
+    assert 2000 <= resumed.seconds < 2100
+    assert json.loads((resumed.path / "timings.json").read_text())["seconds"] == resumed.seconds
+
+
 @pytest.mark.parametrize("broken", ["{", "[]", '{"status": "failed"}'])
 def test_latest_passes_over_what_cannot_be_read(toy, broken):
     first = run(NAME, sets=["fail_at=2"], **toy)
