@@ -52,37 +52,38 @@ class Shown:
 def gather(runs: Path) -> tuple[list[Shown], list[str]]:
     """The newest finished run of every experiment, by room and name; and what could not be read.
 
-    The newest is the one whose last session began last.
+    The newest is the one whose last session began last, whichever folder of ``runs`` it lies in.
     """
-    found: list[Shown] = []
+    runs_of: dict[str, list[tuple[str, bool, Path, Any, Any]]] = {}
     warnings = []
-    for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
-        candidates = []
-        for file in folder.glob("*/results.json"):
+    for file in sorted(runs.glob("*/*/results.json")):
+        path = file.parent
+        try:
+            environment, results = read_json(path / "environment.json"), read_json(file)
+            started, name = environment["started"], results["experiment"]
+            if not isinstance(started, str):
+                raise TypeError(f"started: expected a date, got {started!r}")
+            original = path.parent.name == name  # of a run and copies of it
+            runs_of.setdefault(name, []).append((started, original, path, results, environment))
+        except _UNREADABLE as error:
+            warnings.append(_left_out(path, error))
+    found: list[Shown] = []
+    for name, candidates in runs_of.items():
+        last: str | None = None
+        for started, _, path, results, environment in sorted(candidates, reverse=True):
             try:
-                environment = read_json(file.parent / "environment.json")
-                started = environment["started"]
-                if not isinstance(started, str):
-                    raise TypeError(f"started: expected a date, got {started!r}")
-                candidates.append((started, file.parent.name, file, environment))
-            except _UNREADABLE as error:
-                warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
-        last = None
-        for _, _, file, environment in sorted(candidates, reverse=True):
-            try:
-                results = read_json(file)
                 if results["status"] == "finished":
                     newer = None if last is None else f"a newer run {last}"
-                    found.append(_shown(file.parent, results, environment, newer))
+                    found.append(_shown(path, results, environment, newer))
                     break
                 if last is None:
-                    facts = f"({results['preset']}, {environment['started'][:10]})"
+                    facts = f"({results['preset']}, {started[:10]})"
                     last = f"{facts} {_WAS[results['status']]}"
             except _UNREADABLE as error:
-                warnings.append(f"left out {file.parent}: {type(error).__name__}: {error}")
+                warnings.append(_left_out(path, error))
         else:
             if last is not None:
-                warnings.append(f"{folder.name} has no finished run; its newest {last}")
+                warnings.append(f"{name} has no finished run; its newest {last}")
     return sorted(found, key=lambda one: (one.room, one.name)), warnings
 
 
@@ -106,6 +107,10 @@ def headline(shown: Iterable[Shown]) -> str:
     line += f", {failed} {'does' if failed == 1 else 'do'} not" if failed else ""
     line += f", {undecided} {'is' if undecided == 1 else 'are'} not decided" if undecided else ""
     return f"{line}."
+
+
+def _left_out(path: Path, error: Exception) -> str:
+    return f"left out {path}: {type(error).__name__}: {error}"
 
 
 def _shown(

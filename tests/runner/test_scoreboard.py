@@ -110,6 +110,23 @@ def test_the_newest_finished_run_counts(toy):
     assert shown.room == "toy_room"
 
 
+@pytest.mark.parametrize("copy", ["a-copy", "zz-copy"])
+def test_an_experiment_counts_once_wherever_its_runs_lie(toy, copy):
+    first = run(NAME, **toy)
+    shutil.copytree(toy["runs"] / NAME, toy["runs"] / copy)
+    (shown,), warnings = gather(toy["runs"])
+    assert (shown.path, shown.newer, warnings) == (first.path, None, [])
+    assert write_scoreboard(toy["runs"], toy["configs"]).html.read_text().count(f'id="{NAME}"') == 1
+    newer = run(NAME, preset="smoke", **toy)
+    moved = newer.path.replace(toy["runs"] / copy / newer.path.name)
+    (shown,), _ = gather(toy["runs"])
+    assert shown.path == moved
+    run(NAME, preset="smoke", sets=["fail_at=0"], **toy)
+    (shown,), _ = gather(toy["runs"])
+    assert shown.path == moved
+    assert shown.newer.endswith(" failed")
+
+
 def test_without_runs_the_experiments_are_named(toy):
     made = write_scoreboard(toy["runs"], toy["configs"])
     assert made.headline == "No finished run yet."
