@@ -32,7 +32,8 @@ def parse_set(text: str) -> list[tuple[str, Any]]:
     """Split ``"key=value key.sub=value"`` into dotted keys and their values.
 
     A value is read as TOML; what TOML cannot read is a string, so that ``data.name=digits`` needs
-    no quotes. Spaces inside quotes and brackets belong to the value.
+    no quotes, and so are its dates and times, which no config has. Spaces inside quotes and
+    brackets belong to the value.
 
     Example:
         >>> parse_set("seeds=5 data.name=digits sigma=[0.2, 0.3] names=[dot,cosine]")
@@ -166,9 +167,10 @@ def _value(text: str) -> Any:
     text = text.strip()
     try:
         parsed = tomllib.loads(f"value = {text}")
+        json.dumps(parsed)  # JSON has no dates and times
         if set(parsed) == {"value"}:
             return parsed["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, TypeError):
         pass
     if text.startswith("[") and text.endswith("]"):
         return [_value(item) for item in _split(text[1:-1], ",")]

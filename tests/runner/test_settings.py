@@ -70,6 +70,9 @@ GOOD = {
         (r'say="a \" b\\" x=1', [("say", 'a " b\\'), ("x", 1)]),
         (r"path='a\' x=1", [("path", "a\\"), ("x", 1)]),
         ("version=1.2.3", [("version", "1.2.3")]),
+        ("day=2022-07-17 hour=09:30:00", [("day", "2022-07-17"), ("hour", "09:30:00")]),
+        ("at=2022-07-17T09:30:00Z", [("at", "2022-07-17T09:30:00Z")]),
+        ("days=[2022-07-17, 2022-07-18]", [("days", ["2022-07-17", "2022-07-18"])]),
         ("", []),
     ],
 )
@@ -132,7 +135,16 @@ def test_missing_keys_are_named_with_their_table():
     assert "\n  noise.sigma: missing" in str(refusal.value)
 
 
-def test_dates_are_refused():
+def test_dates_of_set_are_refused_by_name():
+    pairs = parse_set("name=2022-07-17 noise={kind='noise',sigma=2022-07-17}")
+    values = apply(tomllib.loads(dump_toml(GOOD)), pairs)
+    with pytest.raises(UsageError) as refusal:
+        validate(Config, values, "toy")
+    assert "name = \"2022-07-17\": expected 'digits' or 'fashion_mnist'" in str(refusal.value)
+    assert "noise = \"{kind='noise',sigma=2022-07-17}\": expected an object" in str(refusal.value)
+
+
+def test_dates_of_a_preset_are_refused():
     values = GOOD | tomllib.loads("seed = 2022-07-17")
     with pytest.raises(UsageError, match="date"):
         validate(Config, values, "toy")
