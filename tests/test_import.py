@@ -1,6 +1,8 @@
 """``import jaxlab`` is fast and light; a method's room loads nothing of the experiments' side."""
 
+import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +12,7 @@ import pytest
 
 from tests.entry_points import OUTSIDE, rooms
 
+ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"matplotlib", "sklearn", "pandas", "pydantic", "typer", "pooch", "orbax"}
 
 
@@ -33,7 +36,7 @@ def test_the_rooms_load_nothing_of_the_experiments_side():
 
 
 def test_the_import_contract_on_silence_names_every_room():
-    settings = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
     silent = contracts["methods-are-silent"]["source_modules"]
     assert silent == [f"jaxlab.{room}" for room in sorted(rooms())]
@@ -53,3 +56,19 @@ def test_import_costs_less_than_half_a_second_beyond_jax():
 def test_every_name_of_the_front_door_opens():
     code = "import jaxlab\nfor name in jaxlab.__all__: getattr(jaxlab, name)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_what_a_notebook_imports_comes_with_jaxlab_or_is_installed_by_it(notebook):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = {re.split(r"[><=]", requirement)[0] for requirement in project["dependencies"]}
+    cells = json.loads(notebook.read_text())["cells"]
+    install, *rest = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    installed = set(re.findall(r'find_spec\("(\w+)"\) is None:\n    %pip install', install))
+    assert "jaxlab" in installed
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", "\n".join(rest), flags=re.M))
+    distributions = importlib.metadata.packages_distributions()
+    for name in imported - installed - sys.stdlib_module_names:
+        assert brought & set(distributions[name]), name
