@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.kcenter._order import Order
+from jaxlab.kcenter.metrics import type_of_sums
 from jaxlab.varying import vary_like
 
 __all__ = ["traverse_by_kernel"]
@@ -110,13 +111,15 @@ def _step(
     """One block: references to ``[d, block]``, ``[d, 1]``, ``[1, 2]`` and rows of the block."""
     from jax.experimental import pallas as pl  # slow to import
 
+    old = value[...]
+    kind = type_of_sums(old)
+
     def add(feature: Array, total: Array) -> Array:
         one = pl.ds(feature, 1)
-        return total + jnp.square(coordinates[one, :] - center[one, :])
+        return total + jnp.square(coordinates[one, :].astype(kind) - center[one, :].astype(kind))
 
-    old = value[...]
-    zeros = jnp.zeros(old.shape, old.dtype)
-    squares = jax.lax.fori_loop(0, coordinates.shape[0], add, zeros)
+    zeros = jnp.zeros(old.shape, kind)
+    squares = jax.lax.fori_loop(0, coordinates.shape[0], add, zeros).astype(old.dtype)
     number, pick = counter[:, 0:1], counter[:, 1:2]
     closer = (number >= 0) & (squares < old)
     position = pl.program_id(0) * BLOCK + jax.lax.broadcasted_iota(jnp.int32, old.shape, 1)

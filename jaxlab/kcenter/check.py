@@ -121,4 +121,6 @@ def _distances(x: np.ndarray, own: np.ndarray, metric: Metric) -> np.ndarray:
         return np.linalg.norm(x.astype(np.float64) - x[own], axis=-1)
     if metric == "precomputed":
         return x[np.arange(len(x)), own]
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        x = x.astype(np.float64)  # differences of integers may wrap
     return np.asarray(paired_distances(jnp.asarray(x), None, jnp.asarray(own), metric))

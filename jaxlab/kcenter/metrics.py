@@ -58,8 +58,9 @@ def distance_matrix(
     ``|x|² − 2 x·c + |c|²``. The angle is ``2 atan2(|u − v|, |u + v|)`` of the unit vectors, exact
     to the last digits for small and for large ones; that of a zero vector to any other is ``π/2``.
     Where sums of squared differences overflow, above 10¹⁹ in float32 and 255 in float16, distances
-    are infinite; where they underflow, below 10⁻¹⁹ in float32 and 2·10⁻⁴ in float16, distances and
-    angles are 0. Angles do not overflow.
+    are infinite; where they underflow, below 10⁻¹⁹ in float32 and 2·10⁻⁴ in float16, distances are
+    0, and so are angles in float32. Angles do not overflow. In half precision, sums over the
+    coordinates are float32 until they are complete.
 
     Args:
         points: coordinates; for "precomputed" the ``[n, n]`` distances of all points, which only
@@ -140,7 +141,8 @@ def coordinates_of(points: Array, metric: Metric) -> Array:
         scale = jax.lax.stop_gradient(jnp.max(jnp.abs(points), axis=1, keepdims=True))
         points = points / jnp.where(scale > 0, scale, 1)  # else squares overflow, or underflow
         norm = safe_sqrt(_total(jnp.square, points.T))
-        points = points / jnp.where(norm > 0, norm, 1)[:, None]
+        units = points.astype(norm.dtype) / jnp.where(norm > 0, norm, 1)[:, None]
+        points = units.astype(points.dtype)
     return points.T
 
 
@@ -154,15 +156,17 @@ def comparable_to(coordinates: Array, center: Array, metric: Metric) -> Array:
 
 def _compared(one: Array, other: Array, metric: Metric, total: Callable[..., Array]) -> Array:
     """The same of coordinates that broadcast; ``total`` sums over the first axis."""
+    kind = jnp.result_type(one, other)
     if metric in ("euclidean", "sqeuclidean"):
-        return total(lambda u, v: jnp.square(u - v), one, other)
+        return total(lambda u, v: jnp.square(u - v), one, other).astype(kind)
     if metric == "manhattan":
-        return total(lambda u, v: jnp.abs(u - v), one, other)
+        return total(lambda u, v: jnp.abs(u - v), one, other).astype(kind)
     apart = safe_sqrt(total(lambda u, v: jnp.square(u - v), one, other))
     together = safe_sqrt(total(lambda u, v: jnp.square(u + v), one, other))
     # two zero vectors are at angle 0, with gradient 0
     nothing = (apart == 0) & (together == 0)
-    return 2 * jnp.where(nothing, 0, jnp.arctan2(apart, jnp.where(nothing, 1, together)))
+    angle = 2 * jnp.where(nothing, 0, jnp.arctan2(apart, jnp.where(nothing, 1, together)))
+    return angle.astype(kind)
 
 
 def from_comparable(value: Array, metric: Metric) -> Array:
@@ -184,6 +188,12 @@ def paired_distances(points: Array, one: Array | None, other: Array, metric: Met
     return jax.vmap(distance)(rows if one is None else rows[one], rows[other])
 
 
+def type_of_sums(*operands: Array) -> Any:
+    """At least float32: in half precision a sum of many numbers stops growing before its end."""
+    kind = jnp.result_type(*operands)
+    return kind if jnp.finfo(kind).bits >= 32 else jnp.dtype(jnp.float32)
+
+
 def check_metric(metric: Metric) -> None:
     """Refuse what is neither a function nor one of the names."""
     if not callable(metric):
@@ -191,24 +201,24 @@ def check_metric(metric: Metric) -> None:
 
 
 def _total(term: Callable[..., Array], *operands: Array) -> Array:
-    """Sum of ``term`` over the coordinates, in order.
+    """Sum of ``term`` over the coordinates, in order; of half precision, in float32.
 
     XLA turns a reduction over a leading axis into strided reads, thirty times slower on a CPU than
     the sum written out, so that sixteen coordinates at a time are written out.
     """
+    kind = type_of_sums(*operands)
 
     def written_out(*parts: Array) -> Array:
+        coordinates = zip(*parts, strict=True)
         return functools.reduce(
-            jnp.add, [term(*coordinate) for coordinate in zip(*parts, strict=True)]
+            jnp.add, [term(*(part.astype(kind) for part in each)) for each in coordinates]
         )
 
     d = operands[0].shape[0]
     whole = d - d % UNROLLED
     if d <= UNROLLED:
         return written_out(*operands)
-    start = jnp.zeros(
-        jnp.broadcast_shapes(*(part.shape[1:] for part in operands)), operands[0].dtype
-    )
+    start = jnp.zeros(jnp.broadcast_shapes(*(part.shape[1:] for part in operands)), kind)
     start = vary_like(start, operands)
     blocks = [operand[:whole].reshape(-1, UNROLLED, *operand.shape[1:]) for operand in operands]
     total, _ = jax.lax.scan(lambda sum_, part: (sum_ + written_out(*part), None), start, blocks)
@@ -223,5 +233,7 @@ def _total_of_row(term: Callable[..., Array], *operands: Array) -> Array:
     There the written-out sum reads with strides, and a reduction does not; of few coordinates the
     former is faster all the same.
     """
-    few = operands[0].shape[0] <= UNROLLED
-    return _total(term, *operands) if few else jnp.sum(term(*operands), axis=0)
+    if operands[0].shape[0] <= UNROLLED:
+        return _total(term, *operands)
+    kind = type_of_sums(*operands)
+    return jnp.sum(term(*(operand.astype(kind) for operand in operands)), axis=0)

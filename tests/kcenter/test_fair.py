@@ -205,6 +205,18 @@ def test_violations_are_found():
     assert any("fewer than min_size" in sentence for sentence in said.violations)
 
 
+def test_solutions_are_counted_of_integers_too():
+    """Differences of unsigned integers wrap."""
+    points, groups = np.array([[0], [3], [200], [204]], np.uint8), np.array([0, 0, 1, 1])
+    arrays = jax.device_put((points.astype(np.float32), groups))
+    found = kcenter.greedy_capped(*arrays, np.array([1, 1]), k=2)
+    bounds = {"k": 2, "min_size": 1, "lower": [1, 1], "upper": [1, 1]}
+    for metric in ("euclidean", "manhattan"):
+        said = kcenter.check_solution(points, groups, found, metric=metric, **bounds)
+        assert said.feasible
+        assert said.radius == 4
+
+
 def test_bad_input(bad_input):
     points, groups = np.zeros((6, 2), np.float32), np.zeros(6, np.int32)
     with pytest.raises(ValueError, match="numbers that sum to k = 2"):

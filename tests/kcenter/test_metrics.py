@@ -1,5 +1,7 @@
 """Tables of distances against numpy and scipy."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,6 +117,41 @@ def test_small_integers_name_points_beyond_their_range():
     found = np.asarray(distance_matrix(*jax.device_put((points, centers))))
     np.testing.assert_array_equal(found[:, :2], np.abs(points - [5, 100]))
     assert np.isinf(found[:, 2]).all()
+
+
+@pytest.mark.parametrize("kind", [jnp.bfloat16, jnp.float16])
+def test_half_precision_adds_up_in_more_digits(kind):
+    """Sums of many coordinates in few digits stop growing before the end."""
+    x = jnp.asarray(0.5 * RNG.normal(size=(6, 20_001)), kind)
+    digit = float(jnp.finfo(kind).eps)
+    names = {"euclidean": "euclidean", "manhattan": "cityblock", "sqeuclidean": "sqeuclidean"}
+
+    @functools.partial(jax.jit, static_argnames="metric")
+    def distances(x, metric):
+        other = jnp.roll(jnp.arange(6), 1)
+        table = distance_matrix(x, jnp.arange(6), metric=metric)
+        return table, table[jnp.arange(6), other], paired_distances(x, None, other, metric)
+
+    exact = np.asarray(x, np.float64)
+    for metric, name in [*names.items(), ("cosine-angle", "cosine")]:
+        table, some, paired = distances(x, metric)
+        expected = cdist(exact, exact, name)
+        expected = np.arccos(np.clip(1 - expected, -1, 1)) if name == "cosine" else expected
+        assert table.dtype == kind
+        np.testing.assert_allclose(table.astype(jnp.float32), expected, 2 * digit, atol=1e-6)
+        np.testing.assert_allclose(*(part.astype(jnp.float32) for part in (some, paired)), digit)
+    solution = kcenter.greedy_capped(x, jnp.zeros(6, jnp.int32), [3], k=3)
+    for use_pallas in (False, True):
+        radius = float(kcenter.gonzalez(x, 3, use_pallas=use_pallas).radii[-1])
+        assert radius == pytest.approx(float(solution.radius), rel=digit)
+
+
+def test_points_and_centers_of_two_types_are_compared_in_the_finer():
+    x = jnp.asarray(RNG.normal(size=(4, 20)), jnp.bfloat16)
+    centers = jnp.asarray(RNG.normal(size=(3, 20)), jnp.float32)
+    expected = distance_matrix(x.astype(jnp.float32), centers)
+    np.testing.assert_array_equal(distance_matrix(x, centers), expected)
+    np.testing.assert_array_equal(distance_matrix(centers, x), expected.T)
 
 
 def moved(points, groups, metric):
