@@ -17,7 +17,7 @@ __all__ = ["METRICS", "Metric", "distance_matrix", "safe_sqrt"]
 METRICS = ("euclidean", "sqeuclidean", "manhattan", "cosine-angle", "precomputed")
 
 #: a name of :data:`METRICS`, or a function of points ``[n, d]`` and one point ``[d]`` that returns
-#: the distances ``[n]``
+#: the distances ``[n]``, which are converted to the type of the points
 Metric = str | Callable[[Any, Any], Any]
 
 UNROLLED = 16
@@ -67,13 +67,14 @@ def distance_matrix(
             few points have room for.
         centers: coordinates of the centers, or which of the points they are; −1 gives an infinite
             column.
-        metric: a name of :data:`METRICS` or a function; static.
+        metric: a name of :data:`METRICS`, or a function of points ``[n, d]`` and one point ``[d]``
+            that returns the distances ``[n]``, of any type; static.
         block_size: so many points at a time, which bounds the memory of a metric that broadcasts;
             static.
 
     Returns:
-        The table of distances, squares of them for "sqeuclidean", radians for "cosine-angle";
-        differentiable, with gradient 0 at distance 0.
+        The table of distances, squares of them for "sqeuclidean", radians for "cosine-angle", of
+        the type that points and centers promote to; differentiable, with gradient 0 at distance 0.
 
     Raises:
         ValueError: unknown metric; coordinates that are not floating; shapes that do not fit;
@@ -149,9 +150,14 @@ def coordinates_of(points: Array, metric: Metric) -> Array:
 def comparable_to(coordinates: Array, center: Array, metric: Metric) -> Array:
     """Numbers that are ordered as the distances to ``center`` are; squares for "euclidean"."""
     if callable(metric):
-        return metric(coordinates.T, center)
+        return _measured(coordinates.T, center, metric)
     shape = center.shape + (1,) * (coordinates.ndim - 1)
     return _compared(coordinates, center.reshape(shape), metric, _total)
+
+
+def _measured(points: Array, center: Array, metric: Callable[[Any, Any], Any]) -> Array:
+    """Distances by a function, which may count in integers or convert half precision to float32."""
+    return jnp.asarray(metric(points, center)).astype(jnp.result_type(points, center))
 
 
 def _compared(one: Array, other: Array, metric: Metric, total: Callable[..., Array]) -> Array:
@@ -182,7 +188,7 @@ def paired_distances(points: Array, one: Array | None, other: Array, metric: Met
 
     def distance(u: Array, v: Array) -> Array:
         if callable(metric):
-            return metric(u[None], v)[0]
+            return _measured(u[None], v, metric)[0]
         return from_comparable(_compared(u, v, metric, _total_of_row), metric)
 
     return jax.vmap(distance)(rows if one is None else rows[one], rows[other])

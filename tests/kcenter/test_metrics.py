@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from jaxlab import kcenter
 from jaxlab.kcenter import distance_matrix
 from jaxlab.kcenter.metrics import METRICS, paired_distances, safe_sqrt
-from tests.kcenter.instances import K, N, random_instances
+from tests.kcenter.instances import K, M, N, random_instances
 
 RNG = np.random.default_rng(2)
 EXACT = np.array([2, 1, 1], np.int32)  # centers of each group
@@ -195,6 +195,47 @@ def test_a_metric_is_its_table_of_distances(method, metric):
     np.testing.assert_allclose(found.lower_bound, given.lower_bound, rtol=1e-5)
     used = table[np.arange(N), found.centers[found.labels]]
     np.testing.assert_allclose(found.radius, used.max(), rtol=1e-5)
+
+
+def hamming(points, center):
+    return jnp.sum(points != center, axis=-1)
+
+
+def in_float32(points, center):
+    return jnp.linalg.norm((points - center).astype(jnp.float32), axis=-1)
+
+
+TRACED = {name: call for name, call in METHODS.items() if name != "swap"} | {
+    "table": lambda x, groups, metric: distance_matrix(x, jnp.arange(K), metric=metric),
+    "order": lambda x, groups, metric: kcenter.gonzalez(x, K, metric=metric),
+    "bound": lambda x, groups, metric: kcenter.lower_bound(x, K, 3, metric=metric),
+    "coreset": lambda x, groups, metric: kcenter.kcenter_coreset(
+        x, groups, K, num_groups=M, metric=metric
+    ),
+}
+
+
+@pytest.mark.parametrize("method", TRACED)
+def test_a_metric_of_another_type_is_one_of_the_type_of_the_points(method):
+    groups = jax.ShapeDtypeStruct((N,), jnp.int32)
+    for metric, kind in ((hamming, jnp.float32), (in_float32, jnp.bfloat16)):
+        call = functools.partial(TRACED[method], metric=metric)
+        found = jax.eval_shape(call, jax.ShapeDtypeStruct((N, 2), kind), groups)
+        types = {leaf.dtype for leaf in jax.tree.leaves(found)}
+        assert {part for part in types if jnp.issubdtype(part, jnp.floating)} == {jnp.dtype(kind)}
+
+
+def test_centers_by_a_metric_of_another_type():
+    x, groups = jnp.asarray(RNG.integers(0, 3, (N, 6)), jnp.float32), jnp.arange(N) % M
+    expected = cdist(*2 * [np.asarray(x)], lambda one, other: np.sum(one != other))
+    table = distance_matrix(x, jnp.arange(N), metric=hamming)
+    np.testing.assert_array_equal(table, expected)
+    order = kcenter.gonzalez(x, K, metric=hamming)
+    radii = [expected[:, order.indices[: k + 1]].min(axis=1).max() for k in range(K)]
+    np.testing.assert_array_equal(order.radii, radii)
+    found = kcenter.fair_kcenter_swap(x, groups, EXACT, k=K, metric=hamming)
+    assert found.feasible
+    assert found.radius == expected[np.arange(N), found.centers[found.labels]].max()
 
 
 def test_bad_input(bad_input):
