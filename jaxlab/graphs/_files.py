@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,8 @@ from jaxlab.graphs.containers import pair_keys
 __all__ = [
     "GraphFile",
     "distinct",
+    "lines_of",
     "number_of",
-    "read_text",
     "refuse_line",
     "simple_file",
     "write_text",
@@ -48,13 +49,17 @@ class GraphFile(NamedTuple):
     duplicates: int
 
 
-def read_text(path: str | Path) -> str:
-    """The file's text; of one whose name ends in ".gz", the text that was compressed."""
-    data = Path(path).read_bytes()
+def lines_of(path: str | Path) -> Iterator[str]:
+    """Lines of a text file, one after the other, without their ends.
+
+    Of a file whose name ends in ".gz", the lines that were compressed.
+    """
+    open_text: Any = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        if Path(path).suffix == ".gz":
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig")  # some programs put a byte order mark in front
+        # some programs put a byte order mark in front
+        with open_text(path, "rt", encoding="utf-8-sig") as file:
+            for line in file:
+                yield line.rstrip("\n")
     except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path}: expected text, or compressed text in .gz: {error}") from error
 
@@ -111,8 +116,11 @@ def simple_file(
     proper = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
     duplicates = proper.size - distinct(pair_keys(pairs[proper], n)).size
     ends = pairs[proper] if directed else np.sort(pairs[proper], axis=1)
-    key, first, which = np.unique(pair_keys(ends, n), return_index=True, return_inverse=True)
-    if weights is not None:
+    key = pair_keys(ends, n)
+    if weights is None:
+        key = distinct(key)
+    else:
+        key, first, which = np.unique(key, return_index=True, return_inverse=True)
         weights = weights[proper]
         other = np.flatnonzero(weights != weights[first][which])
         if other.size:

@@ -1,6 +1,7 @@
 """Edge lists: what is dropped and counted, round trips, errors with their line."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,6 +71,22 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
         assert read_edge_list(tmp_path / name).ids.tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_file_is_read_into_numbers_line_by_line(tmp_path, weighted):
+    path, m = tmp_path / "graph.txt", 8000
+    rows = np.arange(10**6, 10**6 + 2 * m).reshape(m, 2)
+    np.savetxt(path, RNG.permutation(rows), fmt="%d\t%d\t1.5")
+    read_edge_list(path, weighted=weighted)  # imports
+    tracemalloc.start()
+    try:
+        found = read_edge_list(path, weighted=weighted)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.edges) == m
+    assert peak < 10 * path.stat().st_size
+
+
 def test_nothing_in_it(tmp_path):
     path = tmp_path / "graph.txt"
     path.write_text("# nothing\n")
@@ -115,6 +132,7 @@ def test_weights_are_written_in_full(tmp_path):
         ("0 1\n1 2.5\n", {}, r"txt, line 2: expected two integers"),
         ("0 1\n1_0 2\n", {}, r"txt, line 2: expected two integers, got '1_0 2'"),
         ("0 99999999999999999999\n", {}, r"txt, line 1: expected two integers"),
+        ("1,2\n2,x\n", {}, r"txt, line 2: expected two integers, got '2 x'"),
         ("0 1 2\n1 2\n", {"weighted": True}, r"txt, line 2: expected a weight in the third"),
         ("0 1 nan\n", {"weighted": True}, r"txt, line 1: expected a finite weight"),
         ("0 1 2\n1 0 3\n", {"weighted": True}, r"line 2: expected the weight of 0 and 1 as before"),

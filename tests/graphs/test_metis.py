@@ -1,5 +1,7 @@
 """METIS files: the variants of the manual, round trips, errors with their line."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,21 @@ def test_blank_lines_are_vertices(tmp_path):
     found = read_metis(path)
     assert found.edges.shape == (0, 2)
     assert found.n_node == 0
+
+
+def test_a_file_is_read_into_numbers_line_by_line(tmp_path):
+    path, n, m = tmp_path / "a.graph", 500, 8000
+    edges = np.stack(np.triu_indices(n, 1), axis=1)
+    write_metis(path, graph_from_edges(RNG.choice(edges, m, replace=False), n))
+    read_metis(path)  # imports
+    tracemalloc.start()
+    try:
+        found = read_metis(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.edges) == m
+    assert peak < 35 * path.stat().st_size
 
 
 @pytest.mark.parametrize("declared", [1, 2, 3, 4])
