@@ -59,7 +59,11 @@ def channels_last(
     tables: S2Tables | SO3Tables,
     fft: Dft | None,
 ) -> tuple[Float[Array, "... c b"], tuple[int, ...]]:
-    """Spectrum of ``x`` in parts, channels and then the batch innermost; and the batch's shape."""
+    """Spectrum of ``x`` in parts, channels and then the batch innermost; and the batch's shape.
+
+    Axes of the batch become one, which explicit axes of a mesh can split only if they split the
+    first.
+    """
     axes = len(tables.shape)
     batch = x.shape[: x.ndim - axes - 1]
     x = x.reshape(math.prod(batch), *x.shape[len(batch) :])

@@ -6,16 +6,22 @@ a transform, and of the products between spectra, is a small matrix times a long
 transforms and the layers both stand on it; the layers never form a complex number.
 
 The long matrix has signals and colatitudes on one axis, which no sharding of the signals alone
-describes: ``jax.jit`` gathers signals that come to it sharded, and the devices are to be given
-their shares by ``jax.shard_map``. With the axes apart it would not gather; but on CPUs the
+describes. Signals that come split along explicit axes of a mesh, as ``jax.make_mesh`` makes them,
+are therefore transformed by each device apart, and stay split along the axes of the batch; what
+splits a grid is gathered. Along automatic axes ``jax.jit`` gathers them, and the devices are to be
+given their shares by ``jax.shard_map``. With the axes apart it would not gather; but on CPUs the
 derivatives of such products are transposed, and take up to twice as long.
 """
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from jaxlab.spherical._azimuths import (
@@ -43,38 +49,28 @@ def s2_forward(
     f: Float[Array, "*z k j"], tables: S2Tables, fft: Dft | None
 ) -> Float[Array, "m 2 l *z"]:
     """``F^l_m = Σ_k w_k d^l_{m0}(β_k) Σ_j f_{kj} exp(−imα_j)``."""
-    batch = f.shape[:-2]
-    f = f.astype(tables.d.dtype).reshape(math.prod(batch), *tables.shape)
-    parts = _to_degrees(tables, s2_orders(f, tables, fft))
-    return parts.reshape(*parts.shape[:-1], *batch)
+    return _forward(functools.partial(s2_orders, fft=fft), f, tables)
 
 
 def s2_inverse(
     parts: Float[Array, "m 2 l *z"], tables: S2Tables, fft: Dft | None
 ) -> Float[Array, "*z k j"]:
     """``f_{kj} = Σ_m exp(imα_j) Σ_l (2l+1) d^l_{m0}(β_k) F^l_m``."""
-    batch = parts.shape[3:]
-    parts = parts.reshape(*parts.shape[:3], math.prod(batch))
-    return s2_samples(_to_colatitudes(tables, parts), tables, fft).reshape(*batch, *tables.shape)
+    return _inverse(functools.partial(s2_samples, fft=fft), parts, tables)
 
 
 def so3_forward(
     f: Float[Array, "*z k i j"], tables: SO3Tables, fft: Dft | None
 ) -> Float[Array, "m n 2 l *z"]:
     """``F^l_{mn} = Σ_k w_k d^l_{mn}(β_k) Σ_{ij} f_{kij} exp(−imα_j − inγ_i)``."""
-    batch = f.shape[:-3]
-    f = f.astype(tables.d.dtype).reshape(math.prod(batch), *tables.shape)
-    parts = _to_degrees(tables, so3_orders(f, tables, fft))
-    return parts.reshape(*parts.shape[:-1], *batch)
+    return _forward(functools.partial(so3_orders, fft=fft), f, tables)
 
 
 def so3_inverse(
     parts: Float[Array, "m n 2 l *z"], tables: SO3Tables, fft: Dft | None
 ) -> Float[Array, "*z k i j"]:
     """``f_{kij} = Σ_{mn} exp(imα_j + inγ_i) Σ_l (2l+1) d^l_{mn}(β_k) F^l_{mn}``."""
-    batch = parts.shape[4:]
-    parts = parts.reshape(*parts.shape[:4], math.prod(batch))
-    return so3_samples(_to_colatitudes(tables, parts), tables, fft).reshape(*batch, *tables.shape)
+    return _inverse(functools.partial(so3_samples, fft=fft), parts, tables)
 
 
 def to_parts(F: S2Spectrum | SO3Spectrum) -> Float[Array, "..."]:
@@ -92,6 +88,71 @@ def from_parts(parts: Float[Array, "..."], kind: type[Spectrum]) -> Spectrum:
     else:
         parts = jnp.moveaxis(parts, (2, 3, 0, 1), (0, -3, -2, -1))
     return kind(jax.lax.complex(parts[0], parts[1]))
+
+
+# --- signals of any batch, on one device or many -------------------------------------------------
+
+
+def _forward(
+    to_orders: Callable[..., Float[Array, "... 2 k z"]],
+    f: Float[Array, "..."],
+    tables: S2Tables | SO3Tables,
+) -> Float[Array, "..."]:
+    grid = len(tables.shape)
+
+    def transform(f: Float[Array, "..."], tables: S2Tables | SO3Tables) -> Float[Array, "..."]:
+        batch = f.shape[: f.ndim - grid]
+        f = f.astype(tables.d.dtype).reshape(math.prod(batch), *tables.shape)
+        parts = _to_degrees(tables, to_orders(f, tables))
+        return parts.reshape(*parts.shape[:-1], *batch)
+
+    names = jax.typeof(f).sharding.spec[: f.ndim - grid]
+    return _of_own_signals(transform, f, tables, names, (*(None,) * (grid + 1), *names))
+
+
+def _inverse(
+    to_samples: Callable[..., Float[Array, "z ..."]],
+    parts: Float[Array, "..."],
+    tables: S2Tables | SO3Tables,
+) -> Float[Array, "..."]:
+    orders = len(tables.shape) + 1
+
+    def transform(parts: Float[Array, "..."], tables: S2Tables | SO3Tables) -> Float[Array, "..."]:
+        batch = parts.shape[orders:]
+        parts = parts.reshape(*parts.shape[:orders], math.prod(batch))
+        return to_samples(_to_colatitudes(tables, parts), tables).reshape(*batch, *tables.shape)
+
+    names = jax.typeof(parts).sharding.spec[orders:]
+    return _of_own_signals(transform, parts, tables, (*(None,) * orders, *names), names)
+
+
+def _of_own_signals(
+    transform: Callable[..., Float[Array, "..."]],
+    signals: Float[Array, "..."],
+    tables: S2Tables | SO3Tables,
+    taken: tuple[Any, ...],
+    given: tuple[Any, ...],
+) -> Float[Array, "..."]:
+    """``transform(signals, tables)``, by each device of its own where explicit axes split them.
+
+    ``taken`` and ``given`` name the axes that split the batch before the transform and after it.
+    """
+    sharding = jax.typeof(signals).sharding
+    if all(name is None for name in sharding.spec):
+        return transform(signals, tables)
+    mesh, own = sharding.mesh, PartitionSpec(*taken)
+    signals = jax.sharding.reshard(signals, NamedSharding(mesh, own))
+    axes = set(jax.tree.leaves(taken))
+    if not axes:
+        return transform(signals, tables)
+    run = jax.shard_map(
+        transform,
+        mesh=mesh,
+        in_specs=(own, PartitionSpec()),
+        out_specs=PartitionSpec(*given),
+        axis_names=axes,
+    )
+    return run(signals, tables)
 
 
 # --- between colatitudes and degrees ----------------------------------------------------------

@@ -294,8 +294,10 @@ def apply_s2cnn(
     Cost:
         Of the transforms, O(n C b³ log b + n C b L³) a layer, and of the products on the group,
         O(n C_in C_out L⁴); L³ for the first layer and the one back to the sphere. A batch is split
-        among devices by ``jax.shard_map``, as in :func:`jaxlab.training.data_parallel`; of one that
-        only comes sharded to ``jit``, every device computes the whole.
+        among devices by ``jax.shard_map``, as in :func:`jaxlab.training.data_parallel`, or along
+        explicit axes of a mesh; derivatives then ask for parameters that lie on the mesh, whole. Of
+        one that only comes sharded to ``jit`` along automatic axes, every device computes the
+        whole.
 
     Source:
         Gerken et al. 2022; Cohen et al. 2018 for classification.
