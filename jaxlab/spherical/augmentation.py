@@ -266,10 +266,10 @@ def average_over_rotations(
 
     Cost:
         That of ``apply_fn`` and of two interpolations for each rotation, one after another; memory
-        for the probabilities of all rotations. On signals that are not traced ``apply_fn`` runs as
-        it is: have it jitted. On traced ones, derivatives that are taken of the average have
-        convolutions of their own, up to fifty times slower on CPUs:
-        ``canonical_convolutions(jax.grad(…))`` of :mod:`jaxlab.convolutions` mends them.
+        for the probabilities of all rotations. Outside of ``jax.jit``, on signals that are not
+        traced, ``apply_fn`` runs as it is: have it jitted. Else it is traced once, and derivatives
+        that are taken of the average have convolutions of their own, up to fifty times slower on
+        CPUs: ``canonical_convolutions(jax.grad(…))`` of :mod:`jaxlab.convolutions` mends them.
 
     Example:
         >>> brightness = lambda x: jnp.stack([x.mean((1, 2, 3)), 0 * x[:, 0, 0, 0]], axis=-1)
@@ -301,7 +301,8 @@ def average_over_rotations(
         return jax.nn.softmax(turn(logits, R.T), axis=-1 if channels_last else 1)
 
     rotations = jnp.asarray(rotations)
-    if isinstance(x, jax.core.Tracer) or isinstance(rotations, jax.core.Tracer):
+    # inside of ``jit`` everything computed is traced, where only parameters are, this slice, too
+    if isinstance(x, jax.core.Tracer) or isinstance(rotations[0], jax.core.Tracer):
         found = canonical_convolutions(functools.partial(jax.lax.map, probabilities))(rotations)
     else:  # a loop of jax's would be compiled at every call, the network with it
         found = jnp.stack([probabilities(R) for R in rotations])

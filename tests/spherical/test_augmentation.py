@@ -139,6 +139,27 @@ def test_a_second_average_outside_jit_compiles_nothing(task, caplog):
     np.testing.assert_allclose(jax.jit(average)(weights[1], x), found, atol=1e-6)
 
 
+def test_an_average_inside_jit_has_the_network_once():
+    x = jnp.asarray(RNG.normal(size=(2, 2, 6, 6)), jnp.float32)
+
+    def traced(count):
+        """The program where nothing is traced but the network's parameters."""
+        rotations = random_rotations(KEY, count)
+
+        @jax.jit
+        def average(weight):
+            def network(x):
+                return jnp.sin(x * weight).mean((2, 3))
+
+            return augmentation.average_over_rotations(network, x, rotations)
+
+        return average.lower(jnp.ones(())).as_text()
+
+    few, many = traced(4), traced(16)
+    assert few.count("stablehlo.sine") == many.count("stablehlo.sine") == 1
+    assert few.count("\n") == many.count("\n")
+
+
 @pytest.mark.usefixtures("bad_input")
 def test_what_is_refused():
     for arguments, named in [
