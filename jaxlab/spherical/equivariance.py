@@ -20,6 +20,8 @@ from jaxlab.spherical.types import OutputKind
 
 __all__ = ["equivariance_error"]
 
+ROUNDING = 8  # what varies by so many units of the last place does not
+
 
 def equivariance_error(
     fn: Callable[[Float[Array, "..."]], Float[Array, "..."]],
@@ -50,7 +52,8 @@ def equivariance_error(
 
     Returns:
         The error. The mean that is taken off is each signal's over its domain, and for
-        ``"invariant"`` the one over the first axis. NaN or infinity where ``f(x)`` does not vary.
+        ``"invariant"`` the one over the first axis. NaN where ``f(x)`` does not vary by more than
+        rounding.
 
     Raises:
         ValueError: for an unknown kind, no signals, an output of another shape than ``out_tables``
@@ -81,7 +84,8 @@ def equivariance_error(
         require(
             before.ndim > 0 and before.shape[0] > 1, "fn", before, "outputs of 2 signals or more"
         )
-        return _ratio(after - before, before - before.mean(axis=0), jnp.ones(()))
+        weights = jnp.full((), 1 / before.shape[0], before.dtype)
+        return _ratio(after - before, before, weights, (0,))
     check_shape("fn", before, ("...", *out_tables.shape))
     if isinstance(out_tables, SO3Tables):
         turned_output = rotate_so3(so3_analysis(before, out_tables), rotation)
@@ -91,8 +95,7 @@ def equivariance_error(
         expected = s2_synthesis(turned_signal, out_tables)
     weights = out_tables.weights.reshape(-1, *(1,) * (len(out_tables.shape) - 1))
     axes = tuple(range(-len(out_tables.shape), 0))
-    mean = (before * weights).sum(axis=axes, keepdims=True)
-    return _ratio(after - expected, before - mean, weights)
+    return _ratio(after - expected, before, weights, axes)
 
 
 def _output_tables(
@@ -118,9 +121,18 @@ def _leading(coeffs: Any, ndim: int) -> Any:
 
 
 def _ratio(
-    difference: Float[Array, "..."], varying: Float[Array, "..."], weights: Float[Array, "..."]
+    difference: Float[Array, "..."],
+    signals: Float[Array, "..."],
+    weights: Float[Array, "..."],
+    axes: tuple[int, ...],
 ) -> Float[Array, ""]:
+    """Norm of the difference over that of the signals without their means over ``axes``."""
+    varying = signals
+    for _ in range(2):  # the second time for what rounding left of a large mean
+        varying = varying - (varying * weights).sum(axis=axes, keepdims=True)
     largest = jnp.abs(varying).max()
-    unit = jnp.where(largest > 0, largest, 1)  # squares would leave float32 long before the signal
+    varies = largest > ROUNDING * jnp.finfo(varying.dtype).eps * jnp.abs(signals).max()
+    unit = jnp.where(varies, largest, 1)  # squares would leave float32 long before the signal
     difference, varying = difference / unit, varying / unit
-    return jnp.sqrt((weights * difference**2).sum() / (weights * varying**2).sum())
+    ratio = jnp.sqrt((weights * difference**2).sum() / (weights * varying**2).sum())
+    return jnp.where(varies, ratio, jnp.nan)

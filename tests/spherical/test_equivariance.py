@@ -11,6 +11,8 @@ from jaxlab.spherical.correlation import correlate_s2
 from jaxlab.spherical.equivariance import equivariance_error
 from jaxlab.spherical.grids import sphere_points
 from jaxlab.spherical.rotation import random_rotations
+from jaxlab.spherical.s2cnn import apply_s2cnn, init_s2cnn, make_s2cnn_tables
+from jaxlab.spherical.s2cnn_config import S2CNNConfig
 from jaxlab.spherical.spectra import S2Spectrum, s2_power_spectrum
 from jaxlab.spherical.spectral_rotation import rotate_s2
 from jaxlab.spherical.tables import make_s2_tables, make_so3_tables
@@ -73,6 +75,43 @@ def test_of_equivariant_maps_is_rounding():
 
     for error in errors(SIGNALS, Q):
         assert 0 < error < 2e-6
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_of_what_does_not_vary_is_nan(dtype):
+    tables, group = make_s2_tables(B, B, dtype=dtype), make_so3_tables(B, B, dtype=dtype)
+    rotations, signals = Q.astype(dtype), SIGNALS.astype(dtype)
+    noise = jnp.finfo(dtype).eps * jnp.asarray(RNG.uniform(size=signals.shape), dtype)
+
+    @jax.jit
+    def errors(x, Q):
+        measure = functools.partial(equivariance_error, x=x, rotation=Q, tables=tables)
+        return {
+            "s2": measure(lambda x: jnp.full_like(x, 3.3)),
+            "nearly": measure(lambda x: 3.3 + noise),
+            "invariant": measure(lambda x: jnp.full_like(x[..., 0, 0], 3.3), kind="invariant"),
+            "so3": measure(
+                lambda x: jnp.full((3, 2, *group.shape), 3.3, dtype), kind="so3", out_tables=group
+            ),
+            "varies": measure(lambda x: 3.3 + 1e3 * noise),
+        }
+
+    for name, error in errors(signals, rotations).items():
+        assert error.dtype == dtype
+        assert np.isnan(error) == (name != "varies"), name
+
+
+def test_of_a_network_of_biases_alone_is_nan():
+    cfg = S2CNNConfig(B, (2,), (3,), 4, n_beta=1, n_alpha=4)
+    params, state = init_s2cnn(jax.random.key(0), cfg)
+    params = jax.tree.map(lambda leaf: jnp.full_like(leaf, 0.7 * (leaf.ndim == 1)), params)
+    tables = make_s2cnn_tables(cfg)
+
+    def network(x):
+        return jnp.moveaxis(apply_s2cnn(params, state, x, tables, cfg, train=False)[0], -1, 1)
+
+    assert np.isnan(equivariance_error(network, SIGNALS[:, :1], Q, tables=TABLES))
 
 
 def test_of_other_maps_by_its_definition():
