@@ -1,8 +1,9 @@
 """Phases: shortest paths from all free rows together, and one augmentation for each of their trees.
 
-A phase relaxes all edges at once, as Bellman and Ford do, until no distance falls. Distances become
-part of the duals, which makes the edges of the forest tight; every tree that holds a free column is
-then augmented to its nearest one. Few phases of large steps suit batches and accelerators.
+A phase relaxes all edges at once, as Bellman and Ford do, until no distance falls. Every tree that
+holds a free column is augmented to its nearest one. Distances, up to that of the furthest of these,
+become part of the duals, which makes the edges of the paths tight. Few phases of large steps suit
+batches and accelerators.
 
 Predecessors change only where a distance strictly falls. All reduced costs being nonnegative they
 then form a forest: a cycle would need two strict inequalities that add up to ``0 < 0``.
@@ -48,13 +49,13 @@ def augment_in_phases(
             reduced = jnp.maximum(reduced, 0)  # rounding must make no negative cycle
         forest = grow(reduced, mask, state)
         reached = forest.dist < never
-        # what no path leads to moves with what lies furthest, which keeps the duals feasible
-        furthest = jnp.max(jnp.where(reached, forest.dist, 0))
-        fall = jnp.where(reached, forest.dist, furthest)
-        rise = jnp.where(free, 0, fall[jnp.maximum(state.col_for_row, 0)])
         root = roots_of_rows(forest.pred, reached, state.col_for_row)[forest.pred]
         ends = nearest_free_columns(forest.dist, root, reached & (state.row_for_col < 0), rows=n)
         ends = jnp.where(free, ends, -1)
+        # duals that follow a large cost nobody pays would lose the digits of small ones
+        furthest = jnp.max(jnp.where(ends >= 0, forest.dist[jnp.maximum(ends, 0)], 0))
+        fall = jnp.minimum(forest.dist, furthest)
+        rise = jnp.where(free, 0, fall[jnp.maximum(state.col_for_row, 0)])
         col_for_row, row_for_col, *_ = augment_forest(
             forest.pred, ends, state.col_for_row, state.row_for_col
         )

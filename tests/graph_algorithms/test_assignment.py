@@ -358,6 +358,27 @@ def test_floats_of_very_different_sizes(method):
     np.testing.assert_allclose(results.cost, expected, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("method", METHODS)
+def test_floats_of_rows_that_differ_in_scale(method, dtype):
+    n, rng = 20, np.random.default_rng(36)
+    costs = rng.random((COUNT, n, n))
+    costs[::2, 0] *= 1e4
+    costs[1::2] *= np.exp(3 * rng.standard_normal((COUNT // 2, n, 1)))
+    costs = costs.astype(dtype)
+    optima = [scipy_cost(cost) for cost in costs]
+    solve = functools.partial(linear_sum_assignment, method=method)
+    reduced = jax.jit(jax.vmap(functools.partial(solve, row_reduction_rounds=8)))
+    cold = reduced(to_device(costs))
+    noisy = jax.tree.map(lambda x: x + to_device(rng.normal(size=x.shape), dtype), cold.duals)
+    warm = jax.jit(jax.vmap(functools.partial(solve, rounding="cover")))
+    for results in (cold, warm(to_device(costs), noisy)):
+        assert results.cost.dtype == dtype
+        assert (results.status == OK).all()
+        np.testing.assert_allclose(results.cost, optima, rtol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["sap", "phase"])
 def test_floats_keep_their_digits_from_a_far_prediction(method):
     n, lanes = 30, 12
