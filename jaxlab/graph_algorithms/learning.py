@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
 from jaxlab.checks import check_choice, check_integer, check_scalar, check_shape, require
+from jaxlab.graph_algorithms._labels import as_prediction
 from jaxlab.graph_algorithms.duals import (
     check_duals,
     check_problem,
@@ -261,14 +262,15 @@ def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
 
     Args:
         cost: of the edges.
-        duals: prediction, in the dtype of the cost.
+        duals: prediction; where costs are integers it is rounded, and clipped to what their sums
+            have room for.
 
     Returns:
         Feasible duals: those of the prediction's columns unless ``v = 0`` does better.
 
     Raises:
-        ValueError: the shapes of the duals do not fit the cost; numbers of NumPy that do not fit
-            the type jax gives them.
+        ValueError: the shapes of the duals do not fit the cost; where costs are integers, columns
+            predicted to be NaN; numbers of NumPy that do not fit the type jax gives them.
 
     Cost:
         O(n m), one pass more than the prediction alone.
@@ -280,7 +282,14 @@ def predict_or_fallback(cost: Num[Array, "n m"], duals: Duals) -> Duals:
         Array(4, dtype=int32)
     """
     check_problem(cost, duals, None)
-    predicted = tighten_for_assignment(cost, duals)
     cold = cold_duals(cost)
-    better = dual_objective(predicted) >= dual_objective(cold)
+    dtype = cold.col.dtype
+    if jnp.issubdtype(dtype, jnp.floating):
+        predicted = tighten_for_assignment(cost, duals)
+        better = dual_objective(predicted) >= dual_objective(cold)
+    else:  # the value of a bad prediction may wrap, the sign of its mean gain does not
+        columns = as_prediction("duals.col", duals.col, dtype)
+        predicted = tighten_for_assignment(cost, duals._replace(col=columns))
+        gains = jnp.concatenate(jax.tree.map(jnp.subtract, predicted, cold))
+        better = _mean_rounded_down(gains) >= 0
     return Duals(*(jnp.where(better, *pair) for pair in zip(predicted, cold, strict=True)))

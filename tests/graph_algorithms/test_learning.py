@@ -10,7 +10,7 @@ from scipy.optimize import brentq, linprog
 from scipy.stats import mode
 
 from jaxlab.graph_algorithms.assignment import linear_sum_assignment
-from jaxlab.graph_algorithms.duals import dual_objective, feasibility_violation
+from jaxlab.graph_algorithms.duals import cold_duals, dual_objective, feasibility_violation
 from jaxlab.graph_algorithms.learning import (
     GAUGES,
     LOSSES,
@@ -202,6 +202,19 @@ def test_fallback_and_prediction_of_rectangles(shape):
         if name == "optimal":
             assert value == optimum.cost > least
         assert linear_sum_assignment(cost, start).stats.steps < 3 * cold.stats.steps
+
+
+@pytest.mark.parametrize("shape", [(100, 1100), (1100, 100), (100, 100)])
+@pytest.mark.parametrize("far", [-2_200_000, 2_200_000, -(2**31), 2**31 - 1])
+def test_fallback_from_predictions_whose_value_would_wrap(shape, far):
+    cost = to_device(RNG.integers(0, 1000, shape), np.int32)
+    col = to_device(np.where(np.arange(shape[1]) % 9, far, 0), np.int32)
+    for columns in (col, jnp.full_like(col, far)):
+        duals = predict_or_fallback(cost, Duals(jnp.zeros(shape[0], jnp.int32), columns))
+        row, col = (np.asarray(part, np.int64) for part in duals)
+        assert (row[:, None] + col <= np.asarray(cost)).all()
+        cold = np.asarray(cold_duals(cost).row).sum() + np.asarray(cold_duals(cost).col).sum()
+        assert row.sum() + col.sum() >= cold
 
 
 def test_sample_bound():
