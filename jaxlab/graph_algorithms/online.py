@@ -84,10 +84,13 @@ def online_learner(
             steepest = jnp.where(index == first, jnp.sign(jnp.concatenate(apart)), 0)
             rows = apart.row.shape[0]
             slope = Duals(steepest[:rows], steepest[rows:])
-        moved = jax.tree.map(
-            lambda y, g: jnp.clip(y - learning_rate * g, -radius, radius), state, slope
-        )
-        return moved, moved
+
+        def moved(y: Array, g: Array) -> Array:
+            # numbers of NumPy may be wider than the state
+            return jnp.clip(y - learning_rate * g, -radius, radius).astype(y.dtype)
+
+        prediction = jax.tree.map(moved, state, slope)
+        return prediction, prediction
 
     return OnlineLearner(init, update)
 

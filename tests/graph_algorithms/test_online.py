@@ -118,7 +118,15 @@ def test_regret_of_integers_that_a_difference_would_wrap(dtype, high):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("learner", [online_learner("l2"), median_learner(2)])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        online_learner("l2"),
+        online_learner("l2", np.float64(1)),
+        online_learner("l2", 1.0, np.float64(9)),
+        median_learner(2),
+    ],
+)
 def test_wide_samples_within_a_scan(learner):
     samples = Duals(jnp.ones((3, 2)), jnp.ones((3, 2)))
     assert samples.row.dtype == jnp.float64
