@@ -82,6 +82,23 @@ def test_predictions_without_errors_show_no_bound():
     assert said["few-augmentations"] == "0 of 1 predictions"
 
 
+def test_points_fill_the_panels():
+    counts = {name: {"augmentations": 3} for name in prediction_error_report.ROUNDINGS}
+    rows = [
+        {"kind": kind, "size": size, "error": {"l0": size}, "cold": 9, **counts}
+        for kind in prediction_error_report.KINDS
+        for size in (0, 1, 1000)
+    ]
+    reporter = mock.Mock(spec=Reporter)
+    config = types.SimpleNamespace(n=40, trials=1)
+    prediction_error_report.draw_assignment(config, rows, reporter)
+    (_, figure, _), _ = reporter.figure.call_args
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        left, right = (ax.transData.transform((size, 1))[0] for size in (0, 1000))
+        assert right - left > 0.85 * ax.bbox.width
+
+
 def test_a_small_run_repeats_and_keeps_the_bounds(tmp_path):
     tiny = [
         "trials=1 n=12 groups=3 wrong=[0,3] totals=[9] largest=[5] side=5 potential_errors=[0,9]",

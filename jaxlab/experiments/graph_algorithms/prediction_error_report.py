@@ -164,6 +164,8 @@ def draw_assignment(config: Any, rows: Rows, reporter: Reporter) -> None:
     figure, axes = plotting.new_figure(1, len(KINDS), sharey=True)
     looks = plotting.styles(list(ROUNDINGS))
     for ax, (kind, label) in zip(axes, KINDS.items(), strict=True):
+        ax.set_xscale("symlog", linthresh=1)  # before any line: margins are in its units
+        ax.set_yscale("symlog", linthresh=1)
         sizes = sorted({row["size"] for row in rows if row["kind"] == kind})
         of_size = [means(rows, kind=kind, size=size) for size in sizes]
         for name, title in ROUNDINGS.items():
@@ -172,8 +174,6 @@ def draw_assignment(config: Any, rows: Rows, reporter: Reporter) -> None:
         bound = [min(3 * mean("error", "l0"), config.n) for mean in of_size]
         ax.plot(sizes, bound, "--", color=plotting.INK, label="3 k, at most n")
         ax.axhline(means(rows)("cold"), color="#777777", linestyle=":", label="cold start")
-        ax.set_xscale("symlog", linthresh=1)
-        ax.set_yscale("symlog", linthresh=1)
         ax.set(xlabel=label, title=f"{kind.replace('linf', 'l∞').replace('l', 'ℓ')} errors")
         ax.set_ylim(0, None)
     axes[0].set_ylabel("augmentations")
