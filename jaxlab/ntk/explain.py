@@ -139,10 +139,11 @@ def format_reports(reports: Sequence[LeafReport]) -> str:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> reports = explain(lambda w, x: x @ w, jnp.ones((3, 2)), jnp.ones((4, 3)), vmap_axes=0)
+        >>> w, x = jnp.ones((30, 20)), jnp.ones((4, 30))
+        >>> reports = explain(lambda w, x: x @ w, w, x, vmap_axes=0)
         >>> print(format_reports(reports))
         leaf    shape  sites  strategy    reason                   structured  weight space
-        params  3×2        1  structured  contracted at its sites         ...           ...
+        params  30×20      1  structured  contracted at its sites         ...           ...
     """
     header = ("leaf", "shape", "sites", "strategy", "reason", "structured", "weight space")
     rows = [

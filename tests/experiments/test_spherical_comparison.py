@@ -511,13 +511,14 @@ def test_tuning_takes_what_validates_best():
         changed(TUNING, cnn_rates=(0.3,))
 
 
-def test_random_networks_of_presets_can_be_drawn():
+@pytest.mark.parametrize("draws", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_random_networks_of_presets_can_be_drawn(draws):
     config = resolve("spherical-classification", "paper").config
     names = [name for name in config.s2cnns + config.cnns if ":" in name]
     assert len(names) >= 4
-    assert config.tuning.draws > 1
+    assert config.tuning.draws == 20
     drawn = draw_networks(
-        config.tuning,
+        config.tuning.model_copy(update={"draws": draws}),
         names,
         task=config.task,
         bandwidth=config.data.bandwidth,
@@ -526,7 +527,7 @@ def test_random_networks_of_presets_can_be_drawn():
     )
     for name in names:
         size = int(name.partition(":")[2])
-        assert len(drawn[name]) == config.tuning.draws
+        assert len(drawn[name]) == draws
         assert all(abs(param_count(network) / size - 1) <= 0.05 for network in drawn[name])
 
 
