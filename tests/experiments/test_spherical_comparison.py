@@ -518,7 +518,7 @@ def test_random_networks_of_presets_can_be_drawn(draws):
     assert len(names) >= 4
     assert config.tuning.draws == 20
     drawn = draw_networks(
-        config.tuning.model_copy(update={"draws": draws}),
+        changed(config.tuning, draws=draws),
         names,
         task=config.task,
         bandwidth=config.data.bandwidth,
