@@ -132,7 +132,7 @@ def _cover(cost: Array, duals: Duals, mask: Array | None) -> Duals:
 def _greedy(cost: Array, duals: Duals, mask: Array | None) -> Duals:
     rows, columns = cost.shape
     far = -largest(cost.dtype)
-    there = jnp.ones(cost.shape, bool) if mask is None else mask
+    there = jnp.ones_like(cost, bool) if mask is None else mask
 
     def worst(
         own: Array, across: Array, costs: Array, edges: Array, visited: Array

@@ -45,8 +45,9 @@ class Choice(NamedTuple):
         reason: why, in words.
         sites: number of sites on each side.
         groups: its uses, where it is cut at them.
-        structured_flops: price of contracting it at its sites; None where that is impossible.
-        weight_flops: price of materialising its Jacobian; None where its sites are not known.
+        structured_flops: operations of contracting it at its sites, in the order that is cheapest
+            with what it writes; None where that is impossible.
+        weight_flops: operations of materialising its Jacobian; None where its sites are not known.
         orders: order of the contraction of each group.
     """
 
@@ -127,10 +128,16 @@ def _choose(
     entries = sum(order.entries for order in orders)
     better = structured < weight and price(structured, entries) < price(weight, jacobians)
     copies = max(use.site.copies for uses in parts1.values() for use in uses)
+    if better:
+        reason = "contracted at its sites"
+    elif structured < weight:
+        reason = "writes less in weight space"
+    else:
+        reason = "cheaper in weight space"
     cut = better or (set(kinds.values()) == {"dense"} and copies <= WRITTEN_OUT)
     return Choice(
         "structured" if better else "materialised",
-        "contracted at its sites" if better else "cheaper in weight space",
+        reason,
         sites,
         tuple(Group(leaf, box, kind, not better) for box, kind in kinds.items()) if cut else (),
         structured,

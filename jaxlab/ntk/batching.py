@@ -55,8 +55,8 @@ def batched(
     ``kernel_fn(a, b)`` to be the mirror image of ``kernel_fn(b, a)``, as NTK and NNGP kernels are.
 
     Several devices share the rows; the columns and ``params`` are on each of them whole. Results
-    stay there where ``store="device"``. Examples that come split along explicit axes of a mesh are
-    gathered first.
+    stay there where ``store="device"``. What comes split along explicit axes of a mesh is gathered
+    first.
 
     Args:
         kernel_fn: ``(x1, x2, params) -> kernel``, such as :func:`jaxlab.ntk.ntk_fn` or
@@ -168,7 +168,7 @@ def batched(
         return rows, rows if grid.symmetric else split(x2, grid.columns, grid.width)
 
     def on_device(x1: Any, x2: Any, params: Any) -> Any:
-        x1, x2 = _whole((x1, x2))
+        x1, x2, params = _whole((x1, x2, params))
         grid, shapes, orders = prepare(x1, x2, params)
         if grid.n == 0 or grid.m == 0:
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
@@ -190,7 +190,7 @@ def batched(
         for name, tree in (("x1", x1), ("x2", x2), ("params", params)):
             traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
             require(not traced, name, tree, "values: inside jit, use store='device'")
-        x1, x2 = _whole((x1, x2))
+        x1, x2, params = _whole((x1, x2, params))
         grid, shapes, orders = prepare(x1, x2, params)
         kernels = [np.zeros(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]
         structure = jax.tree.structure(shapes)
@@ -247,8 +247,8 @@ def batched(
     return jax.jit(on_device) if store == "device" else on_host
 
 
-def _whole(x: Any) -> Any:
-    """``x`` with every array that is split along explicit axes gathered."""
+def _whole(tree: Any) -> Any:
+    """``tree`` with every array that is split along explicit axes gathered."""
 
     def gather(leaf: Any) -> Any:
         if not isinstance(leaf, jax.Array):
@@ -258,7 +258,7 @@ def _whole(x: Any) -> Any:
             return leaf
         return jax.sharding.reshard(leaf, NamedSharding(sharding.mesh, PartitionSpec()))
 
-    return jax.tree.map(gather, x)
+    return jax.tree.map(gather, tree)
 
 
 def _some(x: Any, count: int) -> Any:

@@ -23,10 +23,10 @@ class LeafReport(NamedTuple):
         shape: its shape.
         strategy: ``"structured"`` (contracted at its sites), ``"materialised"`` (its Jacobian is
             formed and contracted) or ``"unused"``.
-        reason: why.
+        reason: why; where more operations are chosen, because they write so much less to memory.
         sites: how often it enters a primitive with a site rule, on the first side.
-        structured_flops: operations of contracting it at its sites, without the cotangents; None
-            where it cannot be.
+        structured_flops: operations of contracting it at its sites, without the cotangents, in the
+            order that is cheapest with what it writes to memory; None where it cannot be.
         weight_flops: operations of forming and contracting its Jacobian, without the cotangents;
             None where its uses are not all sites.
         order: pairs of operands in the order in which the einsum contracts them, one tuple for each

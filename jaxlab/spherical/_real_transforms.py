@@ -8,7 +8,8 @@ transforms and the layers both stand on it; the layers never form a complex numb
 The long matrix has signals and colatitudes on one axis, which no sharding of the signals alone
 describes. Signals that come split along explicit axes of a mesh, as ``jax.make_mesh`` makes them,
 are therefore transformed by each device apart, and stay split along the axes of the batch; what
-splits a grid is gathered. Along automatic axes ``jax.jit`` gathers them, and the devices are to be
+splits a grid is gathered, and ``jax.vmap`` over an axis that is split asks for
+``jax.sharding.auto_axes``. Along automatic axes ``jax.jit`` gathers them, and the devices are to be
 given their shares by ``jax.shard_map``. With the axes apart it would not gather; but on CPUs the
 derivatives of such products are transposed, and take up to twice as long.
 """

@@ -52,8 +52,8 @@ def equivariance_error(
 
     Returns:
         The error. The mean that is taken off is each signal's over its domain, and for
-        ``"invariant"`` the one over the first axis. NaN where ``f(x)`` does not vary by more than
-        rounding.
+        ``"invariant"`` the one over the first axis. NaN where no signal of ``f(x)`` varies by more
+        than rounding.
 
     Raises:
         ValueError: for an unknown kind, no signals, an output of another shape than ``out_tables``
@@ -85,17 +85,18 @@ def equivariance_error(
             before.ndim > 0 and before.shape[0] > 1, "fn", before, "outputs of 2 signals or more"
         )
         weights = jnp.full((), 1 / before.shape[0], before.dtype)
-        return _ratio(after - before, before, weights, (0,))
+        before, after = _centred(before, after, weights, (0,))
+        return _ratio(after - before, before, weights)
     check_shape("fn", before, ("...", *out_tables.shape))
+    weights = out_tables.weights.reshape(-1, *(1,) * (len(out_tables.shape) - 1))
+    before, after = _centred(before, after, weights, tuple(range(-len(out_tables.shape), 0)))
     if isinstance(out_tables, SO3Tables):
         turned_output = rotate_so3(so3_analysis(before, out_tables), rotation)
         expected = so3_synthesis(turned_output, out_tables)
     else:
         turned_signal = rotate_s2(s2_analysis(before, out_tables), rotation)
         expected = s2_synthesis(turned_signal, out_tables)
-    weights = out_tables.weights.reshape(-1, *(1,) * (len(out_tables.shape) - 1))
-    axes = tuple(range(-len(out_tables.shape), 0))
-    return _ratio(after - expected, before, weights, axes)
+    return _ratio(after - expected, before, weights)
 
 
 def _output_tables(
@@ -120,19 +121,29 @@ def _leading(coeffs: Any, ndim: int) -> Any:
     return coeffs.reshape(coeffs.shape[:-2] + missing + coeffs.shape[-2:])
 
 
-def _ratio(
-    difference: Float[Array, "..."],
-    signals: Float[Array, "..."],
+def _centred(
+    before: Float[Array, "..."],
+    after: Float[Array, "..."],
     weights: Float[Array, "..."],
     axes: tuple[int, ...],
-) -> Float[Array, ""]:
-    """Norm of the difference over that of the signals without their means over ``axes``."""
-    varying = signals
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Both without the means of ``before``, which is 0 where it varies by rounding alone."""
+    size = jnp.abs(before).max(axis=axes, keepdims=True)
     for _ in range(2):  # the second time for what rounding left of a large mean
-        varying = varying - (varying * weights).sum(axis=axes, keepdims=True)
-    largest = jnp.abs(varying).max()
-    varies = largest > ROUNDING * jnp.finfo(varying.dtype).eps * jnp.abs(signals).max()
-    unit = jnp.where(varies, largest, 1)  # squares would leave float32 long before the signal
-    difference, varying = difference / unit, varying / unit
-    ratio = jnp.sqrt((weights * difference**2).sum() / (weights * varying**2).sum())
-    return jnp.where(varies, ratio, jnp.nan)
+        mean = (before * weights).sum(axis=axes, keepdims=True)
+        before, after = before - mean, after - mean
+    varies = jnp.abs(before).max(axis=axes, keepdims=True) > (
+        ROUNDING * jnp.finfo(before.dtype).eps * size
+    )
+    return jnp.where(varies, before, 0), after
+
+
+def _ratio(
+    difference: Float[Array, "..."], signals: Float[Array, "..."], weights: Float[Array, "..."]
+) -> Float[Array, ""]:
+    """Norm of the difference over that of the signals; NaN where these are 0."""
+    largest = jnp.abs(signals).max()
+    unit = jnp.where(largest > 0, largest, 1)  # squares would leave float32 long before the signal
+    difference, signals = difference / unit, signals / unit
+    ratio = jnp.sqrt((weights * difference**2).sum() / (weights * signals**2).sum())
+    return jnp.where(largest > 0, ratio, jnp.nan)

@@ -207,7 +207,8 @@ def fit(
             f"{num_steps}; the state is saved in {checkpoint_dir}. To resume, start the same run "
             f"again: it goes on from step {done}."
         )
-        interrupted = stopping or stop.signal is not None
+        # a signal may have come since the last step, to one of several processes
+        interrupted = stopping or _stop_requested(stop, True)
         if interrupted:
             bar.message(notice)
     if interrupted and checkpoint_dir is not None:

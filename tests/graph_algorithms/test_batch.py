@@ -71,13 +71,18 @@ def test_what_overflows_packed_keys_is_solved_again():
     assert assert_solved(jax.tree.map(np.asarray, results), costs) == 0
 
 
-@pytest.mark.parametrize("batching", ["map", "vmap"])
-def test_sharded_equals_single_device(devices, batching):
+@pytest.mark.parametrize(
+    ("batching", "options"),
+    [
+        ("map", {"initial": "maximum", "row_reduction_rounds": 2}),
+        ("vmap", {"initial": "maximum", "row_reduction_rounds": 2}),
+        ("vmap", {"rounding": "greedy"}),
+    ],
+)
+def test_sharded_equals_single_device(devices, batching, options):
     costs, duals = problems()
     mesh = jax.sharding.Mesh(np.array(devices), ("instances",))
-    solve = functools.partial(
-        linear_sum_assignment_batch, batching=batching, initial="maximum", row_reduction_rounds=2
-    )
+    solve = functools.partial(linear_sum_assignment_batch, batching=batching, **options)
     spec = PartitionSpec("instances")
     sharded = jax.jit(jax.shard_map(solve, mesh=mesh, in_specs=(spec, spec), out_specs=spec))
     chex.assert_trees_all_equal(sharded(to_device(costs), duals), solve(to_device(costs), duals))

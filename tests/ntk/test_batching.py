@@ -387,6 +387,23 @@ def test_examples_split_along_an_explicit_axis(x64, devices, options):
     assert_equal(found[1], dense_expected(x1, x1, params))
 
 
+@pytest.mark.parametrize("store", ["device", "host"])
+@pytest.mark.parametrize("axes", [(None, "data"), ("data", None)], ids=["columns", "rows"])
+def test_parameters_split_along_an_explicit_axis(x64, devices, store, axes):
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Explicit,), devices=devices[:2])
+    x1, x2, params = draw(5, 3)
+
+    def split(leaf):
+        fits = leaf.ndim == 2 and leaf.shape[axes.index("data")] % 2 == 0
+        return jax.device_put(leaf, NamedSharding(mesh, PartitionSpec(*axes if fits else ())))
+
+    with jax.set_mesh(mesh):
+        placed = jax.tree.map(lambda leaf: split(jnp.asarray(leaf)), params)
+        assert any("data" in jax.typeof(leaf).sharding.spec for leaf in jax.tree.leaves(placed))
+        got = batched(dense, 2, mesh=mesh, store=store)(x1, x2, placed)
+    assert_equal(got, dense_expected(x1, x2, params))
+
+
 def test_one_axis_of_a_mesh_with_two(x64, devices):
     types = (AxisType.Auto,) * 2
     mesh = jax.make_mesh((2, 4), ("model", "rows"), axis_types=types, devices=devices)

@@ -95,6 +95,12 @@ def test_reasons():
 
     assert reasons(convolution, kernel, image) == {"": "cheaper in weight space"}
 
+    # of every token a classification: fewer operations at the sites, in larger arrays
+    tokens, matrix = SHAPE((16, 8, 32), F32), SHAPE((32, 50), F32)
+    (report,) = explain(lambda w, x: x @ w, matrix, tokens, vmap_axes=0, trace_axes=(-1,))
+    assert report.structured_flops < report.weight_flops
+    assert (report.strategy, report.reason) == ("materialised", "writes less in weight space")
+
     def added(params, x):
         return x @ params["w"] + params["shift"]
 

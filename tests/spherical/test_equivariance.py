@@ -102,6 +102,24 @@ def test_of_what_does_not_vary_is_nan(dtype):
         assert np.isnan(error) == (name != "varies"), name
 
 
+@pytest.mark.parametrize("kind", ["s2", "invariant"])
+def test_a_large_constant_beside_what_varies_is_left_out(kind):
+    """As of a class that is masked by a large number."""
+
+    def network(x):
+        return jax.nn.relu(x) if kind == "s2" else x[..., 0, :].mean(-1)
+
+    def masked(x):
+        outputs = network(x)
+        return jnp.concatenate([outputs, jnp.full_like(outputs[:, :1], -1e9)], axis=1)
+
+    alone, beside = (
+        equivariance_error(f, SIGNALS, Q, tables=TABLES, kind=kind) for f in (network, masked)
+    )
+    assert np.isfinite(alone)
+    np.testing.assert_allclose(beside, alone, rtol=1e-4)
+
+
 def test_of_a_network_of_biases_alone_is_nan():
     cfg = S2CNNConfig(B, (2,), (3,), 4, n_beta=1, n_alpha=4)
     params, state = init_s2cnn(jax.random.key(0), cfg)

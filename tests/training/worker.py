@@ -78,7 +78,10 @@ def saving(directory, file_size):
 
 
 def distributed(directory, port, process):
-    """One of two hosts; the second is told to stop, both stop, and both go on again."""
+    """One of two hosts; the second is told to stop, both stop, and both go on again.
+
+    At the end it is told to stop once more, when the last step is done: both say so.
+    """
     initialize_distributed(f"localhost:{port}", 2, int(process), timeout=60)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
     optimizer = OPTIMIZERS["adam"]
@@ -87,7 +90,7 @@ def distributed(directory, port, process):
     batches = epoch_batches(data(), 16, seed=2)
     directory = Path(directory)
 
-    def run(signal_at):
+    def run(signal_at, **options):
         def placed(index):
             if index == signal_at:
                 signal.raise_signal(signal.SIGINT)
@@ -97,26 +100,36 @@ def distributed(directory, port, process):
             state,
             step,
             placed,
-            num_steps=8,
             log_every=2,
             checkpoint_dir=directory / "checkpoints",
             metrics_path=directory / "metrics.jsonl",
+            **options,
         )
 
+    def stopped_at_the_end(state):
+        if process == "1":
+            signal.raise_signal(signal.SIGINT)
+        return {}
+
     try:
-        run(signal_at=2 if process == "1" else None)
+        run(signal_at=2 if process == "1" else None, num_steps=8)
         raise SystemExit("the run should have been stopped")
     except KeyboardInterrupt as stopped:
         print(stopped, flush=True)
     if process == "0":  # as if it had been killed two steps later
         append_record(directory / "metrics.jsonl", {"step": 6, "loss": 0.0})
-    result = run(signal_at=None)
+    result = run(signal_at=None, num_steps=8)
     assert [record["step"] for record in result.history] == [2, 4, 6, 8]
     assert result.history[2]["loss"] > 0
     assert jax.device_count() == 4
     assert len(jax.local_devices()) == 2
     out = {name: np.asarray(value) for name, value in result.state.model_state.items()}
     np.savez(directory / f"{process}.npz", params=result.state.params["out"], **out)
+    try:
+        run(signal_at=None, num_steps=9, evaluate=stopped_at_the_end, evaluate_every=9)
+        raise SystemExit("the run should have been stopped at its end")
+    except KeyboardInterrupt as stopped:
+        print(stopped, flush=True)
 
 
 def restoring(directory, port, process):
