@@ -70,9 +70,8 @@ def trace(function, args, sharded, devices):
     )
 
 
-@pytest.mark.parametrize("alone", ["argument", pytest.param("array", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("function", "example"), list(cases()))
-def test_traces_on_sharded_data(function, example, alone, devices):
+def with_arrays_by_position(function, example):
+    """The call of an example as a function of those of its arguments that hold arrays, and them."""
     named = [name for name, value in example.kwargs.items() if holds_arrays(value)]
     static = {name: value for name, value in example.kwargs.items() if name not in named}
     args = (*example.args, *(example.kwargs[name] for name in named))
@@ -82,6 +81,13 @@ def test_traces_on_sharded_data(function, example, alone, devices):
         given = dict(zip(named, args[split:], strict=True))
         return (example.made or function)(*args[:split], **given, **static)
 
+    return call, args
+
+
+@pytest.mark.parametrize("alone", ["argument", pytest.param("array", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("function", "example"), list(cases()))
+def test_traces_on_sharded_data(function, example, alone, devices):
+    call, args = with_arrays_by_position(function, example)
     leaves = jax.tree.leaves(args)
     if alone == "array":
         parts = list(range(len(leaves)))
@@ -91,6 +97,23 @@ def test_traces_on_sharded_data(function, example, alone, devices):
     trace(call, args, [True] * len(leaves), devices)
     for one in holding if len(holding) > 1 else ():
         trace(call, args, [part == one for part in parts], devices)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("function", "example"), list(cases()))
+def test_traces_under_vmap_on_sharded_data(function, example, devices):
+    call, args = with_arrays_by_position(function, example)
+    leaves, structure = jax.tree.flatten(args)
+
+    def one(*arrays):
+        own = iter(arrays)
+        mine = [next(own) if is_array(leaf) else leaf for leaf in leaves]
+        return jax.tree.map(jnp.asarray, call(*jax.tree.unflatten(structure, mine)))
+
+    arrays = [leaf for leaf in leaves if is_array(leaf)]
+    pairs = [jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype) for leaf in arrays]
+    if pairs:
+        trace(jax.vmap(one), pairs, [True] * len(pairs), devices)
 
 
 def test_data_along_explicit_axes(devices):

@@ -150,11 +150,7 @@ def _shrink(rows: Array, size: int) -> tuple[Array, Array, Array]:
     cut = s[size] if s.shape[0] > size else jnp.zeros((), s.dtype)
     # (s − cut)(s + cut): the difference of squares would lose digits
     kept = jnp.sqrt((s - cut) * (s + cut))[:size]
-    shrunk = (
-        jnp.zeros((size, rows.shape[1]), rows.dtype)
-        .at[: kept.shape[0]]
-        .set(kept[:, None] * vt[:size])
-    )
+    shrunk = jnp.pad(kept[:, None] * vt[:size], ((0, size - kept.shape[0]), (0, 0)))
     return shrunk, jnp.sum(kept > 0, dtype=jnp.int32), cut * cut
 
 
@@ -173,7 +169,7 @@ def _update(state: FrequentDirections, rows: Array, mask: Array | None) -> Frequ
 
     def full(sketch: Array, filled: Array) -> tuple[Array, Array, Array]:
         shrunk, kept, cut = _shrink(sketch, size)
-        return jnp.zeros_like(sketch).at[:size].set(shrunk), kept, cut
+        return jnp.pad(shrunk, ((0, size), (0, 0))), kept, cut
 
     def room(sketch: Array, filled: Array) -> tuple[Array, Array, Array]:
         return sketch, filled, vary_like(jnp.zeros((), sketch.dtype), sketch)
