@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.leverage._pairs import matmul, resolution, top, unit_columns
 from jaxlab.leverage.greedy import GreedySelection, greedy_on_gram
-from jaxlab.leverage.local_search import local_search_on_gram
+from jaxlab.leverage.local_search import Search
 from jaxlab.leverage.pivoted_qr import pivoted_qr
 from jaxlab.leverage.selection import sample_columns
 from jaxlab.leverage.types import SVD, Gcss
@@ -54,9 +54,10 @@ class View(NamedTuple):
         z: ``UᵀB``.
         energy: ``‖B‖_F²``.
         root: ``A`` up to an orthogonal map from the left.
-        gram: ``I ↦ A_Iᵀ A_I``, of all columns for None.
+        gram: ``I ↦ A_Iᵀ A_I``.
         cross: ``I ↦ A_Iᵀ B``.
         greedy: ``c ↦`` greedy choice among all columns.
+        search: ``S, rounds ↦`` local search from the columns ``S``.
     """
 
     s: Float[Array, " r"]
@@ -64,9 +65,10 @@ class View(NamedTuple):
     z: Float[Array, "r p"]
     energy: Float[Array, ""]
     root: Float[Array, "*rows n"]
-    gram: Callable[[Array | None], Array]
-    cross: Callable[[Array | None], Array]
+    gram: Callable[[Array], Array]
+    cross: Callable[[Array], Array]
     greedy: Callable[[int], GreedySelection]
+    search: Callable[[Array, int], Search]
 
 
 class Spectrum(NamedTuple):
@@ -146,10 +148,7 @@ def choose(
     else:
         columns, count, _ = view.greedy(c)
         if method == "local_search":
-            found = local_search_on_gram(
-                view.gram(None), view.cross(None), view.energy, columns, rounds=rounds
-            )
-            columns, converged = found.columns, found.converged
+            columns, _, converged = view.search(columns, rounds)
     return columns.astype(jnp.int32), count, converged
 
 

@@ -29,6 +29,7 @@ from jaxlab.leverage._inputs import check_columns, check_rank, subset_array, sub
 from jaxlab.leverage._pairs import check_pair, matmul, scaled, whiten
 from jaxlab.leverage.decomposition import svd
 from jaxlab.leverage.greedy import greedy_on_columns
+from jaxlab.leverage.local_search import search_columns
 from jaxlab.leverage.selection import target_subset
 from jaxlab.leverage.types import SVD, Gcss, GcssMethod
 from jaxlab.varying import vary_like
@@ -68,8 +69,11 @@ def gcss(
     =============== ================================================================================
 
     With fewer columns than vectors, ``c < k``, some angles are ``π/2`` and the certificate says
-    little. Columns are not centred. Singular vectors below the numerical rank are not among those
-    to choose from, and the bounds allow for them.
+    little. Columns are not centred; far from 0 they are nearly parallel, and rounding misleads
+    "greedy" and "hybrid" with the square of their condition number, in float32 from an offset of
+    1e2 times their spread on, and "local_search" with the number itself, from 1e4 on.
+    Singular vectors below the numerical rank are not among those to choose from, and the bounds
+    allow for them.
 
     Args:
         a: columns to choose from, ``[m, n]``.
@@ -98,8 +102,9 @@ def gcss(
 
     Cost:
         The decomposition, ``O(m n p)``, and for the greedy methods that of
-        :func:`~jaxlab.leverage.greedy_gcss`; ``O(m c (c + p))`` for the residual; where singular
-        values of A reach below ``√eps σ_0``, ``O(m n r)`` for the bounds.
+        :func:`~jaxlab.leverage.greedy_gcss` and :func:`~jaxlab.leverage.local_search_gcss`;
+        ``O(m c (c + p))`` for the residual; where singular values of A reach below ``√eps σ_0``,
+        ``O(m n r)`` for the bounds.
 
     Source:
         Ordozgoiti, Matakos, Gionis 2022, generalized column subset selection; Drmač, Gugercin 2016
@@ -232,18 +237,16 @@ def _choose(
     rounds: int,
     replace: bool,
 ) -> tuple[Array, Array, Array]:
-    def some(matrix: Array, columns: Array | None) -> Array:
-        return matrix if columns is None else matrix[:, columns]
-
     view = View(
         decomposition.s,
         decomposition.vt,
         z,
         jnp.sum(b * b),
         a,
-        lambda columns: matmul(some(a, columns).T, some(a, columns)),
-        lambda columns: matmul(some(a, columns).T, b),
+        lambda columns: matmul(a[:, columns].T, a[:, columns]),
+        lambda columns: matmul(a[:, columns].T, b),
         lambda c: greedy_on_columns(a, b, c=c),
+        lambda columns, rounds: search_columns(a, b, columns, rounds=rounds),
     )
     return choose(
         view,

@@ -113,7 +113,8 @@ class Gcss(NamedTuple):
             of ``‖B‖_F``, ``√eps`` at most.
         subset: the singular vectors that the scores were of, ``[k]`` int32; those beyond the
             numerical rank count for nothing.
-        converged: False where a local search was cut off before no exchange helped.
+        converged: False where a local search was cut off before no exchange helped, or was misled
+            by rounding.
     """
 
     columns: Int32[Array, "*batch c"]

@@ -2,11 +2,12 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.leverage import local_search_gcss
+from jaxlab.leverage import gcss, greedy_gcss, local_search_gcss
 from tests.leverage import targets
 from tests.leverage.targets import put
 
@@ -42,6 +43,49 @@ def test_dependent_start(x64):
     found = local_search_gcss(*put(a, a[:, 3:6], np.array([0, 1, 2])))
     assert found.converged
     assert sorted(found.columns.tolist()) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("offset", [100, 1000])
+@pytest.mark.parametrize("rows", [200, 10])
+def test_columns_far_from_0(offset, rows):
+    rng = np.random.default_rng(0)
+    n, c = 12, 4
+    for _ in range(6):
+        hidden = rng.normal(size=(rows, 4))
+        a = offset + hidden @ rng.normal(size=(4, n)) + 0.5 * rng.normal(size=(rows, n))
+        b = hidden @ rng.normal(size=(4, 3))
+        a, b = a.astype(np.float32), (b - b.mean(axis=0)).astype(np.float32)
+        start = greedy_gcss(*put(a, b), c=c).columns
+        found = local_search_gcss(*put(a, b), start)
+        whole = gcss(*put(a, b), c=c, method="local_search")
+        a, b = a.astype(float), b.astype(float)
+        energy = (b**2).sum()
+
+        def missed(columns, a=a, b=b, energy=energy):
+            return targets.residual(a, b, columns) ** 2 / energy
+
+        np.testing.assert_allclose(found.captured / energy, 1 - missed(found.columns), atol=1e-3)
+        for columns, converged in (
+            (found.columns, found.converged),
+            (whole.columns, whole.converged),
+        ):
+            columns = columns.tolist()
+            others = [
+                [*columns[:i], j, *columns[i + 1 :]]
+                for i, j in itertools.product(range(c), set(range(n)) - set(columns))
+            ]
+            assert converged
+            assert missed(columns) <= missed(start) + 1e-3
+            assert missed(columns) <= min(map(missed, others)) + 1e-3
+
+
+def test_what_is_captured_has_derivatives(x64):
+    rng = np.random.default_rng(2)
+    a, b, start = put(rng.normal(size=(9, 5)), rng.normal(size=(9, 2)), np.array([0, 1]))
+    change = jax.random.normal(jax.random.key(0), a.shape)
+    targets.assert_derivative(
+        lambda t: local_search_gcss(a + t[0] * change, b, start).captured[None], 1
+    )
 
 
 def test_bad_input(bad_input):
