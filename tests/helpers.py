@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -9,7 +10,15 @@ from unittest import mock
 import jax
 import numpy as np
 
-__all__ = ["Example", "aligned_zeros", "finished", "is_array", "to_device", "verdicts_of"]
+__all__ = [
+    "Example",
+    "aligned_zeros",
+    "finished",
+    "is_array",
+    "peak_bytes",
+    "to_device",
+    "verdicts_of",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +53,16 @@ def aligned_zeros(size: int, dtype: Any = np.float32) -> np.ndarray:
 def to_device(values: Any, dtype: Any = None) -> jax.Array:
     """A device array of what NumPy makes of ``values``: without the program that jnp compiles."""
     return jax.device_put(np.asarray(values, dtype))
+
+
+def peak_bytes(function: Callable[[], Any]) -> tuple[Any, int]:
+    """Result of a function, and the most memory of Python and NumPy that it held at once."""
+    function()  # what it imports does not count
+    tracemalloc.start()
+    try:
+        return function(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def finished(outcome: Any) -> dict[str, Any]:

@@ -196,8 +196,7 @@ def paired_distances(points: Array, one: Array | None, other: Array, metric: Met
 
 def type_of_sums(*operands: Array) -> Any:
     """At least float32: in half precision a sum of many numbers stops growing before its end."""
-    kind = jnp.result_type(*operands)
-    return kind if jnp.finfo(kind).bits >= 32 else jnp.dtype(jnp.float32)
+    return jnp.promote_types(jnp.result_type(*operands), jnp.float32)
 
 
 def check_metric(metric: Metric) -> None:

@@ -59,21 +59,21 @@ class Search(NamedTuple):
 
 
 class _Prospect(NamedTuple):
-    """What chosen columns capture, and what tells the gain of each exchange.
+    """What tells the gain of each exchange, in an orthonormal basis of the chosen columns.
 
     Attributes:
-        captured: ``‖P_C B‖_F²``.
+        white: weights that make the basis of them.
+        coordinates: of all columns.
+        inside: those of the target.
         cross: ``e_jᵀ B`` for ``e_j = (I − P_C) a_j``.
         square: ``‖e_j‖²``.
-        along: how far each column goes along the direction that each chosen one gives up.
-        given_up: the target along these directions.
     """
 
-    captured: Float[Array, ""]
+    white: Whitened
+    coordinates: Float[Array, "c n"]
+    inside: Float[Array, "c p"]
     cross: Float[Array, "n p"]
     square: Float[Array, " n"]
-    along: Float[Array, "c n"]
-    given_up: Float[Array, "c p"]
 
 
 def local_search_gcss(
@@ -157,14 +157,8 @@ def search_columns(
         basis, white = whiten(a[:, columns])
         coordinates, inside = matmul(basis.T, a), matmul(basis.T, b)
         left = a - matmul(basis, coordinates)
-        directions = _given_up(white)
-        return _Prospect(
-            jnp.sum(inside * inside),
-            matmul(left.T, b - matmul(basis, inside)),
-            jnp.sum(left * left, axis=0),
-            matmul(directions, coordinates),
-            matmul(directions, inside),
-        )
+        cross = matmul(left.T, b - matmul(basis, inside))
+        return _Prospect(white, coordinates, inside, cross, jnp.sum(left * left, axis=0))
 
     negligible = jnp.asarray(resolution(a.shape[0], columns.shape[0], a.dtype) ** 2, a.dtype)
     return _search(look, energy, begin, negligible, rounds=rounds, tol=tol)
@@ -194,14 +188,8 @@ def search_gram(
         white = whiten_gram(rows[:, columns])
         coordinates = matmul(white.weights.T, rows)
         inside = matmul(white.weights.T, cross[columns])
-        directions = _given_up(white)
-        return _Prospect(
-            jnp.sum(inside * inside),
-            cross - matmul(coordinates.T, inside),
-            jnp.maximum(there - jnp.sum(coordinates * coordinates, axis=0), 0),
-            matmul(directions, coordinates),
-            matmul(directions, inside),
-        )
+        squares = jnp.maximum(there - jnp.sum(coordinates * coordinates, axis=0), 0)
+        return _Prospect(white, coordinates, inside, cross - matmul(coordinates.T, inside), squares)
 
     negligible = spanned_below(None, columns.shape[0], gram.dtype)
     begin = Search(columns, jnp.int32(0), jnp.bool_(False))
@@ -238,7 +226,9 @@ def _search(
 
     def best_exchange(columns: Array) -> tuple[Array, Array, Array, Array]:
         """Captured energy, and the exchange that adds most to it."""
-        captured, cross, square, along, given_up = look(columns)
+        white, coordinates, inside, cross, square = look(columns)
+        directions = _given_up(white)
+        along, given_up = matmul(directions, coordinates), matmul(directions, inside)
         lost = jnp.sum(given_up * given_up, axis=1)[:, None]
         f = jnp.sum(cross * cross, axis=1) + 2 * along * matmul(given_up, cross.T)
         f = f + along * along * lost
@@ -246,6 +236,7 @@ def _search(
         allowed = (g > negligible).at[:, columns].set(False)
         gain = jnp.where(allowed, f / jnp.where(allowed, g, 1) - lost, -jnp.inf)
         best = jnp.argmax(gain)
+        captured = jnp.sum(inside * inside)
         return captured, jnp.max(gain), best // gain.shape[1], best % gain.shape[1]
 
     def more(state: tuple) -> Array:

@@ -117,8 +117,7 @@ def split_batch(batch: PyTree, parts: int) -> PyTree:
         if all(axes is None for axes in sharding.spec):
             return leaf.reshape(shape)
         examples, *rest = sharding.spec
-        names = examples if isinstance(examples, tuple) else () if examples is None else (examples,)
-        if size % math.prod(sharding.mesh.shape[name] for name in names):
+        if size % math.prod(sharding.mesh.shape[name] for name in jax.tree.leaves(examples)):
             examples = None
         spec = PartitionSpec(None, examples, *rest)
         return jax.lax.reshape(leaf, shape, out_sharding=NamedSharding(sharding.mesh, spec))

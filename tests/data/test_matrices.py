@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import scipy.io
 import scipy.sparse
 
 from jaxlab.data import read_matrix
+from tests.helpers import peak_bytes
 
 MATRIX = np.array([[1.0, 0.0, -2.5], [0.0, 3.0, 4.0]])
 
@@ -52,13 +52,7 @@ def test_every_format_gives_the_matrix(tmp_path, name):
 def test_a_file_is_read_into_little_more_than_the_matrix(tmp_path, name):
     matrix = np.random.default_rng(0).normal(size=(2000, 20))
     path = write(tmp_path / name, matrix)
-    read_matrix(path)  # imports
-    tracemalloc.start()
-    try:
-        found = read_matrix(path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, peak = peak_bytes(lambda: read_matrix(path))
     np.testing.assert_array_equal(found, matrix)
     found[0] = 0  # it is the caller's own
     assert peak < 1.5 * matrix.nbytes

@@ -1,7 +1,6 @@
 """Edge lists: what is dropped and counted, round trips, errors with their line."""
 
 import gzip
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
 from jaxlab.graphs.edge_lists import read_edge_list, write_edge_list
 from tests.graphs.instances import edges_of, random_digraph, random_graph, shuffled
+from tests.helpers import peak_bytes
 
 RNG = np.random.default_rng(41)
 
@@ -76,13 +76,7 @@ def test_a_file_is_read_into_numbers_line_by_line(tmp_path, weighted):
     path, m = tmp_path / "graph.txt", 8000
     rows = np.arange(10**6, 10**6 + 2 * m).reshape(m, 2)
     np.savetxt(path, RNG.permutation(rows), fmt="%d\t%d\t1.5")
-    read_edge_list(path, weighted=weighted)  # imports
-    tracemalloc.start()
-    try:
-        found = read_edge_list(path, weighted=weighted)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, peak = peak_bytes(lambda: read_edge_list(path, weighted=weighted))
     assert len(found.edges) == m
     assert peak < 10 * path.stat().st_size
 

@@ -1,13 +1,12 @@
 """METIS files: the variants of the manual, round trips, errors with their line."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from jaxlab.graphs.containers import digraph_from_arcs, graph_from_edges
 from jaxlab.graphs.metis import read_metis, write_metis
 from tests.graphs.instances import edges_of, random_graph, shuffled
+from tests.helpers import peak_bytes
 
 RNG = np.random.default_rng(43)
 
@@ -48,13 +47,7 @@ def test_a_file_is_read_into_numbers_line_by_line(tmp_path):
     path, n, m = tmp_path / "a.graph", 500, 8000
     edges = np.stack(np.triu_indices(n, 1), axis=1)
     write_metis(path, graph_from_edges(RNG.choice(edges, m, replace=False), n))
-    read_metis(path)  # imports
-    tracemalloc.start()
-    try:
-        found = read_metis(path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, peak = peak_bytes(lambda: read_metis(path))
     assert len(found.edges) == m
     assert peak < 35 * path.stat().st_size
 
